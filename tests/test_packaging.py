@@ -1,0 +1,142 @@
+"""What is packed is the package alone, and it works where nothing else is installed."""
+
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import urllib.request
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+APP = """
+from typing import Annotated
+
+from microfw import App, Depends
+
+app = App()
+
+
+async def get_greeting():
+    yield "hello"
+
+
+@app.get("/greetings/{name}")
+async def greet(name: str, greeting: Annotated[str, Depends(get_greeting)]) -> dict[str, str]:
+    return {"message": f"{greeting} {name}"}
+"""
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel and the sdist into a folder of their own."""
+    folder = tmp_path_factory.mktemp("built")
+    for target in ("wheel", "sdist"):
+        run(sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder), cwd=ROOT)
+    return folder
+
+
+def environment() -> dict[str, str]:
+    """Return this process's environment without what would measure or redirect another Python."""
+    ours = ("COVERAGE_", "PYTHON", "UVICORN_", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
+def run(*command: str, cwd: Path) -> None:
+    done = subprocess.run(
+        command, cwd=cwd, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def sources() -> set[str]:
+    return {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "microfw").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_the_wheel_holds_the_package_alone(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    about = f"{wheel.name.removesuffix('-py3-none-any.whl')}.dist-info"
+    assert names == sources() | {
+        f"{about}/METADATA",
+        f"{about}/RECORD",
+        f"{about}/WHEEL",
+        f"{about}/licenses/LICENSE",
+    }
+    assert "microfw/py.typed" in names
+
+
+def test_the_sdist_holds_all_that_a_distributor_needs(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames()}
+    assert names >= sources() | {
+        "CHANGELOG.md",
+        "LICENSE",
+        "README.md",
+        "pyproject.toml",
+        "scripts/test",
+        "tests/conftest.py",
+    }
+    assert {name.split("/", 1)[0] for name in names} <= {
+        ".gitignore",
+        "CHANGELOG.md",
+        "LICENSE",
+        "PKG-INFO",
+        "README.md",
+        "SECURITY.md",
+        "benchmarks",
+        "examples",
+        "microfw",
+        "pyproject.toml",
+        "scripts",
+        "tests",
+    }
+
+
+@pytest.mark.slow
+def test_the_wheel_serves_a_request_in_an_environment_with_nothing_else(
+    built: Path, tmp_path: Path
+) -> None:
+    (wheel,) = built.glob("*.whl")
+    venv.create(tmp_path / "env", symlinks=True)
+    python = str(tmp_path / "env" / "bin" / "python")
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    run(*pip, "install", "-qq", "--disable-pip-version-check", str(wheel), cwd=tmp_path)
+    (tmp_path / "main.py").write_text(APP, encoding="utf-8")
+
+    with subprocess.Popen(
+        [python, "-m", "uvicorn", "main:app", "--port", "0"],
+        cwd=tmp_path,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            with urllib.request.urlopen(
+                f"{address_of(server)}/greetings/ada", timeout=10
+            ) as answer:
+                assert answer.read() == b'{"message":"hello ada"}'
+        finally:
+            server.terminate()
+
+
+def address_of(server: "subprocess.Popen[str]") -> str:
+    """Return the address that a starting uvicorn says it listens on, once it does."""
+    assert server.stderr is not None
+    said = []
+    for line in server.stderr:
+        said.append(line)
+        if found := re.search(r"running on (http://[\d.:]+)", line):
+            return found[1]
+    raise AssertionError("uvicorn did not start:\n" + "".join(said))
