@@ -1,0 +1,76 @@
+"""The heart: dependencies, their plan, and its execution. It knows no HTTP."""
+
+from microfw.dependencies._app_scope import open_app_steps
+from microfw.dependencies._compiler import Handler, Shape, compile_plan
+from microfw.dependencies._declarations import (
+    Dependency,
+    Depends,
+    Lifetime,
+    Scope,
+    Security,
+    SecurityScopes,
+)
+from microfw.dependencies._graph import (
+    Declarations,
+    dependency_of,
+    hashable,
+    make_plan,
+    override_error,
+)
+from microfw.dependencies._plan import (
+    Attribute,
+    Bind,
+    Constant,
+    Plan,
+    Reader,
+    Site,
+    Step,
+    Surrounding,
+)
+from microfw.dependencies._runtime import INVALID, Run
+from microfw.dependencies._signatures import (
+    EMPTY,
+    Parameter,
+    Signature,
+    describe,
+    is_async_callable,
+    name_of,
+    place_of,
+)
+from microfw.dependencies._uninterrupted import uninterrupted
+
+__all__ = [
+    "EMPTY",
+    "INVALID",
+    "Attribute",
+    "Bind",
+    "Constant",
+    "Declarations",
+    "Dependency",
+    "Depends",
+    "Handler",
+    "Lifetime",
+    "Parameter",
+    "Plan",
+    "Reader",
+    "Run",
+    "Scope",
+    "Security",
+    "SecurityScopes",
+    "Shape",
+    "Signature",
+    "Site",
+    "Step",
+    "Surrounding",
+    "compile_plan",
+    "dependency_of",
+    "describe",
+    "hashable",
+    "is_async_callable",
+    "make_plan",
+    "name_of",
+    "open_app_steps",
+    "override_error",
+    "place_of",
+    "uninterrupted",
+]

@@ -1,0 +1,42 @@
+"""Opening the dependencies of scope "app", once, when the application starts."""
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+from microfw.dependencies._plan import AppValue, Constant, Source, Step
+from microfw.dependencies._runtime import Run, app_value, in_thread, opened, shielded
+
+
+async def open_app_steps(steps: tuple[Step, ...], run: Run, stack: AsyncExitStack) -> None:
+    """Run the setup of those that are not open yet; the exit stack holds their exit code.
+
+    Their values are kept in `run.app_values`.
+    """
+    for step in steps:
+        if step.key not in run.app_values:
+            run.app_values[step.key] = await _open(step, run, stack)
+
+
+async def _open(step: Step, run: Run, stack: AsyncExitStack) -> Any:
+    signature = step.signature
+    positional = [_value(a.source, run) for a in step.arguments if a.positional_only]
+    named = {a.name: _value(a.source, run) for a in step.arguments if not a.positional_only}
+    if step.in_thread and not signature.yields:
+        return await run.threads.call(lambda: signature.call(*positional, **named))
+    value = signature.call(*positional, **named)
+    if step.in_thread:
+        return await stack.enter_async_context(in_thread(value, run))
+    if not signature.yields:
+        return await value if signature.is_async else value
+    if not signature.is_async:
+        return stack.enter_context(opened(value, run))
+    block = shielded if signature.can_suspend else opened
+    return await stack.enter_async_context(block(value, run))
+
+
+def _value(source: Source, run: Run) -> Any:
+    if isinstance(source, AppValue):
+        return app_value(run, source.key, source.name)
+    if isinstance(source, Constant):
+        return source.value
+    raise TypeError(f"{source!r} cannot be read at start-up")  # no binder gives one

@@ -1,0 +1,472 @@
+"""Plan -> Python source -> function.
+
+Rules
+-----
+1. The source is what a person would write: one `with` block for each dependency that stays open,
+   nested in the order of setup. What exit code sees and does then follows from Python alone.
+2. Only identifiers made or checked here become source. Every object goes in through the namespace.
+3. A step that may lack a valid value is guarded (`... if token is not INVALID else INVALID`), so
+   that the steps that do not depend on it still run. No other step is.
+4. Neighbouring sync steps make one function, called once in a worker thread:
+   - none of them stays open: a plain function that returns their values;
+   - some do, async steps follow: a generator that yields the values inside of the `with` blocks;
+   - the endpoint is among them: a plain function that returns the response. Where something of
+     scope "request" opens in it, a generator that yields the response, to be sent meanwhile.
+5. CPython nests at most 20 blocks in one function. After `MAX_DEPTH` the rest goes on in a function
+   of its own, called from the innermost block.
+
+Theory of operation: `_Writer` goes once over the steps. It writes into one `_Function` at a time;
+each knows its indentation, and the lines that follow once the blocks of that indentation are
+closed. A `Shape` says what is around the steps: what becomes of the endpoint's result, and what is
+done between the end of scope "function" and that of scope "request".
+"""
+
+import keyword
+import linecache
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from itertools import count
+from typing import Any
+
+from microfw.dependencies import _runtime as runtime
+from microfw.dependencies._declarations import Lifetime
+from microfw.dependencies._plan import Argument, Attribute, Constant, Plan, Reader, Use
+
+MAX_DEPTH = 16
+INDENT = "    "
+
+_RUNTIME: dict[str, object] = {
+    "INVALID": runtime.INVALID,
+    "call_in_thread": runtime.call_in_thread,
+    "in_thread": runtime.in_thread,
+    "opened": runtime.opened,
+    "shielded": runtime.shielded,
+    "steps_in_thread": runtime.steps_in_thread,
+}
+
+_serial = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a kind of execution (HTTP request, WebSocket, task) has around its steps.
+
+    Args:
+        title: What the source is for, as its first line says.
+        run: The name of the parameter that is the `Run`.
+        result: The variable that tells whether the endpoint has succeeded; `None` until then.
+        finish: The statement that sets it, with `{call}` for the endpoint's call.
+        names: What these lines refer to.
+        parameters: Further parameters of the handler.
+        pass_on: What the endpoint is called with besides the arguments of the plan.
+        before: Statements ahead of the first step.
+        between: Statements after scope "function" has ended and before scope "request" does.
+        last: What follows once the handler has returned, for the reader of the source.
+    """
+
+    title: str
+    run: str
+    result: str
+    finish: str
+    names: Mapping[str, object]
+    parameters: tuple[str, ...] = ()
+    pass_on: str = ""
+    before: tuple[str, ...] = ()
+    between: tuple[str, ...] = ()
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A compiled plan.
+
+    Attributes:
+        call: The coroutine function; takes the `Run`, then the shape's further parameters.
+        source: Its source, as it runs.
+    """
+
+    call: Callable[..., Any]
+    source: str
+
+
+def compile_plan(plan: Plan, shape: Shape) -> Handler:
+    """Compile a plan to the function that executes it."""
+    writer = _Writer(plan, shape)
+    source = writer.source()
+    filename = f"<microfw {shape.title} #{next(_serial)}>"
+    exec(compile(source, filename, "exec"), writer.namespace)  # noqa: S102 - rule 2
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    return Handler(writer.namespace["handle"], source)
+
+
+class _Kind(Enum):
+    """How a function in the making is defined, how it goes on in another one, what it is."""
+
+    HANDLER = "async def", "{result} = await {call}", ""
+    IN_THREAD = "def", "{result} = {call}", "in a worker thread"
+    IN_THREAD_YIELDING_RESULT = (
+        "def",
+        "yield from {call}",
+        "in a worker thread: up to `yield`; then, once the response is sent, the exit code",
+    )
+    IN_THREAD_YIELDING_VALUES = (
+        "def",
+        "yield from {call}",
+        "in a worker thread: setup up to `yield`, later the exit code",
+    )
+    IN_THREAD_RETURNING_VALUES = "def", "", "in a worker thread, nothing stays open"
+
+    def __init__(self, definition: str, continuation: str, comment: str) -> None:
+        self.definition = definition
+        self.continuation = continuation
+        self.comment = comment
+
+
+@dataclass(slots=True)
+class _Function:
+    """A function in the making."""
+
+    head: str
+    blocks: int = 0
+    """How many `with` blocks the current line is inside of."""
+    _indent: int = 1
+    _lines: list[str] = field(default_factory=list[str])
+    _closing: list[str] = field(default_factory=list[str])
+
+    def write(self, line: str) -> None:
+        self._lines.append(self._indented(line))
+
+    def open_with(self, line: str) -> None:
+        """Write the head of a `with` block; what follows is inside of it."""
+        self.open_if(line)
+        self.blocks += 1
+
+    def open_if(self, line: str) -> None:
+        """Write the head of an `if` block; what follows is inside of it."""
+        self.write(line)
+        self._indent += 1
+
+    def close_with(self, *lines: str) -> None:
+        """Have these lines follow when the blocks inside of the current one are closed."""
+        self._closing[:0] = [self._indented(line) for line in lines]
+
+    def text(self) -> str:
+        return "\n".join((self.head, *self._lines, *self._closing))
+
+    def _indented(self, line: str) -> str:
+        return f"{INDENT * self._indent}{line}"
+
+
+class _Writer:
+    """Writes the functions of one plan."""
+
+    def __init__(self, plan: Plan, shape: Shape) -> None:
+        self._steps = plan.steps
+        self._shape = shape
+        self._fallible = plan.fallible
+        self._last = len(plan.steps) - 1
+        self._border = _start_of_function_scope(plan)
+        self._last_users = _last_users(plan)
+        self._functions: list[_Function] = []
+        self.namespace: dict[str, Any] = {**_RUNTIME, **shape.names}
+        self._taken = {*self.namespace, "handle", shape.run, shape.result, *shape.parameters}
+        self._read_values: dict[tuple[int, str], str] = {}
+        self._callables = [
+            self._name_object(step.signature.name, step.signature.call) for step in plan.steps
+        ]
+        self._values = [self._name(step.name) for step in plan.steps[:-1]]
+
+    def source(self) -> str:
+        shape = self._shape
+        arguments = ", ".join((shape.run, *shape.parameters))
+        handle = self._function(f"handle({arguments})", 0, _Kind.HANDLER)
+        for line in shape.before:
+            handle.write(line)
+        self._write(handle, 0, self._last, _Kind.HANDLER)
+        title = repr(shape.title)[1:-1]
+        return "\n\n".join((f"# {title}", *(f"{f.text()}\n" for f in self._functions)))
+
+    def _write(self, function: _Function, number: int, last: int, kind: _Kind) -> None:
+        """Write the steps from `number` to `last`."""
+        given = self._given(number, last)
+        while number <= last:
+            if function.blocks >= MAX_DEPTH:
+                call = self._call_of_steps(number, last, given)
+                line = kind.continuation.format(result=self._shape.result, call=call)
+                function.write(line)
+                function = self._function(call, number, kind)
+            if number == self._border:
+                kind = self._begin_function_scope(function, kind)
+            if kind is _Kind.HANDLER and self._steps[number].in_thread:
+                number = self._write_thread_call(function, number)
+            elif number == self._last:
+                self._write_endpoint(function)
+                number += 1
+            else:
+                self._write_step(function, number)
+                number += 1
+        if kind is _Kind.IN_THREAD_RETURNING_VALUES:
+            function.write(f"return {', '.join(given) or None}")
+        elif kind is _Kind.IN_THREAD_YIELDING_VALUES:
+            function.write(f"yield {_tuple(given)}")
+
+    def _function(self, call: str, first: int, kind: _Kind) -> _Function:
+        """Begin the function that `call` calls, with step `first`."""
+        comment = f"  # {kind.comment}" if kind.comment else ""
+        function = _Function(f"{kind.definition} {call}:{comment}")
+        self._functions.append(function)
+        result = self._shape.result
+        if kind in (_Kind.HANDLER, _Kind.IN_THREAD):
+            last = f"  # {self._shape.last}" if len(self._functions) == 1 else ""
+            function.close_with(f"return {result}{last}")
+        if kind in (_Kind.HANDLER, _Kind.IN_THREAD, _Kind.IN_THREAD_YIELDING_RESULT):
+            if any(step.opens for step in self._steps[first:-1]):
+                function.write(f"{result} = None")
+        return function
+
+    def _begin_function_scope(self, function: _Function, kind: _Kind) -> _Kind:
+        """Arrange for what is done when scope "function" ends inside of scope "request"."""
+        self._border = -1
+        if kind is _Kind.IN_THREAD_YIELDING_RESULT:
+            function.close_with(f"yield {self._shape.result}")
+            return _Kind.IN_THREAD
+        function.close_with(*self._between())
+        return kind
+
+    def _between(self) -> list[str]:
+        shape = self._shape
+        if not shape.between:
+            return []
+        return [
+            f"if {shape.result} is not None:  # scope \"function\" has ended",
+            *(f"{INDENT}{line}" for line in shape.between),
+        ]
+
+    # -- worker threads
+
+    def _write_thread_call(self, function: _Function, first: int) -> int:
+        """Write a run of sync steps; return the number of the step after it."""
+        last = self._end_of_thread_run(first)
+        opening = any(step.opens for step in self._steps[first : min(last + 1, self._last)])
+        if last == self._last:
+            self._write_thread_call_with_endpoint(function, first)
+        elif not opening:
+            self._write_thread_call_for_values(function, first, last)
+        elif first == last:
+            self._read(function, first)
+            opener = f"in_thread({self._call(first)}, {self._shape.run})"
+            self._open(function, first, "async with", opener)
+        else:
+            self._write_thread_block(function, first, last)
+        return last + 1
+
+    def _end_of_thread_run(self, first: int) -> int:
+        """The last of the neighbouring sync steps that share a call with step `first`."""
+        last = first
+        while last < self._last and self._steps[last + 1].in_thread:
+            last += 1
+        if first < self._border <= last < self._last:
+            return self._border - 1
+        return last
+
+    def _write_thread_call_with_endpoint(self, function: _Function, first: int) -> None:
+        shape = self._shape
+        call = self._call_of_steps(first, self._last)
+        if first < self._border:
+            function.open_with(f"async with steps_in_thread({call}, {shape.run}) as {shape.result}:")
+            for line in self._between() or ["pass"]:
+                function.write(line)
+            kind = _Kind.IN_THREAD_YIELDING_RESULT
+        else:
+            function.write(f"{shape.result} = await {self._in_thread(call)}")
+            kind = _Kind.IN_THREAD
+        self._write(self._function(call, first, kind), first, self._last, kind)
+
+    def _write_thread_call_for_values(self, function: _Function, first: int, last: int) -> None:
+        call = self._call_of_steps(first, last)
+        given = self._given(first, last)
+        receive = f"{', '.join(given)} = " if given else ""
+        function.write(f"{receive}await {self._in_thread(call)}")
+        kind = _Kind.IN_THREAD_RETURNING_VALUES
+        self._write(self._function(call, first, kind), first, last, kind)
+
+    def _write_thread_block(self, function: _Function, first: int, last: int) -> None:
+        call = self._call_of_steps(first, last)
+        given = self._given(first, last)
+        block = self._name("values")
+        function.open_with(f"async with steps_in_thread({call}, {self._shape.run}) as {block}:")
+        function.open_if(f"if {block} is not None:  # else one has swallowed an exception")
+        if given:
+            function.write(f"{_tuple(given)} = {block}")
+        kind = _Kind.IN_THREAD_YIELDING_VALUES
+        self._write(self._function(call, first, kind), first, last, kind)
+
+    def _call_of_steps(self, first: int, last: int, given: Iterable[str] = ()) -> str:
+        """The call of a new function for some steps, with the values that they need."""
+        needed = [
+            self._values[number]
+            for number in range(first)
+            if self._values[number] in given or self._is_used(number, first, last)
+        ]
+        shape = self._shape
+        arguments = (shape.run, *self._shape_parameters(last), *needed)
+        return f"{self._name(self._name_of_steps(first, last))}({', '.join(arguments)})"
+
+    def _name_of_steps(self, first: int, last: int) -> str:
+        """What a function for some steps is called."""
+        if first == last:
+            return f"{self._callables[first]}_in_thread"
+        return f"{self._callables[first]}_to_{self._callables[last]}"
+
+    def _shape_parameters(self, last: int) -> tuple[str, ...]:
+        return self._shape.parameters if last == self._last else ()
+
+    def _in_thread(self, call: str) -> str:
+        name, _, arguments = call.removesuffix(")").partition("(")
+        run, *others = arguments.split(", ")
+        return f"call_in_thread({', '.join((run, name, *others))})"
+
+    def _given(self, first: int, last: int) -> list[str]:
+        """The values of some steps that later ones use."""
+        return [
+            self._values[number]
+            for number in range(first, min(last + 1, self._last))
+            if self._last_users[number] > last
+        ]
+
+    def _is_used(self, number: int, first: int, last: int) -> bool:
+        return any(
+            isinstance(argument.source, Use) and argument.source.step == number
+            for step in self._steps[first : last + 1]
+            for argument in step.arguments
+        )
+
+    # -- single steps
+
+    def _write_step(self, function: _Function, number: int) -> None:
+        step = self._steps[number]
+        self._read(function, number)
+        call = self._call(number)
+        if step.opens:
+            shield = step.signature.can_suspend
+            opener = f"{'shielded' if shield else 'opened'}({call}, {self._shape.run})"
+            word = "async with" if step.signature.is_async else "with"
+            self._open(function, number, word, opener)
+            return
+        if step.signature.is_async:
+            call = f"await {call}"
+        receive = f"{self._values[number]} = " if self._last_users[number] else ""
+        function.write(f"{receive}{self._guarded(number, call)}")
+
+    def _open(self, function: _Function, number: int, word: str, opener: str) -> None:
+        guarded = self._guarded(number, opener)
+        if guarded != opener:
+            guarded = f"({guarded})"
+        receive = f" as {self._values[number]}" if self._last_users[number] else ""
+        function.open_with(f"{word} {guarded}{receive}:")
+
+    def _write_endpoint(self, function: _Function) -> None:
+        shape = self._shape
+        self._read(function, self._last)
+        if self._fallible:
+            function.write(f"if {shape.run}.errors:")
+            function.write(f"{INDENT}raise invalid({shape.run})")
+        call = self._call(self._last)
+        signature = self._steps[self._last].signature
+        if signature.is_async and not signature.yields:
+            call = f"await {call}"
+        function.write(shape.finish.format(call=call))
+
+    def _read(self, function: _Function, number: int) -> None:
+        """Read the values that a step takes from its surroundings and that may be invalid."""
+        for argument in self._steps[number].arguments:
+            if isinstance(argument.source, Reader):
+                name = self._name(argument.name)
+                self._read_values[number, argument.name] = name
+                reader = self._name_object(
+                    getattr(argument.source.read, "__name__", f"read_{argument.name}"),
+                    argument.source.read,
+                )
+                function.write(f"{name} = {reader}({self._shape.run})")
+
+    def _guarded(self, number: int, expression: str) -> str:
+        """The expression, only evaluated if all that it needs is valid."""
+        if not self._steps[number].fallible:
+            return expression
+        names = [
+            self._argument(number, argument)
+            for argument in self._steps[number].arguments
+            if isinstance(argument.source, Reader)
+            or (isinstance(argument.source, Use) and self._steps[argument.source.step].fallible)
+        ]
+        condition = " and ".join(f"{name} is not INVALID" for name in names)
+        return f"{expression} if {condition} else INVALID"
+
+    def _call(self, number: int) -> str:
+        arguments = [
+            text if argument.positional_only else f"{argument.name}={text}"
+            for argument in self._steps[number].arguments
+            for text in [self._argument(number, argument)]
+        ]
+        return f"{self._callables[number]}({', '.join((*arguments, *self._passed_on(number)))})"
+
+    def _passed_on(self, number: int) -> list[str]:
+        return [self._shape.pass_on] if number == self._last and self._shape.pass_on else []
+
+    def _argument(self, number: int, argument: Argument) -> str:
+        source = argument.source
+        if isinstance(source, Use):
+            return self._values[source.step]
+        if isinstance(source, Reader):
+            return self._read_values[number, argument.name]
+        if isinstance(source, Attribute):
+            return f"{self._shape.run}.{source.name}"
+        if isinstance(source, Constant):
+            return self._name_object(argument.name, source.value)
+        look_up = partial(runtime.app_value, key=source.key, name=source.name)
+        return f"{self._name_object(f'app_{source.name}', look_up)}({self._shape.run})"
+
+    # -- names
+
+    def _name(self, hint: str) -> str:
+        """A new name, as near to the hint as can be."""
+        stem = hint if hint.isidentifier() and not keyword.iskeyword(hint) else "dependency"
+        name = stem
+        number = 1
+        while name in self._taken:
+            number += 1
+            name = f"{stem}_{number}"
+        self._taken.add(name)
+        return name
+
+    def _name_object(self, hint: str, value: object) -> str:
+        """A new name under which the source reaches an object."""
+        name = self._name(hint)
+        self.namespace[name] = value
+        return name
+
+
+def _start_of_function_scope(plan: Plan) -> int:
+    """The number of the first step after all that opens in scope "request"; -1 if nothing does."""
+    opening = [
+        number
+        for number, step in enumerate(plan.steps[:-1])
+        if step.opens and step.lifetime is Lifetime.REQUEST
+    ]
+    return opening[-1] + 1 if opening else -1
+
+
+def _last_users(plan: Plan) -> list[int]:
+    """For each step, the number of the last one that uses its value; 0 for none."""
+    users = [0] * len(plan.steps)
+    for number, step in enumerate(plan.steps):
+        for argument in step.arguments:
+            if isinstance(argument.source, Use):
+                users[argument.source.step] = number
+    return users
+
+
+def _tuple(names: list[str]) -> str:
+    return f"({names[0]},)" if len(names) == 1 else ", ".join(names) or "()"

@@ -1,0 +1,93 @@
+"""What an author writes to declare a dependency."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Literal
+
+Scope = Literal["function", "request", "app"]
+"""How long a yield dependency stays open.
+
+`"function"`: until the response is created; `"request"`: until it is sent and the background
+tasks have run; `"app"`: from start-up to shutdown.
+"""
+
+
+class Lifetime(IntEnum):
+    """A scope as a number: the wider it is, the larger."""
+
+    FUNCTION = 0
+    REQUEST = 1
+    APP = 2
+
+    @classmethod
+    def of(cls, scope: Scope) -> "Lifetime":
+        return cls[scope.upper()]
+
+    @property
+    def scope(self) -> str:
+        """The word an author writes for it."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dependency:
+    """One use of a dependency, as `Depends(...)` or `Security(...)` declared it."""
+
+    call: Callable[..., Any] | None
+    use_cache: bool
+    lifetime: Lifetime | None
+    in_thread: bool
+    security_scopes: tuple[str, ...] = ()
+
+
+class SecurityScopes:
+    """The scopes that the `Security(...)` declarations above a dependency ask for.
+
+    Declare a parameter of this type to receive them, outermost declaration first, without
+    repetition.
+    """
+
+    __slots__ = ("scope_str", "scopes")
+
+    def __init__(self, scopes: Sequence[str] = ()) -> None:
+        self.scopes = list(scopes)
+        self.scope_str = " ".join(scopes)
+
+
+def Depends(  # noqa: N802 - the field's name for it
+    dependency: Callable[..., Any] | None = None,
+    *,
+    use_cache: bool = True,
+    scope: Scope | None = None,
+    sync_to_thread: bool = True,
+) -> Any:
+    """Declare that a value comes from calling `dependency`.
+
+    Args:
+        dependency: Any callable. Left out, the annotated class is called.
+        use_cache: `False` calls it once more for this use, instead of sharing the value that
+            the other uses in the same request get.
+        scope: When its exit code runs. Left out, `"function"`, or wider where a dependant
+            needs it wider.
+        sync_to_thread: `False` runs a sync dependency on the event loop instead of in a worker
+            thread; for those that never block.
+    """
+    lifetime = None if scope is None else Lifetime.of(scope)
+    return Dependency(dependency, use_cache, lifetime, sync_to_thread)
+
+
+def Security(  # noqa: N802 - the field's name for it
+    dependency: Callable[..., Any] | None = None,
+    *,
+    scopes: Sequence[str] = (),
+    use_cache: bool = True,
+    scope: Scope | None = None,
+    sync_to_thread: bool = True,
+) -> Any:
+    """Declare a dependency like `Depends`, and the security scopes that it is to check.
+
+    The dependency and those below it read `scopes` from a parameter of type `SecurityScopes`.
+    """
+    lifetime = None if scope is None else Lifetime.of(scope)
+    return Dependency(dependency, use_cache, lifetime, sync_to_thread, tuple(scopes))

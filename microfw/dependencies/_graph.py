@@ -1,0 +1,417 @@
+"""Declarations -> Plan: walk once, share, settle scopes, order, check.
+
+The walk goes over the graph of callables first (who depends on whom, cycles, who reads security
+scopes) and then over the uses of them (which are one step, which are several). Both are iterative
+and visit each node once, so that neither depth nor diamonds cost more than their number of steps.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from microfw.dependencies._declarations import Dependency, Lifetime, SecurityScopes
+from microfw.dependencies._plan import (
+    AppValue,
+    Argument,
+    Bind,
+    Constant,
+    Plan,
+    Reader,
+    Site,
+    Source,
+    Step,
+    Surrounding,
+    Use,
+)
+from microfw.dependencies._signatures import (
+    EMPTY,
+    Parameter,
+    Signature,
+    describe,
+    name_of,
+    place_of,
+    returns_a_value,
+)
+from microfw.exceptions import (
+    CycleError,
+    GeneratorError,
+    NotCallableError,
+    OverrideError,
+    ScopeError,
+)
+
+Overrides = Mapping[Any, Callable[..., Any]]
+
+
+@dataclass(slots=True)
+class Declarations:
+    """What a plan is made from.
+
+    Args:
+        endpoint: The callable at the end of the plan.
+        bind: Fills the parameters that are no dependencies.
+        bind_app: The same for dependencies of scope "app".
+        dependencies: Those declared beside the endpoint's parameters, outermost first.
+        overrides: Which dependency is replaced by which.
+        default: The lifetime of a yield dependency for which none is given.
+    """
+
+    endpoint: Callable[..., Any]
+    bind: Bind
+    bind_app: Bind
+    dependencies: Sequence[Dependency] = ()
+    overrides: Overrides = field(default_factory=dict[Any, Callable[..., Any]])
+    default: Lifetime = Lifetime.FUNCTION
+
+
+@dataclass(slots=True)
+class _Callable:
+    """A callable of the graph, with the dependencies it declares."""
+
+    signature: Signature
+    uses: list[tuple[Parameter | None, Dependency, "_Callable"]]
+    reads_security_scopes: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Node:
+    """A step in the making."""
+
+    callable: _Callable
+    dependency: Dependency
+    security_scopes: tuple[str, ...]
+    name: str
+    user: "_Node | None"
+    lifetime: Lifetime = Lifetime.FUNCTION
+    uses: list[tuple[Parameter | None, "_Node"]] = field(
+        default_factory=list[tuple[Parameter | None, "_Node"]]
+    )
+
+    @property
+    def signature(self) -> Signature:
+        return self.callable.signature
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Names from the endpoint down to this step, by the use that was met first."""
+        names = [self.signature.name]
+        user = self.user
+        while user is not None:
+            names.append(user.signature.name)
+            user = user.user
+        return tuple(reversed(names))
+
+
+def make_plan(declarations: Declarations) -> Plan:
+    """Make the plan of one route, task or application.
+
+    Raises:
+        RegistrationError: The subclass tells the mistake.
+    """
+    root = _Callables(declarations).root
+    nodes = _Nodes(root, declarations)
+    _settle_lifetimes(nodes.in_order, declarations.default)
+    return _plan(_shared(nodes.in_order), declarations)
+
+
+class _Callables:
+    """The graph of callables below an endpoint."""
+
+    def __init__(self, declarations: Declarations) -> None:
+        self._overrides = {hashable(k): v for k, v in declarations.overrides.items()}
+        self._known: dict[Hashable, _Callable] = {}
+        self.root = self._add(declarations.endpoint)
+        for dependency in declarations.dependencies:
+            below = self._callable_of(dependency, None, [self.root])
+            self.root.uses.append((None, dependency, below))
+        self._descend(self.root)
+
+    def _descend(self, root: _Callable) -> None:
+        """Visit every callable once, depth first, and tell a cycle when it closes."""
+        path = {id(root): root}
+        done: set[int] = set()
+        stack = [(root, self._declared(root, path))]
+        while stack:
+            current, pending = stack[-1]
+            below = next(pending, None)
+            if below is None:
+                stack.pop()
+                del path[id(current)]
+                done.add(id(current))
+                current.reads_security_scopes = any(
+                    use.reads_security_scopes for _, _, use in current.uses
+                ) or any(p.annotation is SecurityScopes for p in current.signature.parameters)
+            elif id(below) in path:
+                raise _cycle([*path.values()], below)
+            elif id(below) not in done:
+                path[id(below)] = below
+                stack.append((below, self._declared(below, path)))
+
+    def _declared(self, current: _Callable, path: dict[int, _Callable]) -> Iterator[_Callable]:
+        for _, _, below in current.uses:  # those of `dependencies=`
+            yield below
+        for parameter in current.signature.parameters:
+            dependency = dependency_of(parameter)
+            if dependency is not None:
+                below = self._callable_of(dependency, parameter, path.values())
+                current.uses.append((parameter, dependency, below))
+                yield below
+
+    def _callable_of(
+        self,
+        dependency: Dependency,
+        parameter: Parameter | None,
+        path: Iterable[_Callable],
+    ) -> _Callable:
+        call = dependency.call
+        if call is None and parameter is not None and parameter.annotation is not EMPTY:
+            call = parameter.annotation
+        if not callable(call):
+            raise _not_callable(call, parameter, [*path])
+        override = self._overrides.get(hashable(call))
+        if override is not None:
+            if not callable(override):
+                raise override_error(call, override)
+            call = override
+        known = self._known.get(hashable(call))
+        return self._add(call) if known is None else known
+
+    def _add(self, call: Callable[..., Any]) -> _Callable:
+        signature = describe(call)
+        if self._known and signature.yields and returns_a_value(signature):
+            raise GeneratorError(
+                f"the yield dependency {signature.name!r} returns a value, which nobody receives",
+                where=signature.where,
+                cure="`yield` the value; a `return` in a generator must be bare",
+            )
+        added = _Callable(signature, [])
+        self._known[hashable(call)] = added
+        return added
+
+
+class _Nodes:
+    """The uses of callables: which of them are one step, and the order of their setup."""
+
+    def __init__(self, root: _Callable, declarations: Declarations) -> None:
+        self._nodes: dict[Hashable, _Node] = {}
+        self.in_order: list[_Node] = []
+        endpoint = Dependency(declarations.endpoint, True, Lifetime.FUNCTION, True)
+        self._descend(_Node(root, endpoint, (), root.signature.name, None))
+
+    def _descend(self, root: _Node) -> None:
+        stack = [(root, self._used(root))]
+        while stack:
+            current, pending = stack[-1]
+            below = next(pending, None)
+            if below is None:
+                stack.pop()
+                self.in_order.append(current)
+            else:
+                stack.append((below, self._used(below)))
+
+    def _used(self, current: _Node) -> Iterator[_Node]:
+        """Link a node to those it uses; yield the ones that are new."""
+        for parameter, dependency, below in current.callable.uses:
+            scopes: tuple[str, ...] = ()
+            if below.reads_security_scopes:
+                scopes = tuple(
+                    dict.fromkeys((*current.security_scopes, *dependency.security_scopes))
+                )
+            key: Hashable = (id(below), dependency.lifetime, scopes)
+            node = self._nodes.get(key) if dependency.use_cache else None
+            if node is not None:
+                current.uses.append((parameter, node))
+                continue
+            name = parameter.name if parameter else below.signature.name
+            node = _Node(below, dependency, scopes, name, current)
+            if dependency.use_cache:
+                self._nodes[key] = node
+            current.uses.append((parameter, node))
+            yield node
+
+
+def _settle_lifetimes(in_order: list[_Node], default: Lifetime) -> None:
+    """Give each node its lifetime: what it asks for, or the widest that its dependants need.
+
+    Dependants come after what they use, so that going backwards meets them first.
+    """
+    asked: dict[Hashable, Lifetime] = {}
+    for node in in_order:
+        if node.dependency.lifetime is not None:
+            key = (id(node.callable), node.security_scopes)
+            asked[key] = max(node.dependency.lifetime, asked.get(key, Lifetime.FUNCTION))
+    needed: dict[int, _Node] = {}
+    for node in reversed(in_order):
+        dependant = needed.get(id(node))
+        need = dependant.lifetime if dependant else Lifetime.FUNCTION
+        explicit = node.dependency.lifetime
+        if explicit is not None:
+            if dependant is not None and need > explicit:
+                raise _narrower(node, dependant)
+            node.lifetime = explicit
+        else:
+            base = default if node.signature.yields else Lifetime.FUNCTION
+            key = (id(node.callable), node.security_scopes)
+            node.lifetime = max(need, base, asked.get(key, Lifetime.FUNCTION))
+        for _, used in node.uses:
+            known = needed.get(id(used))
+            if known is None or node.lifetime > known.lifetime:
+                needed[id(used)] = node
+
+
+def _shared(in_order: list[_Node]) -> list[_Node]:
+    """Make one of the nodes that turned out to be the same step after all."""
+    kept: dict[Hashable, _Node] = {}
+    same: dict[int, _Node] = {}
+    result: list[_Node] = []
+    for node in in_order:
+        node.uses = [(parameter, same[id(used)]) for parameter, used in node.uses]
+        key: Hashable = (id(node.callable), node.lifetime, node.security_scopes)
+        first = kept.setdefault(key, node) if node.dependency.use_cache else node
+        same[id(node)] = first
+        if first is node:
+            result.append(node)
+    return result
+
+
+def _plan(in_order: list[_Node], declarations: Declarations) -> Plan:
+    app_nodes = [node for node in in_order if node.lifetime is Lifetime.APP]
+    nodes = _wider_scopes_first([node for node in in_order if node.lifetime is not Lifetime.APP])
+    app_keys = {id(node): _app_key(node) for node in app_nodes}
+    return Plan(
+        _steps(nodes, app_keys, declarations.bind),
+        _steps(app_nodes, app_keys, declarations.bind_app),
+    )
+
+
+def _app_key(node: _Node) -> Hashable:
+    call = hashable(node.signature.declared)
+    return (call, node.security_scopes) if node.dependency.use_cache else (call, object())
+
+
+def _wider_scopes_first(nodes: list[_Node]) -> list[_Node]:
+    """Move what opens in function scope, and what uses it, behind the last that opens in request's.
+
+    Everything else keeps its place.
+    """
+    last = max(
+        (
+            number
+            for number, node in enumerate(nodes[:-1])
+            if node.signature.yields and node.lifetime is Lifetime.REQUEST
+        ),
+        default=-1,
+    )
+    bound: set[int] = set()
+    for node in nodes[: last + 1]:
+        opens = node.signature.yields and node.lifetime is Lifetime.FUNCTION
+        if opens or any(id(used) in bound for _, used in node.uses):
+            bound.add(id(node))
+    early = [node for node in nodes[: last + 1] if id(node) not in bound]
+    moved = [node for node in nodes[: last + 1] if id(node) in bound]
+    return early + moved + nodes[last + 1 :]
+
+
+def _steps(nodes: list[_Node], app_keys: dict[int, Hashable], bind: Bind) -> tuple[Step, ...]:
+    numbers = {id(node): number for number, node in enumerate(nodes)}
+    steps: list[Step] = []
+    for node in nodes:
+        used = {parameter.name: use for parameter, use in node.uses if parameter is not None}
+        arguments: list[Argument] = []
+        for parameter in node.signature.parameters:
+            source: Source | None
+            below = used.get(parameter.name)
+            if below is None:
+                source = _surrounding(parameter, node, bind)
+            elif id(below) in app_keys:
+                source = AppValue(app_keys[id(below)], below.signature.name)
+            else:
+                source = Use(numbers[id(below)])
+            if source is not None:
+                arguments.append(Argument(parameter.name, parameter.positional_only, source))
+        steps.append(
+            Step(
+                key=app_keys.get(id(node)),
+                signature=node.signature,
+                name=node.name,
+                lifetime=node.lifetime,
+                in_thread=not node.signature.is_async and node.dependency.in_thread,
+                fallible=any(_may_be_invalid(argument.source, steps) for argument in arguments),
+                arguments=tuple(arguments),
+            )
+        )
+    return tuple(steps)
+
+
+def _surrounding(parameter: Parameter, node: _Node, bind: Bind) -> Surrounding | None:
+    if parameter.annotation is SecurityScopes:
+        return Constant(SecurityScopes(node.security_scopes))
+    return bind(parameter, Site(node.signature, node.path))
+
+
+def _may_be_invalid(source: Source, steps: list[Step]) -> bool:
+    if isinstance(source, Use):
+        return steps[source.step].fallible
+    return isinstance(source, Reader)
+
+
+def dependency_of(parameter: Parameter) -> Dependency | None:
+    """The `Depends(...)` of a parameter, in `Annotated` or as its default value."""
+    for declared in (*parameter.metadata, parameter.default):
+        if isinstance(declared, Dependency):
+            return declared
+    return None
+
+
+def hashable(call: Any) -> Hashable:
+    """A key for a callable: itself; its identity, where it cannot be hashed."""
+    try:
+        hash(call)
+    except TypeError:
+        return id(call)
+    return call  # type: ignore[no-any-return]
+
+
+def override_error(dependency: object, override: object) -> OverrideError:
+    """The error for an override that cannot be called."""
+    return OverrideError(
+        f"{name_of(dependency)!r} is overridden with {override!r}, which cannot be called",
+        where=place_of(dependency),
+        cure="override a dependency with a callable: a function, `lambda: value`, a generator",
+    )
+
+
+def _not_callable(
+    call: object, parameter: Parameter | None, path: list[_Callable]
+) -> NotCallableError:
+    use = f"parameter {parameter.name!r}" if parameter else "`dependencies=`"
+    if call is None:
+        what = f"{use} has `Depends()` without a dependency, and no class as annotation"
+        cure = "name the dependency, `Depends(get_it)`, or annotate the parameter with a class"
+    else:
+        what = f"{use} depends on {call!r}, which cannot be called"
+        cure = "give `Depends` the function itself, `Depends(get_it)`, not what it returns"
+    names = [callable_.signature.name for callable_ in path]
+    return NotCallableError(what, where=path[-1].signature.where, path=names, cure=cure)
+
+
+def _cycle(path: list[_Callable], again: _Callable) -> CycleError:
+    names = [callable_.signature.name for callable_ in path]
+    return CycleError(
+        f"{again.signature.name!r} depends on itself",
+        where=again.signature.where,
+        path=(*names, again.signature.name),
+        cure="move what both sides need into a third dependency that depends on neither",
+    )
+
+
+def _narrower(node: _Node, dependant: _Node) -> ScopeError:
+    name, scope = node.signature.name, Lifetime(node.dependency.lifetime or 0).scope
+    return ScopeError(
+        f"{dependant.signature.name!r} lives in scope {dependant.lifetime.scope!r} and uses"
+        f" {name!r}, which is closed earlier, at the end of scope {scope!r}",
+        where=dependant.signature.where,
+        path=(*dependant.path, name),
+        cure=f'give {name!r} the wider scope, `Depends({name}, scope="{dependant.lifetime.scope}")`,'
+        f" or none at all; or narrow {dependant.signature.name!r}",
+    )

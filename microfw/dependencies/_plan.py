@@ -1,0 +1,139 @@
+"""Step and Plan: what one execution does, in order, as frozen data.
+
+Rules
+-----
+1. A plan lists every step once, in the order in which setup runs; the endpoint is the last step.
+   Exit code needs no list: it is the exact reverse, by the nesting of `with` blocks.
+2. A step's arguments come from steps before it (`Use`) or from its surroundings (`Attribute`,
+   `Reader`, `Constant`). Nothing is looked up by name at run time.
+3. Steps of scope "request" that stay open stand before all those of scope "function" that do, so
+   that the blocks of the narrower scope nest inside those of the wider one.
+4. Steps of scope "app" are not entered by the plan that uses them: their values are kept by the
+   application and looked up (`AppValue`).
+5. A step is `fallible` when a value it reads, or that of a step it uses, may turn out invalid.
+   Only then does the compiler guard it.
+
+Theory of operation: `_graph` makes plans from declarations, `_compiler` turns them into source.
+A plan knows nothing of either, nor of HTTP.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from microfw.dependencies._declarations import Lifetime
+from microfw.dependencies._signatures import Parameter, Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """The value of an earlier step, by its number in the plan."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppValue:
+    """The value of a dependency of scope "app", by the key under which the application keeps it."""
+
+    key: Hashable
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute of the object that accompanies one execution, such as `exchange.request`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A function of the object that accompanies one execution.
+
+    It returns the value; or, having noted the errors there, `INVALID`.
+    """
+
+    read: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value that is known when the plan is made."""
+
+    value: Any
+
+
+Surrounding = Attribute | Reader | Constant
+Source = Use | AppValue | Surrounding
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where in the graph a parameter stands, for messages."""
+
+    signature: Signature
+    path: tuple[str, ...]
+    """Names from the endpoint down to the callable that has the parameter."""
+
+
+Bind = Callable[[Parameter, Site], Surrounding | None]
+"""Says how the value of a parameter that is no dependency is obtained.
+
+`None` leaves the parameter to its default. Raises a `RegistrationError` where nothing can fill it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """How one parameter of a step is filled."""
+
+    name: str
+    positional_only: bool
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One dependency, or the endpoint, as it appears once in a plan."""
+
+    key: Hashable
+    signature: Signature
+    name: str
+    """What the value is called in generated source: the parameter that receives it first."""
+    lifetime: Lifetime
+    in_thread: bool
+    fallible: bool
+    arguments: tuple[Argument, ...]
+
+    @property
+    def opens(self) -> bool:
+        """Whether something stays open after setup."""
+        return self.signature.yields
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps of one execution, the endpoint last."""
+
+    steps: tuple[Step, ...]
+    app_steps: tuple[Step, ...] = ()
+    """The dependencies of scope "app" that these steps need, in the order of their setup."""
+
+    @property
+    def endpoint(self) -> Step:
+        return self.steps[-1]
+
+    @property
+    def fallible(self) -> bool:
+        """Whether any step reads a value that may be invalid."""
+        return any(step.fallible for step in self.steps)
+
+    def sources(self, kind: type[Any]) -> list[Any]:
+        """All sources of one kind that the steps of the plan have, in order."""
+        return [
+            argument.source
+            for step in self.steps
+            for argument in step.arguments
+            if isinstance(argument.source, kind)
+        ]

@@ -1,0 +1,327 @@
+"""What generated code calls: opening yield dependencies, and running their exit code.
+
+The semantics are those of `contextlib.contextmanager` and `asynccontextmanager`, and beyond them:
+
+- a dependency that swallows an exception is remembered, so that the log can name it;
+- a cancellation passes on, whatever a dependency makes of it;
+- exit code that can suspend is shielded from cancellation, for a bounded time.
+"""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncGenerator, Callable, Generator, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from inspect import GEN_SUSPENDED, getgeneratorstate
+from types import CodeType, TracebackType
+from typing import Any, TypeVar
+
+import anyio
+
+from microfw.dependencies._threads import Threads
+from microfw.dependencies._uninterrupted import uninterrupted
+from microfw.exceptions import AppScopeError, CleanupTimeoutError, YieldError
+
+Result = TypeVar("Result")
+
+logger = logging.getLogger("microfw")
+
+
+@dataclass(frozen=True, slots=True)
+class Swallowed:
+    """An exception that a dependency did not let out."""
+
+    error: BaseException
+    by: str
+    """The dependency, as `qualname (file.py:line)`."""
+
+
+class Run:
+    """Accompanies one execution of a plan: what its steps share besides their values.
+
+    Attributes:
+        cleanup_timeout: Seconds for each exit code; `None` is without bound.
+        app_values: The values of app-scope dependencies, by key.
+        errors: What was invalid so far, in the order in which it was read.
+        swallowed: The first exception that a dependency swallowed.
+    """
+
+    errors: list[Mapping[str, Any]] | None = None
+    swallowed: Swallowed | None = None
+    _threads: Threads | None = None
+
+    def __init__(self, cleanup_timeout: float | None, app_values: dict[Hashable, Any]) -> None:
+        self.cleanup_timeout = cleanup_timeout
+        self.app_values = app_values
+
+    def invalid(self, errors: Iterable[Mapping[str, Any]]) -> "_Invalid":
+        """Note what is invalid about a value; return what stands for it."""
+        self.errors = [*(self.errors or ()), *errors]
+        return INVALID
+
+    @property
+    def threads(self) -> Threads:
+        """The worker-thread calls of this execution."""
+        if self._threads is None:
+            self._threads = Threads()
+        return self._threads
+
+
+class _Invalid:
+    """Stands for a value that was not valid, and for whatever depends on it."""
+
+    def __repr__(self) -> str:
+        return "INVALID"
+
+    def __enter__(self) -> "_Invalid":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    async def __aenter__(self) -> "_Invalid":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+INVALID = _Invalid()
+
+
+class opened:  # noqa: N801 - reads as a word in generated code
+    """Open a yield dependency for the length of a `with` or `async with` block."""
+
+    __slots__ = ("_generator", "_run")
+
+    def __init__(self, generator: Any, run: Run) -> None:
+        self._generator: Any = generator
+        self._run = run
+
+    def __enter__(self) -> Any:
+        try:
+            return next(self._generator)
+        except StopIteration:
+            raise YieldError(f"{_place(self._generator)} did not yield") from None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        generator: Generator[Any, None, None] = self._generator
+        try:
+            if error is None:
+                next(generator)
+            else:
+                generator.throw(error)
+        except StopIteration:
+            return error is not None and self._swallows(error)
+        except BaseException as raised:
+            if error is None or not self._lets_out(error, raised, traceback):
+                raise
+            return False
+        generator.close()
+        raise YieldError(f"{_place(generator)} yielded twice")
+
+    async def __aenter__(self) -> Any:
+        try:
+            return await anext(self._generator)
+        except StopAsyncIteration:
+            raise YieldError(f"{_place(self._generator)} did not yield") from None
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        generator: AsyncGenerator[Any, None] = self._generator
+        try:
+            if error is None:
+                await anext(generator)
+            else:
+                await generator.athrow(error)
+        except StopAsyncIteration:
+            return error is not None and self._swallows(error)
+        except BaseException as raised:
+            if error is None or not self._lets_out(error, raised, traceback):
+                raise
+            return False
+        await generator.aclose()
+        raise YieldError(f"{_place(generator)} yielded twice")
+
+    def _swallows(self, error: BaseException) -> bool:
+        """Note that the generator ended without raising `error`; whether that ends the error."""
+        if _is_cancellation(error):
+            return False
+        if self._run.swallowed is None:
+            self._run.swallowed = Swallowed(error, _place(self._generator))
+        return True
+
+    def _lets_out(
+        self, error: BaseException, raised: BaseException, traceback: TracebackType | None
+    ) -> bool:
+        """Whether `error`, not `raised`, is what goes on outward."""
+        if raised is not error and not _is_stop_in_disguise(error, raised):
+            if not _is_cancellation(error) or _is_cancellation(raised):
+                return False
+            logger.error(
+                "%s failed while its request was being cancelled",
+                _place(self._generator),
+                exc_info=raised,
+            )
+        error.__traceback__ = traceback
+        return True
+
+
+class shielded(opened):  # noqa: N801 - reads as a word in generated code
+    """Open an async dependency whose exit code can suspend: it is shielded from cancellation.
+
+    The cancel scope is entered before setup, so that a scope or task group that the dependency
+    itself holds open nests inside of it; exit code raises the shield.
+    """
+
+    __slots__ = ("_scope",)
+
+    async def __aenter__(self) -> Any:
+        self._scope = anyio.CancelScope()
+        self._scope.__enter__()
+        try:
+            return await opened.__aenter__(self)
+        except BaseException:
+            self._scope.__exit__(*sys.exc_info())
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        scope = self._scope
+        scope.shield = True
+        if self._run.cleanup_timeout is not None:
+            scope.deadline = anyio.current_time() + self._run.cleanup_timeout
+        try:
+            swallowed = await uninterrupted(opened.__aexit__(self, kind, error, traceback))
+        except BaseException as raised:
+            if not scope.__exit__(type(raised), raised, raised.__traceback__):
+                raise
+        else:
+            scope.__exit__(None, None, None)
+            return swallowed
+        return self._is_cut_off(error)
+
+    def _is_cut_off(self, error: BaseException | None) -> bool:
+        text = (
+            f"the exit code of {_place(self._generator)} did not end within"
+            f" {self._run.cleanup_timeout:g} seconds and was cancelled"
+        )
+        logger.error(text)
+        if error is None:
+            raise CleanupTimeoutError(text)
+        return False
+
+
+class in_thread:  # noqa: N801 - reads as a word in generated code
+    """Open a sync dependency in a worker thread, for the length of an `async with` block."""
+
+    __slots__ = ("_block", "_generator", "_threads")
+
+    def __init__(self, generator: Any, run: Run) -> None:
+        self._generator: Any = generator
+        self._block = opened(generator, run)
+        self._threads = run.threads
+
+    def _enter(self) -> Any:
+        return self._block.__enter__()
+
+    async def __aenter__(self) -> Any:
+        try:
+            value = await self._threads.call(self._enter)
+        except BaseException as error:
+            if getgeneratorstate(self._generator) == GEN_SUSPENDED:  # cancelled once it was open
+                self._threads.holding += 1
+                await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        self._threads.holding += 1
+        return value
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        try:
+            with anyio.CancelScope(shield=True):
+                return await self._threads.call(self._block.__exit__, kind, error, traceback)
+        finally:
+            self._threads.holding -= 1
+
+
+class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated code
+    """Open neighbouring sync dependencies in one call to a worker thread.
+
+    Their `with` blocks stand in a generator. The block's value is what that yields; `None` where
+    it does not get there, because one of them swallowed an exception of those further inside.
+    """
+
+    __slots__ = ()
+
+    def _enter(self) -> Any:
+        return next(self._generator, None)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if self._generator.gi_frame is None:
+            self._threads.holding -= 1
+            return False
+        return await in_thread.__aexit__(self, kind, error, traceback)
+
+
+async def call_in_thread(run: Run, function: Callable[..., Result], *args: Any) -> Result:
+    """Call neighbouring sync steps, none of which stays open, in one call to a worker thread."""
+    return await run.threads.call(function, run, *args)
+
+
+def app_value(run: Run, key: Hashable, name: str) -> Any:
+    """Look up what a dependency of scope "app" yielded at start-up."""
+    try:
+        return run.app_values[key]
+    except KeyError:
+        raise AppScopeError(
+            f"{name!r} has scope 'app' and was not opened at start-up: the application's lifespan"
+            " is not running, or was started before this dependency was declared or overridden."
+            " Run the application under a server, test it with `with TestClient(app)`, and name a"
+            " dependency that only background tasks use in `App(dependencies=[...])`"
+        ) from None
+
+
+def _place(generator: Any) -> str:
+    code: CodeType = getattr(generator, "ag_code", None) or generator.gi_code
+    return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
+
+
+def _is_stop_in_disguise(error: BaseException, raised: BaseException) -> bool:
+    """Whether Python turned a stop iteration that passed through a generator into another error."""
+    return (
+        isinstance(error, StopIteration | StopAsyncIteration)
+        and isinstance(raised, RuntimeError)
+        and raised.__cause__ is error
+    )
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    if isinstance(error, Exception):
+        return False
+    trio = sys.modules.get("trio")
+    return isinstance(error, asyncio.CancelledError) or (
+        trio is not None and isinstance(error, trio.Cancelled)
+    )

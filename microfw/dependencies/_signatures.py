@@ -1,0 +1,261 @@
+"""A callable -> its parameters, its kind (sync or async, return or yield) and its place."""
+
+import dis
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from types import CodeType, FunctionType, MethodType
+from typing import Annotated, Any, get_args, get_origin
+
+from microfw.exceptions import UnresolvableAnnotationError
+
+EMPTY: Any = inspect.Parameter.empty
+
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_SUSPENDING = {"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH"}
+
+
+@contextmanager
+def _any_context_manager() -> Any:
+    yield
+
+
+@asynccontextmanager
+async def _any_async_context_manager() -> Any:
+    yield
+
+
+# The functions that the decorators of contextlib make share one code object each.
+_MAKES_CONTEXT_MANAGER = {
+    _any_context_manager.__code__,  # type: ignore[attr-defined]
+    _any_async_context_manager.__code__,  # type: ignore[attr-defined]
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a callable, its annotation taken apart."""
+
+    name: str
+    annotation: Any
+    """The type without `Annotated`; `EMPTY` where none is written."""
+    metadata: tuple[Any, ...]
+    """What `Annotated` holds besides the type."""
+    default: Any
+    """`EMPTY` where a value is required."""
+    positional_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Signature:
+    """What the graph needs to know of a callable, found out once."""
+
+    declared: Callable[..., Any]
+    """The callable as the author named it, under which it is shared and overridden."""
+    call: Callable[..., Any]
+    """What is called: the same, or the generator function inside a context manager's decorator."""
+    name: str
+    where: str
+    """`qualname (file.py:line)`."""
+    parameters: tuple[Parameter, ...]
+    is_async: bool
+    yields: bool
+    can_suspend: bool
+    """Whether an `await` in it, and so its exit code, may give way to the event loop."""
+    returns: Any
+    """The return annotation, `EMPTY` where none is written."""
+
+
+def describe(call: Callable[..., Any]) -> Signature:
+    """Read the signature of any callable.
+
+    Raises:
+        UnresolvableAnnotationError: An annotation is a string that names something unknown.
+    """
+    target = _without_context_manager(call)
+    function, is_async, yields = _kind(target)
+    parameters, returns = _parameters(target, _function_of(target))
+    return Signature(
+        declared=call,
+        call=target,
+        name=name_of(call),
+        where=place_of(call),
+        parameters=parameters,
+        is_async=is_async,
+        yields=yields,
+        can_suspend=is_async and _can_suspend(function),
+        returns=returns,
+    )
+
+
+def is_async_callable(call: Callable[..., Any]) -> bool:
+    """Whether what a callable returns is to be awaited."""
+    _, is_async, yields = _kind(call)
+    return is_async and not yields
+
+
+def name_of(call: object) -> str:
+    """The name under which messages, logs and generated source speak of a callable."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    name: str = getattr(call, "__name__", None) or type(call).__name__
+    return name
+
+
+def place_of(call: object) -> str:
+    """`qualname (file.py:line)` of a callable, as much of it as can be known."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    named = call if hasattr(call, "__qualname__") else type(call)
+    code = getattr(_function_of(call), "__code__", None)
+    qualname: str = named.__qualname__  # type: ignore[attr-defined]
+    if not isinstance(code, CodeType) or not code.co_filename.endswith(".py"):
+        return f"{qualname} (module {getattr(named, '__module__', '?')})"
+    return f"{qualname} ({code.co_filename}:{code.co_firstlineno})"
+
+
+def _function_of(call: Any) -> Any:
+    """The function behind a callable: behind partials, methods, decorators, `__call__`."""
+    while True:
+        if isinstance(call, functools.partial):
+            call = call.func
+        elif isinstance(call, MethodType):
+            call = call.__func__
+        elif hasattr(call, "__wrapped__"):
+            call = call.__wrapped__
+        elif isinstance(call, type):
+            return call.__dict__.get("__init__", call)
+        elif isinstance(call, FunctionType) or not hasattr(type(call), "__call__"):
+            return call
+        else:
+            method = type(call).__call__
+            if not isinstance(method, FunctionType):
+                return call
+            call = method
+
+
+def _without_context_manager(call: Any) -> Any:
+    """The generator function, where `contextlib` has made a context manager's function of it."""
+    if isinstance(call, functools.partial):
+        inner = _without_context_manager(call.func)
+        return call if inner is call.func else functools.partial(inner, *call.args, **call.keywords)
+    if isinstance(call, MethodType):
+        inner = _without_context_manager(call.__func__)
+        return call if inner is call.__func__ else MethodType(inner, call.__self__)
+    if getattr(call, "__code__", None) in _MAKES_CONTEXT_MANAGER:
+        return call.__wrapped__
+    return call
+
+
+def _kind(call: Any) -> tuple[Any, bool, bool]:
+    """The function that decides what kind a callable is of, whether it is async, and yields.
+
+    A decorator that only passes on what the decorated function returns is of that one's kind.
+    """
+    while True:
+        while isinstance(call, functools.partial):
+            call = call.func
+        if isinstance(call, type):
+            return call, False, False
+        function = call
+        if not isinstance(call, FunctionType | MethodType):
+            function = getattr(type(call), "__call__", call)
+        if inspect.isasyncgenfunction(function):
+            return function, True, True
+        if inspect.isgeneratorfunction(function):
+            return function, False, True
+        if inspect.iscoroutinefunction(function):
+            return function, True, False
+        wrapped = getattr(call, "__wrapped__", getattr(function, "__wrapped__", None))
+        if wrapped is None:
+            return function, False, False
+        call = wrapped
+
+
+def _can_suspend(function: Any) -> bool:
+    code = getattr(function, "__code__", None)
+    if not isinstance(code, CodeType):
+        return True
+    return any(instruction.opname in _SUSPENDING for instruction in dis.get_instructions(code))
+
+
+def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
+    try:
+        signature = inspect.signature(call)
+    except (ValueError, TypeError):  # a callable made in C that does not tell
+        return (), EMPTY
+    bound: set[str] = set()
+    inner = call
+    while isinstance(inner, functools.partial):
+        bound.update(inner.keywords)
+        inner = inner.func
+    names = _names_known_to(function, call)
+    parameters: list[Parameter] = []
+    for parameter in signature.parameters.values():
+        if parameter.kind in _VARIADIC or parameter.name in bound:
+            continue
+        annotation = _resolved(parameter.annotation, names, call, f"parameter {parameter.name!r}")
+        metadata: tuple[Any, ...] = ()
+        if get_origin(annotation) is Annotated:
+            annotation, *extras = get_args(annotation)
+            metadata = tuple(extras)
+        parameters.append(
+            Parameter(
+                name=parameter.name,
+                annotation=annotation,
+                metadata=metadata,
+                default=parameter.default,
+                positional_only=parameter.kind is inspect.Parameter.POSITIONAL_ONLY,
+            )
+        )
+    returns = EMPTY if isinstance(call, type) else signature.return_annotation
+    return tuple(parameters), _resolved(returns, names, call, "the return value")
+
+
+def _names_known_to(function: Any, call: Any) -> dict[str, Any]:
+    """The global names, and those of enclosing functions, that annotations may use."""
+    module = sys.modules.get(getattr(call, "__module__", ""))
+    names = dict(getattr(function, "__globals__", None) or getattr(module, "__dict__", {}))
+    code = getattr(function, "__code__", None)
+    closure = getattr(function, "__closure__", None) or ()
+    for name, cell in zip(getattr(code, "co_freevars", ()), closure, strict=False):
+        try:
+            names[name] = cell.cell_contents
+        except ValueError:  # not assigned yet
+            continue
+    return names
+
+
+def _resolved(annotation: Any, names: dict[str, Any], call: Any, what: str) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, names)  # noqa: S307 - an annotation is the author's own code
+    except Exception as error:
+        missing = error.name if isinstance(error, NameError) and error.name else annotation
+        raise UnresolvableAnnotationError(
+            f"the annotation {annotation!r} of {what} names {missing!r}, which is not known",
+            where=place_of(call),
+            cure=f"make {missing!r} importable from the function's module: define or import it at"
+            " the module's top level, outside of `if TYPE_CHECKING:` and of other functions",
+        ) from error
+
+
+def returns_a_value(signature: Signature) -> bool:
+    """Whether a generator function has a `return` with a value, as far as its code shows."""
+    code = getattr(_kind(signature.call)[0], "__code__", None)
+    if not isinstance(code, CodeType):
+        return False
+    before = None
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "RETURN_CONST" and instruction.argval is not None:
+            return True
+        if instruction.opname == "RETURN_VALUE" and not (
+            before is not None and before.opname == "LOAD_CONST" and before.argval is None
+        ):
+            return True
+        before = instruction
+    return False

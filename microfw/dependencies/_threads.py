@@ -1,0 +1,97 @@
+"""Worker threads: one call for neighbouring sync steps, context variables there and back."""
+
+import math
+from collections.abc import Callable
+from contextvars import Context, ContextVar, Token, copy_context
+from typing import Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
+
+from microfw.dependencies._uninterrupted import uninterrupted
+
+Result = TypeVar("Result")
+
+_unlimited: RunVar[CapacityLimiter] = RunVar("microfw_unlimited_threads")
+
+
+class Threads:
+    """The worker-thread calls of one execution.
+
+    All of them run in one context, so that `ContextVar.reset` works in exit code, and what they
+    set there is carried to the event loop's task after each.
+
+    Attributes:
+        holding: How many blocks of sync dependencies are open.
+    """
+
+    __slots__ = ("_changes", "_context", "_tokens", "holding")
+
+    def __init__(self) -> None:
+        self.holding = 0
+        self._context: Context | None = None
+        self._changes: list[tuple[ContextVar[Any], Any]] = []
+        self._tokens: dict[ContextVar[Any], Token[Any]] = {}
+
+    async def call(self, function: Callable[..., Result], *args: Any) -> Result:
+        """Call a function in a worker thread, to its end even if the task is cancelled.
+
+        It waits for one of the backend's worker threads to be free, unless sync dependencies of
+        the same execution are open: threads that wait for what these hold would never be free.
+        """
+        if self.holding:
+            return await self._call(function, args)
+        async with to_thread.current_default_thread_limiter():
+            return await self._call(function, args)
+
+    async def _call(self, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+        try:
+            limiter = _unlimited.get()
+        except LookupError:
+            limiter = CapacityLimiter(math.inf)
+            _unlimited.set(limiter)
+        try:
+            return await uninterrupted(
+                to_thread.run_sync(self._in_context, function, args, limiter=limiter)
+            )
+        finally:
+            self._carry_back()
+
+    def _in_context(self, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+        here = copy_context()
+        if self._context is None:
+            self._context = here.copy()
+        context = self._context
+        context.run(_adopt, here)
+        before = context.copy()
+        try:
+            return context.run(function, *args)
+        finally:
+            self._changes = [
+                (variable, value)
+                for variable, value in context.items()
+                if before.get(variable, _ABSENT) is not value
+            ]
+            self._changes += [(variable, _ABSENT) for variable in before if variable not in context]
+
+    def _carry_back(self) -> None:
+        for variable, value in self._changes:
+            if value is _ABSENT:
+                token = self._tokens.pop(variable, None)
+                if token is not None:
+                    variable.reset(token)
+            else:
+                token = variable.set(value)
+                self._tokens.setdefault(variable, token)
+        self._changes = []
+
+
+_ABSENT = object()
+
+
+def _adopt(source: Context) -> None:
+    """Set what differs from `source` in the current context."""
+    current = copy_context()
+    for variable, value in source.items():
+        if current.get(variable, _ABSENT) is not value:
+            variable.set(value)

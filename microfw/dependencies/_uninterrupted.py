@@ -1,0 +1,112 @@
+"""Run a coroutine to its end, whoever cancels the task in the meantime.
+
+AnyIO's shielded cancel scopes keep AnyIO's own cancellations away, on both backends. On asyncio
+there are also plain `Task.cancel()` calls: a server at the end of its patience, `asyncio.timeout`
+in a middleware, the event loop's own shutdown. They go to the future that the task waits for. So,
+while a coroutine runs uninterrupted, the task waits for a future of ours in its place, which
+decides: a cancellation that the coroutine itself has asked for (its own `asyncio.timeout`, its own
+cancel scope) is passed on; any other is kept, and raised when the coroutine has ended.
+
+Who asked is told by a context variable: callbacks that the coroutine schedules carry its context.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Generator
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+logger = logging.getLogger("microfw")
+
+
+async def uninterrupted(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """Await a coroutine to its end, and only then raise a cancellation that came meanwhile."""
+    if not _in_asyncio_task():
+        return await coroutine
+    guard = _Guard(coroutine)
+    token = _current.set(guard)
+    try:
+        result: Result = await guard
+    except BaseException as error:
+        if guard.kept is None or error is guard.kept:
+            raise
+        logger.error("exit code failed while its request was being cancelled", exc_info=error)
+        raise guard.kept from error
+    finally:
+        _current.reset(token)
+    if guard.kept is not None:
+        raise guard.kept
+    return result
+
+
+def _in_asyncio_task() -> bool:
+    try:
+        return asyncio.current_task() is not None
+    except RuntimeError:
+        return False
+
+
+class _Guard:
+    """Drives a coroutine, and keeps the cancellation that it must not see."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.coroutine = coroutine
+        self.kept: asyncio.CancelledError | None = None
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        error: asyncio.CancelledError | None = None
+        while True:
+            try:
+                if error is None:
+                    awaited = self.coroutine.send(None)
+                else:
+                    awaited = self.coroutine.throw(error)
+            except StopIteration as stop:
+                return stop.value
+            error = None
+            inner = _next_turn() if awaited is None else awaited
+            try:
+                yield from _Waiting(inner, self)
+            except asyncio.CancelledError as own:
+                error = own
+            else:
+                if awaited is None and inner.cancelled():
+                    error = asyncio.CancelledError()
+
+    def keeps(self, message: Any) -> bool:
+        """Keep a cancellation, unless the coroutine itself is behind it."""
+        if _current.get(None) is self or "cancel scope" in str(message):
+            return False  # a cancel scope of AnyIO's that gets here is one inside of the shield
+        if self.kept is None:
+            self.kept = asyncio.CancelledError(*(() if message is None else (message,)))
+        return True
+
+
+_current: ContextVar[_Guard | None] = ContextVar("microfw_uninterrupted", default=None)
+
+
+class _Waiting(asyncio.Future[None]):
+    """What the task waits for, in place of what the guarded coroutine waits for."""
+
+    def __init__(self, inner: "asyncio.Future[Any]", guard: _Guard) -> None:
+        super().__init__(loop=inner.get_loop())
+        self._inner = inner
+        self._guard = guard
+        inner.add_done_callback(self._release)
+
+    def _release(self, _: object) -> None:
+        if not self.done():
+            self.set_result(None)
+
+    def cancel(self, msg: Any = None) -> bool:
+        return self._guard.keeps(msg) or self._inner.cancel(msg)
+
+
+def _next_turn() -> "asyncio.Future[None]":
+    """A future for a bare `yield` to the event loop, as in `asyncio.sleep(0)`."""
+    loop = asyncio.get_running_loop()
+    turn = loop.create_future()
+    loop.call_soon(lambda: turn.done() or turn.set_result(None))
+    return turn

@@ -1,0 +1,183 @@
+"""Every error, with its text.
+
+Three families: mistakes an author is told of when a route is added (`RegistrationError`),
+failures of the lifecycle at run time (`LifecycleError`), and the exceptions with which a request
+is answered (`HTTPException`, `RequestValidationError`, ...).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import starlette.exceptions
+from starlette.exceptions import WebSocketException
+
+__all__ = [
+    "AppScopeError",
+    "CleanupTimeoutError",
+    "CycleError",
+    "GeneratorError",
+    "HTTPException",
+    "LifecycleError",
+    "MultipleBodiesError",
+    "NotCallableError",
+    "OverrideError",
+    "PathError",
+    "PathParameterError",
+    "RegistrationError",
+    "RequestValidationError",
+    "RequestValueError",
+    "ResponseValidationError",
+    "ScopeError",
+    "SwallowedExceptionError",
+    "UnfillableParameterError",
+    "UnresolvableAnnotationError",
+    "ValidationError",
+    "WebSocketException",
+    "WebSocketRequestValidationError",
+    "YieldError",
+]
+
+
+class MicrofwError(Exception):
+    """The base of microfw's own errors."""
+
+
+class RegistrationError(MicrofwError):
+    """A mistake in a declaration, told when the route (task, override) is added.
+
+    Attributes:
+        what: The mistake, in a sentence.
+        where: `qualname (file.py:line)` of the callable that holds it.
+        path: The names of the callables from the endpoint down to it.
+        cure: What to write instead.
+    """
+
+    def __init__(self, what: str, *, where: str, cure: str, path: Sequence[str] = ()) -> None:
+        self.what = what
+        self.where = where
+        self.path = tuple(path)
+        self.cure = cure
+        lines = [what, f"  in:   {where}"]
+        if len(self.path) > 1:
+            lines.append(f"  path: {' -> '.join(self.path)}")
+        lines.append(f"  cure: {cure}")
+        super().__init__("\n".join(lines))
+
+
+class CycleError(RegistrationError):
+    """A dependency depends on itself, directly or through others."""
+
+
+class ScopeError(RegistrationError):
+    """A dependency of a wider scope uses one of a narrower scope, or the scope is unknown."""
+
+
+class UnfillableParameterError(RegistrationError):
+    """A parameter that neither the request nor a dependency can fill."""
+
+
+class PathParameterError(RegistrationError):
+    """The path's parameters and the function's do not fit each other."""
+
+
+class NotCallableError(RegistrationError):
+    """`Depends(...)` of something that cannot be called."""
+
+
+class GeneratorError(RegistrationError):
+    """A generator function that can be seen not to work as a yield dependency."""
+
+
+class PathError(RegistrationError):
+    """A path or prefix is not written as paths are."""
+
+
+class MultipleBodiesError(RegistrationError):
+    """More than one parameter wants the request's body."""
+
+
+class RequestValueError(RegistrationError):
+    """A value of the request is declared where there is no request: app scope, or a task."""
+
+
+class UnresolvableAnnotationError(RegistrationError):
+    """An annotation names something that cannot be found."""
+
+
+class OverrideError(RegistrationError):
+    """A dependency is overridden with something that cannot be called."""
+
+
+class LifecycleError(MicrofwError, RuntimeError):
+    """The lifecycle of a request (task, application) could not take its course."""
+
+
+class YieldError(LifecycleError):
+    """A yield dependency did not yield, or yielded twice."""
+
+
+class SwallowedExceptionError(LifecycleError):
+    """A dependency swallowed the exception on which the answer depended.
+
+    The swallowed exception is this one's `__cause__`.
+    """
+
+
+class AppScopeError(LifecycleError):
+    """A dependency of scope `"app"` is used while the application's lifespan does not run."""
+
+
+class CleanupTimeoutError(LifecycleError, TimeoutError):
+    """Exit code took longer than `App(cleanup_timeout=...)` seconds and was cancelled."""
+
+
+class HTTPException(starlette.exceptions.HTTPException):
+    """Answer the request with this status, raised from an endpoint or a dependency.
+
+    Args:
+        status_code: The answer's status (RFC 9110, section 15).
+        detail: Any JSON value, sent as `{"detail": ...}`; the status's phrase where it is left out.
+        headers: Headers of the answer.
+    """
+
+    def __init__(
+        self, status_code: int, detail: Any = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status_code=status_code, detail=detail, headers=headers)
+
+
+class ValidationError(MicrofwError):
+    """Values that do not fit their declarations.
+
+    Attributes of each error: `type` (one of pydantic's list of error types), `loc` (source, then
+    names and indices down to the value), `msg`, `input` (what was received).
+    """
+
+    def __init__(self, errors: Sequence[Mapping[str, Any]], *, body: Any = None) -> None:
+        super().__init__(errors)
+        self._errors = list(errors)
+        self.body = body
+
+    def errors(self) -> list[Mapping[str, Any]]:
+        """All errors, in the order in which the steps of the request read their values."""
+        return self._errors
+
+    def __str__(self) -> str:
+        count = len(self._errors)
+        lines = [f"{count} validation error{'s' if count != 1 else ''}"]
+        for error in self._errors:
+            place = ".".join(str(part) for part in error["loc"])
+            lines.append(f"  {place}: {error['msg']} ({error['type']})")
+        return "\n".join(lines)
+
+
+class RequestValidationError(ValidationError):
+    """The client's values are invalid; answered with 422."""
+
+
+class WebSocketRequestValidationError(ValidationError):
+    """The values of a WebSocket handshake are invalid; it is refused."""
+
+
+class ResponseValidationError(ValidationError):
+    """What an endpoint returned does not fit its return annotation; the server's fault (500)."""
