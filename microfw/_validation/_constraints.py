@@ -1,0 +1,264 @@
+"""Limits on a value: what an author writes, and the tests made of it."""
+
+import re
+from collections.abc import Callable, Iterable, Sized
+from dataclasses import dataclass, fields
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from math import isfinite
+from typing import Any
+
+from microfw._validation._errors import invalid, plural
+
+_DECLARING_PACKAGES = {"annotated_types", "msgspec"}
+
+
+class Family(Enum):
+    """The kinds of values that constraints tell apart; the value is the name in messages."""
+
+    INTEGER = "int"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    TEMPORAL = "date"
+    STRING = "String"
+    BYTES = "Data"
+    LIST = "List"
+    TUPLE = "Tuple"
+    SET = "Set"
+    FROZENSET = "Frozenset"
+    DICTIONARY = "Dictionary"
+    DEQUE = "Deque"
+    OTHER = "value"
+
+
+_NUMBERS = {Family.INTEGER, Family.FLOAT, Family.DECIMAL}
+_ORDERED = _NUMBERS | {Family.TEMPORAL, Family.OTHER}
+_UNORDERED = {Family.SET, Family.FROZENSET, Family.DICTIONARY}
+_SIZED = {
+    Family.STRING,
+    Family.BYTES,
+    Family.LIST,
+    Family.TUPLE,
+    Family.DEQUE,
+    Family.OTHER,
+} | _UNORDERED
+
+
+class ConstraintError(TypeError):
+    """A constraint says nothing about values of the declared type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """Limits on a value; `None` where there is none."""
+
+    gt: Any = None
+    ge: Any = None
+    lt: Any = None
+    le: Any = None
+    multiple_of: Any = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+    strict: bool | None = None
+    """Whether only values of the very type are taken, text never for a number."""
+    allow_inf_nan: bool | None = None
+    max_digits: int | None = None
+    decimal_places: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != _NONE
+
+    def over(self, other: "Constraints") -> "Constraints":
+        """These, and where they say nothing, those of `other`."""
+        return Constraints(
+            **{
+                name: getattr(other, name) if getattr(self, name) is None else getattr(self, name)
+                for name in CONSTRAINTS
+            }
+        )
+
+
+CONSTRAINTS = tuple(field.name for field in fields(Constraints))
+_NONE = Constraints()
+
+
+def constraints_of(metadata: Iterable[object]) -> Constraints:
+    """What `Annotated` holds of `annotated_types`, `msgspec.Meta` and `Constraints`."""
+    found = _NONE
+    for entry in metadata:
+        package = type(entry).__module__.partition(".")[0]
+        if isinstance(entry, Constraints):
+            found = entry.over(found)
+        elif package in _DECLARING_PACKAGES:
+            values = {name: getattr(entry, name, None) for name in CONSTRAINTS}
+            found = Constraints(**values).over(found)
+    return found
+
+
+Test = Callable[[Any, Any], None]
+"""Takes a converted value and what it was made of; raises `Invalid`."""
+
+
+def tests_of(constraints: Constraints, family: Family) -> list[Test]:
+    """The tests that a value of the family has to pass, in pydantic's order.
+
+    Raises:
+        ConstraintError: One of the constraints does not fit the family.
+    """
+    tests: list[Test] = []
+    if constraints.allow_inf_nan is False or (
+        family is Family.DECIMAL and not constraints.allow_inf_nan
+    ):
+        _require(family, _NUMBERS | {Family.OTHER}, "allow_inf_nan")
+        tests.append(_finite)
+    if constraints.max_digits is not None or constraints.decimal_places is not None:
+        _require(family, {Family.DECIMAL}, "max_digits or decimal_places")
+        tests.append(_digits_test(constraints.max_digits, constraints.decimal_places))
+    if constraints.multiple_of is not None:
+        _require(family, _NUMBERS | {Family.OTHER}, "multiple_of")
+        tests.append(_multiple_test(_bound(constraints.multiple_of, family)))
+    for name, kind, words, holds in _COMPARISONS:
+        bound = getattr(constraints, name)
+        if bound is not None:
+            _require(family, _ORDERED, name)
+            tests.append(_comparison_test(name, kind, words, holds, _bound(bound, family)))
+    for name in ("min_length", "max_length"):
+        limit = getattr(constraints, name)
+        if limit is not None:
+            _require(family, _SIZED, name)
+            tests.append(_length_test(name, limit, family))
+    if constraints.pattern is not None:
+        _require(family, {Family.STRING, Family.OTHER}, "pattern")
+        tests.append(_pattern_test(constraints.pattern))
+    return tests
+
+
+def _require(family: Family, families: set[Family], name: str) -> None:
+    if family not in families:
+        raise ConstraintError(f"{name} says nothing about {family.value.lower()} values")
+
+
+def _bound(bound: Any, family: Family) -> Any:
+    """The bound as a value of the family, as it is shown in `ctx`."""
+    if family is Family.FLOAT and isinstance(bound, int):
+        return float(bound)
+    if family is Family.DECIMAL and isinstance(bound, int | float):
+        return Decimal(str(bound))
+    return bound
+
+
+def _shown(bound: Any) -> str:
+    if isinstance(bound, date | datetime | time):
+        return bound.isoformat()
+    if isinstance(bound, float) and bound.is_integer():
+        return f"{bound:.0f}"
+    return str(bound)
+
+
+_COMPARISONS: tuple[tuple[str, str, str, Callable[[Any, Any], bool]], ...] = (
+    ("le", "less_than_equal", "less than or equal to", lambda value, bound: value <= bound),
+    ("lt", "less_than", "less than", lambda value, bound: value < bound),
+    ("ge", "greater_than_equal", "greater than or equal to", lambda value, bound: value >= bound),
+    ("gt", "greater_than", "greater than", lambda value, bound: value > bound),
+)
+
+
+def _comparison_test(
+    name: str, kind: str, words: str, holds: Callable[[Any, Any], bool], bound: Any
+) -> Test:
+    shown = _shown(bound)
+    context = shown if isinstance(bound, date | time | timedelta) else bound
+
+    def test(value: Any, given: Any) -> None:
+        try:
+            if holds(value, bound):
+                return
+        except TypeError:  # not comparable, such as times with and without a zone
+            pass
+        raise invalid(kind, f"Input should be {words} {shown}", given, **{name: context})
+
+    return test
+
+
+def _multiple_test(factor: Any) -> Test:
+    def test(value: Any, given: Any) -> None:
+        try:
+            rest = value % factor
+        except (TypeError, ArithmeticError):
+            rest = None
+        if rest == 0 or (
+            isinstance(rest, float) and min(abs(rest), abs(rest - factor)) <= abs(value) / 1e9
+        ):
+            return
+        message = f"Input should be a multiple of {_shown(factor)}"
+        raise invalid("multiple_of", message, given, multiple_of=factor)
+
+    return test
+
+
+def _finite(value: Any, given: Any) -> None:
+    if isinstance(value, float | Decimal) and not isfinite(value):
+        raise invalid("finite_number", "Input should be a finite number", given)
+
+
+def _digits_test(max_digits: int | None, decimal_places: int | None) -> Test:
+    def test(value: Decimal, given: Any) -> None:
+        _, digits, exponent = value.as_tuple()
+        places = max(-exponent, 0) if isinstance(exponent, int) else 0
+        count = max(len(digits) + max(exponent if isinstance(exponent, int) else 0, 0), places)
+        if max_digits is not None and count > max_digits:
+            raise invalid(
+                "decimal_max_digits",
+                f"Decimal input should have no more than {plural(max_digits, 'digit')} in total",
+                given,
+                max_digits=max_digits,
+            )
+        if decimal_places is not None and places > decimal_places:
+            raise invalid(
+                "decimal_max_places",
+                "Decimal input should have no more than"
+                f" {plural(decimal_places, 'decimal place')}",
+                given,
+                decimal_places=decimal_places,
+            )
+
+    return test
+
+
+def _length_test(name: str, limit: int, family: Family) -> Test:
+    too_short = name == "min_length"
+    most_or_least = "at least" if too_short else "at most"
+    suffix = "too_short" if too_short else "too_long"
+    counted = {Family.STRING: ("string", "character"), Family.BYTES: ("bytes", "byte")}
+
+    def test(value: Any, given: Any) -> None:
+        length = len(value) if isinstance(value, Sized) else limit
+        if length >= limit if too_short else length <= limit:
+            return
+        if family in counted:
+            prefix, noun = counted[family]
+            message = f"{family.value} should have {most_or_least} {plural(limit, noun)}"
+            raise invalid(f"{prefix}_{suffix}", message, given, **{name: limit})
+        exact = length if too_short or family not in _UNORDERED else None
+        raise invalid(
+            suffix,
+            f"{family.value.capitalize()} should have {most_or_least} {plural(limit, 'item')}"
+            f" after validation, not {'more' if exact is None else exact}",
+            given,
+            **{"field_type": family.value.capitalize(), name: limit, "actual_length": exact},
+        )
+
+    return test
+
+
+def _pattern_test(pattern: str) -> Test:
+    search = re.compile(pattern).search
+
+    def test(value: Any, given: Any) -> None:
+        if not isinstance(value, str) or search(value) is None:
+            message = f"String should match pattern '{pattern}'"
+            raise invalid("string_pattern_mismatch", message, given, pattern=pattern)
+
+    return test

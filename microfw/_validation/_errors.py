@@ -1,0 +1,49 @@
+"""What is wrong with a value, in the shape and the words of pydantic's list of error types."""
+
+from collections.abc import Iterable
+from typing import Any
+
+Error = dict[str, Any]
+"""`type`, `loc`, `msg`, `input`, and `ctx` where the type has one."""
+
+
+class Invalid(Exception):
+    """A value does not fit; `errors` says where, relative to that value."""
+
+    def __init__(self, errors: list[Error]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+def invalid(kind: str, message: str, value: object, **context: Any) -> Invalid:
+    """One error about the value itself."""
+    return Invalid([error(kind, message, value, **context)])
+
+
+def error(kind: str, message: str, value: object, *loc: int | str, **context: Any) -> Error:
+    """One entry of a 422's `detail`."""
+    entry: Error = {"type": kind, "loc": loc, "msg": message, "input": value}
+    if context:
+        entry["ctx"] = context
+    return entry
+
+
+def missing(value: object, *loc: int | str) -> Error:
+    """The error of a value that is required and not there; `value` is what should hold it."""
+    return error("missing", "Field required", value, *loc)
+
+
+def below(errors: Iterable[Error], *loc: Any) -> list[Error]:
+    """The errors of a part, seen from the whole in which it stands at `loc`."""
+    return [{**entry, "loc": (*loc, *entry["loc"])} for entry in errors]
+
+
+def listed(options: Iterable[object]) -> str:
+    """`'a', 'b' or 'c'`."""
+    *others, last = [repr(option) for option in options]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 item`, `2 items`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,184 @@
+"""Classes with fields: what msgspec knows as objects, seen alike."""
+
+import dataclasses
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, Required, TypeVar, get_args, get_origin
+
+import msgspec
+
+_MISSING = dataclasses.MISSING
+
+
+class Style(Enum):
+    """The kinds of classes with fields; each refuses other inputs in its own words."""
+
+    STRUCT = "struct"
+    DATACLASS = "dataclass"
+    ATTRS = "attrs"
+    TYPED_DICT = "typed dict"
+    NAMED_TUPLE = "named tuple"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a model."""
+
+    name: str
+    """The argument's name when the model is made."""
+    key: str
+    """The name in JSON."""
+    attribute: str
+    """The name on an object."""
+    annotation: Any
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A class with fields."""
+
+    make: Callable[..., Any]
+    name: str
+    style: Style
+    fields: tuple[Field, ...]
+    forbids_others: bool = False
+    tag: tuple[str, Any] | None = None
+    is_array: bool = False
+    """Whether JSON holds it as an array instead of an object."""
+
+
+def style_of(kind: Any) -> Style | None:
+    """The style of a class (or of a generic one with its arguments), `None` for others."""
+    origin = get_origin(kind) or kind
+    if not isinstance(origin, type):
+        return None
+    if issubclass(origin, msgspec.Struct):
+        return Style.STRUCT
+    if dataclasses.is_dataclass(origin):
+        return Style.DATACLASS
+    if "__attrs_attrs__" in vars(origin):
+        return Style.ATTRS
+    if issubclass(origin, tuple) and hasattr(origin, "_fields"):
+        return Style.NAMED_TUPLE
+    if issubclass(origin, dict) and hasattr(origin, "__total__"):
+        return Style.TYPED_DICT
+    return None
+
+
+def model_of(kind: Any) -> Model | None:
+    """Look into a class with fields; `None` for any other type."""
+    style = style_of(kind)
+    return None if style is None else _READERS[style](kind, get_origin(kind) or kind)
+
+
+def _struct(kind: Any, origin: Any) -> Model:
+    config = origin.__struct_config__
+    fields = tuple(
+        Field(field.name, field.encode_name, field.name, field.type, field.required)
+        for field in msgspec.structs.fields(kind)
+    )
+    tag = None if config.tag is None else (config.tag_field, config.tag)
+    return Model(
+        origin,
+        origin.__name__,
+        Style.STRUCT,
+        fields,
+        config.forbid_unknown_fields,
+        tag,
+        config.array_like,
+    )
+
+
+def _dataclass(kind: Any, origin: Any) -> Model:
+    hints = _hints(kind, origin)
+    fields = tuple(
+        Field(
+            field.name,
+            field.name,
+            field.name,
+            hints[field.name],
+            field.default is _MISSING and field.default_factory is _MISSING,
+        )
+        for field in dataclasses.fields(origin)
+        if field.init
+    )
+    return Model(origin, origin.__name__, Style.DATACLASS, fields)
+
+
+def _attrs(kind: Any, origin: Any) -> Model:
+    hints = _hints(kind, origin)
+    nothing = sys.modules["attr"].NOTHING
+    fields = tuple(
+        Field(
+            field.alias,
+            field.name,
+            field.name,
+            hints.get(field.name, Any),
+            field.default is nothing,
+        )
+        for field in origin.__attrs_attrs__
+        if field.init
+    )
+    return Model(origin, origin.__name__, Style.ATTRS, fields)
+
+
+def _typed_dict(kind: Any, origin: Any) -> Model:
+    hints = _hints(kind, origin)
+    fields = tuple(
+        Field(name, name, name, hint, _is_required(name, hint, origin))
+        for name, hint in hints.items()
+    )
+    return Model(origin, origin.__name__, Style.TYPED_DICT, fields)
+
+
+def _is_required(name: str, hint: Any, origin: Any) -> bool:
+    # Under postponed evaluation `__required_keys__` has not seen the qualifiers.
+    qualifier = get_origin(hint)
+    if qualifier in (Required, typing.NotRequired):
+        return qualifier is Required
+    return name in origin.__required_keys__
+
+
+def _named_tuple(kind: Any, origin: Any) -> Model:
+    hints = _hints(kind, origin)
+    fields = tuple(
+        Field(name, name, name, hints.get(name, Any), name not in origin._field_defaults)
+        for name in origin._fields
+    )
+    return Model(origin, origin.__name__, Style.NAMED_TUPLE, fields, forbids_others=True)
+
+
+_READERS: dict[Style, Callable[[Any, Any], Model]] = {
+    Style.STRUCT: _struct,
+    Style.DATACLASS: _dataclass,
+    Style.ATTRS: _attrs,
+    Style.TYPED_DICT: _typed_dict,
+    Style.NAMED_TUPLE: _named_tuple,
+}
+
+
+def _hints(kind: Any, origin: Any) -> dict[str, Any]:
+    hints = typing.get_type_hints(origin, include_extras=True)
+    parameters = getattr(origin, "__parameters__", ())
+    if not parameters:
+        return hints
+    arguments = dict(zip(parameters, get_args(kind), strict=False))
+    return {name: _with_arguments(hint, arguments) for name, hint in hints.items()}
+
+
+def _with_arguments(hint: Any, arguments: Mapping[Any, Any]) -> Any:
+    """The type with its type variables replaced."""
+    if isinstance(hint, TypeVar):
+        return arguments.get(hint, Any)
+    parameters = getattr(hint, "__parameters__", ())
+    if not parameters:
+        return hint
+    if get_origin(hint) is Annotated:
+        inner, *metadata = get_args(hint)
+        return Annotated[(_with_arguments(inner, arguments), *metadata)]
+    return hint[tuple(arguments.get(parameter, Any) for parameter in parameters)]

@@ -1,0 +1,70 @@
+"""pydantic's models, for those who have it. It is never imported here unless the user has done so."""
+
+import sys
+import types
+from collections.abc import Callable
+from typing import Annotated, Any, get_args, get_origin
+
+from microfw._validation._errors import Invalid
+
+_SCHEMA = ("__pydantic_core_schema__", "__get_pydantic_core_schema__")
+
+
+def speaks_pydantic(annotation: Any, metadata: tuple[Any, ...] = ()) -> bool:
+    """Whether a type, a part of it or something that annotates it is pydantic's."""
+    if "pydantic" not in sys.modules:
+        return False
+    parts: list[Any] = [annotation, *metadata]
+    while parts:
+        part = parts.pop()
+        origin = get_origin(part)
+        if origin is not None:
+            parts.extend(_parts(part))
+            part = origin
+        if any(hasattr(part, name) for name in _SCHEMA) or _is_of_pydantic(part):
+            return True
+    return False
+
+
+def _parts(annotation: Any) -> list[Any]:
+    if get_origin(annotation) is Annotated:
+        return [annotation.__origin__, *annotation.__metadata__]
+    return [
+        part
+        for argument in get_args(annotation)
+        for part in (argument if isinstance(argument, list) else [argument])
+    ]
+
+
+def _is_of_pydantic(part: Any) -> bool:
+    if isinstance(part, types.FunctionType):
+        return False
+    kind = part if isinstance(part, type) else type(part)
+    return kind.__module__.partition(".")[0] == "pydantic"
+
+
+def adapter_of(annotation: Any) -> Any:
+    """pydantic's validator and serializer of a type."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(annotation)
+
+
+def pydantic_convert(annotation: Any) -> Callable[[Any], Any]:
+    """Convert as pydantic does, with its very errors."""
+    from pydantic import ValidationError
+
+    validate = adapter_of(annotation).validate_python
+
+    def convert(value: Any) -> Any:
+        try:
+            return validate(value, from_attributes=True)
+        except ValidationError as problem:
+            raise Invalid(list(problem.errors(include_url=False))) from None  # type: ignore[arg-type]
+
+    return convert
+
+
+def is_model(kind: Any) -> bool:
+    """Whether a class is one of pydantic's models or dataclasses."""
+    return isinstance(kind, type) and hasattr(kind, "__pydantic_fields__")

@@ -1,0 +1,171 @@
+"""What an author writes to declare where a value of the request comes from.
+
+As a default, `q: str = Query("", max_length=50)`, or in the annotation,
+`q: Annotated[str, Query(max_length=50)] = ""`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from types import EllipsisType
+from typing import Any, TypedDict, Unpack
+
+from microfw._validation import CONSTRAINTS, Constraints
+
+__all__ = ["Body", "Cookie", "Declaration", "Documentation", "Header", "Path", "Query", "Source"]
+
+
+class Source(Enum):
+    """The part of the request that holds a value; the first entry of an error's `loc`."""
+
+    PATH = "path"
+    QUERY = "query"
+    HEADER = "header"
+    COOKIE = "cookie"
+    BODY = "body"
+
+
+@dataclass(frozen=True, slots=True)
+class Documentation:
+    """What a declaration tells the readers of a schema; it changes no value."""
+
+    title: str | None = None
+    description: str | None = None
+    examples: Sequence[Any] | None = None
+    openapi_examples: Mapping[str, Any] | None = None
+    json_schema_extra: Mapping[str, Any] | None = None
+    deprecated: bool | str | None = None
+    include_in_schema: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Declaration:
+    """Where a value comes from, what is known of it, and what stands in when it is not sent."""
+
+    source: Source
+    default: Any = ...
+    """`...` where the declaration names no default."""
+    default_factory: Callable[[], Any] | None = None
+    alias: str | None = None
+    """The name in the request, where it is not the parameter's."""
+    constraints: Constraints = Constraints()
+    documentation: Documentation = Documentation()
+    convert_underscores: bool = True
+    """Whether a header's name has hyphens where the parameter's has underscores."""
+    embed: bool = False
+    """Whether the body is an object that holds the value under its name."""
+    media_type: str = "application/json"
+
+
+class Options(TypedDict, total=False):
+    """What can be said of a value, wherever it comes from."""
+
+    default_factory: Callable[[], Any]
+    alias: str | None
+    validation_alias: str | None
+    gt: Any
+    ge: Any
+    lt: Any
+    le: Any
+    multiple_of: float | None
+    min_length: int | None
+    max_length: int | None
+    pattern: str | None
+    regex: str | None
+    strict: bool | None
+    allow_inf_nan: bool | None
+    max_digits: int | None
+    decimal_places: int | None
+    title: str | None
+    description: str | None
+    examples: Sequence[Any] | None
+    openapi_examples: Mapping[str, Any] | None
+    json_schema_extra: Mapping[str, Any] | None
+    deprecated: bool | str | None
+    include_in_schema: bool
+
+
+class HeaderOptions(Options, total=False):
+    """What can be said of a header."""
+
+    convert_underscores: bool
+
+
+class BodyOptions(Options, total=False):
+    """What can be said of a body."""
+
+    embed: bool
+    media_type: str
+
+
+def Path(default: EllipsisType = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
+    """Declare that a value is a part of the path. It is always there, and so has no default."""
+    if default is not ... or "default_factory" in options:
+        raise TypeError("Path() takes no default: a path without the value is another path")
+    return _declaration(Source.PATH, default, options)
+
+
+def Query(default: Any = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
+    """Declare that a value comes from the query string.
+
+    Sequences take every value of a repeated key. `...` as the default means required.
+    `default_factory` is called for each request that does not send the value.
+    `regex` is the old name of `pattern`.
+    """
+    return _declaration(Source.QUERY, default, options)
+
+
+def Header(default: Any = ..., **options: Unpack[HeaderOptions]) -> Any:  # noqa: N802
+    """Declare that a value comes from a header: `user_agent` reads `User-Agent`.
+
+    An alias is taken as it is; `convert_underscores=False` keeps the underscores.
+    """
+    return _declaration(Source.HEADER, default, options)
+
+
+def Cookie(default: Any = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
+    """Declare that a value comes from a cookie."""
+    return _declaration(Source.COOKIE, default, options)
+
+
+def Body(default: Any = ..., **options: Unpack[BodyOptions]) -> Any:  # noqa: N802
+    """Declare that a value is the request's body, or one of several that share it.
+
+    With `embed=True`, or where a route takes several bodies, the body is an object that holds
+    each value under its name. `media_type` is for the schema: it is not compared with the request's.
+    """
+    return _declaration(Source.BODY, default, options)
+
+
+_DOCUMENTATION = tuple(Documentation.__dataclass_fields__)
+_ALWAYS = ("default_factory", "alias")
+_OF_SOURCE = {Source.HEADER: ("convert_underscores",), Source.BODY: ("embed", "media_type")}
+
+
+def _declaration(source: Source, default: Any, options: Mapping[str, Any]) -> Declaration:
+    rest = dict(options)
+    old_pattern = rest.pop("regex", None)
+    alias = rest.pop("validation_alias", None)
+    if old_pattern is not None:
+        rest.setdefault("pattern", old_pattern)
+    if alias is not None:
+        rest["alias"] = alias
+    constraints = Constraints(**_taken(rest, CONSTRAINTS))
+    documentation = Documentation(**_taken(rest, _DOCUMENTATION))
+    own = _taken(rest, (*_ALWAYS, *_OF_SOURCE.get(source, ())))
+    name = source.value.capitalize()
+    if rest:
+        raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(rest))!r}")
+    if default is not ... and own.get("default_factory") is not None:
+        raise TypeError(f"{name}() takes a default or a default_factory, not both")
+    return Declaration(
+        source=source,
+        default=default,
+        constraints=constraints,
+        documentation=documentation,
+        **own,
+    )
+
+
+def _taken(options: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: options.pop(name) for name in names if name in options}

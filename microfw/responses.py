@@ -1,0 +1,125 @@
+"""A returned value -> a response; and the response classes."""
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
+from starlette.responses import JSONResponse as StarletteJSONResponse
+
+from microfw._validation import Serializer, serializer, encode_json
+from microfw.dependencies import EMPTY
+
+__all__ = [
+    "FileResponse",
+    "HTMLResponse",
+    "JSONResponse",
+    "PlainTextResponse",
+    "RedirectResponse",
+    "Response",
+    "StreamingResponse",
+    "allows_body",
+    "encode_json",
+    "responder",
+]
+
+
+class JSONResponse(StarletteJSONResponse):
+    """Any value as compact JSON in UTF-8, encoded by msgspec; NaN and infinity become `null`."""
+
+    def render(self, content: Any) -> bytes:
+        """Encode dataclasses, models, dates and whatever else stands in the content."""
+        return encode_json(content)
+
+
+def allows_body(status_code: int) -> bool:
+    """Whether an answer with this status may have content (RFC 9110, sections 6.4.1 and 15)."""
+    return status_code >= 200 and status_code not in (204, 205, 304)
+
+
+def responder(
+    *,
+    annotation: Any = EMPTY,
+    response_class: type[Response] = JSONResponse,
+    status_code: int | None = None,
+) -> Callable[[Any], Response]:
+    """Make the function that turns what one route's endpoint returns into a response.
+
+    A `Response` passes as it is. Other values are validated and filtered by the return annotation,
+    unless that is a `Response` itself, then handed to `response_class` with the route's status.
+
+    Raises:
+        UnsupportedTypeError: The annotation is no type of values.
+    """
+    serialize = serializer(_model_of(annotation))
+    if response_class in (JSONResponse, StarletteJSONResponse):
+        return _json_responder(serialize, 200 if status_code is None else status_code)
+    return _class_responder(serialize, response_class, status_code)
+
+
+def _json_responder(serialize: Serializer, status_code: int) -> Callable[[Any], Response]:
+    encode = serialize.encode
+    if not allows_body(status_code):
+        return _empty_responder(serialize, status_code)
+    content_type = (b"content-type", b"application/json")
+    make = JSONResponse.__new__
+
+    def respond(value: Any) -> Response:
+        if isinstance(value, Response):
+            return value
+        # What the class's own `__init__` does, without what it would have to find out first.
+        body = encode(value)
+        response = make(JSONResponse)
+        response.status_code = status_code
+        response.background = None
+        response.body = body
+        response.raw_headers = [(b"content-length", b"%d" % len(body)), content_type]
+        return response
+
+    return respond
+
+
+def _empty_responder(serialize: Serializer, status_code: int) -> Callable[[Any], Response]:
+    def respond(value: Any) -> Response:
+        if isinstance(value, Response):
+            return value
+        serialize.encode(value)
+        return Response(status_code=status_code)
+
+    return respond
+
+
+def _class_responder(
+    serialize: Serializer, response_class: type[Response], status_code: int | None
+) -> Callable[[Any], Response]:
+    renders_json = issubclass(response_class, StarletteJSONResponse)
+    arguments: dict[str, Any] = {} if status_code is None else {"status_code": status_code}
+    is_empty = status_code is not None and not allows_body(status_code)
+
+    def respond(value: Any) -> Response:
+        if isinstance(value, Response):
+            return value
+        content = serialize.plain(value) if renders_json else value
+        response = response_class(content, **arguments)
+        if is_empty:
+            return Response(status_code=response.status_code)
+        return response
+
+    return respond
+
+
+def _model_of(annotation: Any) -> Any:
+    """What results are validated by: the annotation, unless it speaks of responses."""
+    if annotation is EMPTY or any(map(_is_response, (annotation, *get_args(annotation)))):
+        return Any
+    return annotation
+
+
+def _is_response(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Response)
