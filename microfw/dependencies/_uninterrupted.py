@@ -23,46 +23,49 @@ logger = logging.getLogger("microfw")
 
 async def uninterrupted(coroutine: Coroutine[Any, Any, Result]) -> Result:
     """Await a coroutine to its end, and only then raise a cancellation that came meanwhile."""
-    if not _in_asyncio_task():
+    task = _current_task()
+    if task is None:
         return await coroutine
-    guard = _Guard(coroutine)
+    guard = _Guard(coroutine, task)
     token = _current.set(guard)
     try:
         result: Result = await guard
     except BaseException as error:
-        if guard.kept is None or error is guard.kept:
-            raise
-        logger.error("exit code failed while its request was being cancelled", exc_info=error)
-        raise guard.kept from error
+        if guard.kept:
+            logger.error("failed while the request was being cancelled", exc_info=error)
+            await guard.deliver()
+        raise
     finally:
         _current.reset(token)
-    if guard.kept is not None:
-        raise guard.kept
+    if guard.kept:
+        await guard.deliver()
     return result
 
 
-def _in_asyncio_task() -> bool:
+def _current_task() -> "asyncio.Task[Any] | None":
     try:
-        return asyncio.current_task() is not None
+        return asyncio.current_task()
     except RuntimeError:
-        return False
+        return None
 
 
 class _Guard:
-    """Drives a coroutine, and keeps the cancellation that it must not see."""
+    """Drives a coroutine, and keeps the cancellations that it must not see."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self.coroutine = coroutine
-        self.kept: asyncio.CancelledError | None = None
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], task: "asyncio.Task[Any]") -> None:
+        self.kept: list[Any] = []
+        """Their messages."""
+        self._coroutine = coroutine
+        self._task = task
 
     def __await__(self) -> Generator[Any, None, Any]:
         error: asyncio.CancelledError | None = None
         while True:
             try:
                 if error is None:
-                    awaited = self.coroutine.send(None)
+                    awaited = self._coroutine.send(None)
                 else:
-                    awaited = self.coroutine.throw(error)
+                    awaited = self._coroutine.throw(error)
             except StopIteration as stop:
                 return stop.value
             error = None
@@ -77,11 +80,17 @@ class _Guard:
 
     def keeps(self, message: Any) -> bool:
         """Keep a cancellation, unless the coroutine itself is behind it."""
-        if _current.get(None) is self or "cancel scope" in str(message):
+        if _current.get() is self or "cancel scope" in str(message):
             return False  # a cancel scope of AnyIO's that gets here is one inside of the shield
-        if self.kept is None:
-            self.kept = asyncio.CancelledError(*(() if message is None else (message,)))
+        self._task.uncancel()  # for an `asyncio.timeout` of the coroutine's, which counts them
+        self.kept.append(message)
         return True
+
+    async def deliver(self) -> None:
+        """Ask for the kept cancellations again, and wait for the first to be raised."""
+        for message in self.kept:
+            self._task.cancel(message)
+        await asyncio.sleep(0)
 
 
 _current: ContextVar[_Guard | None] = ContextVar("microfw_uninterrupted", default=None)

@@ -1,0 +1,49 @@
+"""microfw: an ASGI micro-framework whose request lifecycle is exact, visible and free."""
+
+from starlette.background import BackgroundTask
+from starlette.requests import HTTPConnection, Request
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from microfw.applications import App
+from microfw.background import BackgroundTasks
+from microfw.dependencies import Depends, Security, SecurityScopes
+from microfw.exceptions import (
+    HTTPException,
+    RequestValidationError,
+    ResponseValidationError,
+    WebSocketException,
+    WebSocketRequestValidationError,
+)
+from microfw.params import Body, Cookie, Header, Path, Query
+from microfw.responses import Response
+from microfw.routing import Route, Router, WebSocketRoute
+
+APIRouter = Router
+
+__all__ = [
+    "APIRouter",
+    "App",
+    "BackgroundTask",
+    "BackgroundTasks",
+    "Body",
+    "Cookie",
+    "Depends",
+    "HTTPConnection",
+    "HTTPException",
+    "Header",
+    "Path",
+    "Query",
+    "Request",
+    "RequestValidationError",
+    "Response",
+    "ResponseValidationError",
+    "Route",
+    "Router",
+    "Security",
+    "SecurityScopes",
+    "WebSocket",
+    "WebSocketDisconnect",
+    "WebSocketException",
+    "WebSocketRequestValidationError",
+    "WebSocketRoute",
+]

@@ -1,0 +1,100 @@
+"""What the routes and tasks of one application share at run time."""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
+
+from microfw.dependencies import Lifetime, hashable, override_error
+
+Value = TypeVar("Value")
+
+Overrides = dict[Callable[..., Any], Callable[..., Any]]
+
+DEFAULT_CLEANUP_TIMEOUT = 30.0
+
+
+class DependencyOverrides(Overrides):
+    """Which dependency is replaced by which; refuses what cannot be called.
+
+    Raises:
+        OverrideError: On `overrides[dependency] = other` where `other` is not callable.
+    """
+
+    def __setitem__(self, dependency: Callable[..., Any], other: Callable[..., Any]) -> None:
+        check_override(dependency, other)
+        super().__setitem__(dependency, other)
+
+
+def check_override(dependency: Callable[..., Any], other: object) -> None:
+    """Raise an `OverrideError` unless `other` can take a dependency's place."""
+    if not callable(other):
+        raise override_error(dependency, other)
+
+
+class Environment:
+    """What the routes and tasks of one application share at run time.
+
+    Attributes:
+        cleanup_timeout: Seconds for each exit code that can suspend; `None` is without bound.
+        default: The lifetime of yield dependencies for which no scope is given.
+        app_values: What the dependencies of scope "app" yielded, by key, while the lifespan runs.
+        overrides: Those in force everywhere in the application.
+    """
+
+    def __init__(
+        self,
+        cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
+        default: Lifetime = Lifetime.FUNCTION,
+    ) -> None:
+        self.cleanup_timeout = cleanup_timeout
+        self.default = default
+        self.app_values: dict[Hashable, Any] = {}
+        self.overrides: Overrides = DependencyOverrides()
+        self._contexts = 0
+        self._context_overrides: ContextVar[Overrides | None] = ContextVar(
+            "microfw_overrides", default=None
+        )
+
+    def active_overrides(self) -> Overrides | None:
+        """The overrides that the current context sees; `None` for none."""
+        if not (self.overrides or self._contexts):
+            return None
+        return {**self.overrides, **(self._context_overrides.get() or {})} or None
+
+    @contextmanager
+    def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> Iterator[None]:
+        """Have overrides in force for the current context and those that are copied from it."""
+        for dependency, other in overrides.items():
+            check_override(dependency, other)
+        outer = self._context_overrides.get() or {}
+        token = self._context_overrides.set({**outer, **overrides})
+        self._contexts += 1
+        try:
+            yield
+        finally:
+            self._contexts -= 1
+            self._context_overrides.reset(token)
+
+
+class Variants(Generic[Value]):
+    """Keeps what was made under a key, once without overrides and for each set of overrides.
+
+    Args:
+        limit: How many are kept; the one made longest ago gives way.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._made: dict[Hashable, Value] = {}
+
+    def get(self, key: Hashable, overrides: Overrides | None, make: Callable[[], Value]) -> Value:
+        """Return what is kept, or make it."""
+        items = overrides.items() if overrides else ()
+        key = (key, *((hashable(dependency), hashable(other)) for dependency, other in items))
+        made = self._made.get(key)
+        if made is None:
+            if len(self._made) >= self._limit:
+                del self._made[next(iter(self._made))]
+            made = self._made[key] = make()
+        return made

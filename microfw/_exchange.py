@@ -1,0 +1,258 @@
+"""One request (or WebSocket) and what becomes of it: the `Run` of a route's plan."""
+
+import copy
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketState
+
+from microfw._environment import Environment
+from microfw.background import BackgroundTasks, raise_failures, run_tasks
+from microfw.dependencies import Run, is_async_callable
+from microfw.exception_handlers import DEFAULT_HANDLERS
+from microfw.exceptions import SwallowedExceptionError
+
+logger = logging.getLogger("microfw")
+
+INTERNAL_ERROR = 1011
+POLICY_VIOLATION = 1008
+
+
+class _Connection(Run):
+    """What the requests of both protocols have in common.
+
+    Attributes:
+        connection: Starlette's object for it; the same wherever it is injected.
+        decoded_body: What the first reader of the body has made of it.
+    """
+
+    body: bytes = b""
+    decoded_body: Any = None
+    connection: Any
+
+    def __init__(self, environment: Environment, scope: Scope) -> None:
+        super().__init__(environment.cleanup_timeout, environment.app_values)
+        self.environment = environment
+        self.scope = scope
+
+    def swallowed_error(self) -> SwallowedExceptionError:
+        """The error for an exception without which there is nothing to answer with."""
+        swallowed = self.swallowed
+        by = swallowed.by if swallowed else "a dependency"
+        error = SwallowedExceptionError(
+            f"{by} swallowed {swallowed.error!r}" if swallowed else f"{by} swallowed an exception"
+        )
+        error.__cause__ = swallowed.error if swallowed else None
+        return error
+
+
+class Exchange(_Connection):
+    """One HTTP request, and the response to it.
+
+    Attributes:
+        sent: Whether sending the response has begun.
+        delivered: Whether the response was sent and the background tasks have run.
+        built: Whether the response was built from a value, not returned by the endpoint.
+    """
+
+    sent = False
+    delivered = False
+    built = False
+    _request: Request | None = None
+    _response: Response | None = None
+    _tasks: BackgroundTasks | None = None
+    _failures: list[Exception] | None = None
+
+    def __init__(
+        self, environment: Environment, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        super().__init__(environment, scope)
+        self.receive = receive
+        self.send = send
+
+    @property
+    def request(self) -> Request:
+        """The request, the same wherever it is injected."""
+        if self._request is None:
+            self._request = Request(self.scope, self.receive, self.send)
+        return self._request
+
+    connection = request
+
+    @property
+    def response(self) -> Response:
+        """The response under construction, to which dependencies add status and headers."""
+        if self._response is None:
+            self._response = Response()
+            self._response.raw_headers = []
+            self._response.status_code = None  # type: ignore[assignment]
+        return self._response
+
+    @property
+    def tasks(self) -> BackgroundTasks:
+        """The request's one list of background tasks."""
+        if self._tasks is None:
+            self._tasks = BackgroundTasks()
+        return self._tasks
+
+    async def receive_body(self) -> None:
+        """Receive the whole body, before anything is opened."""
+        self.body = await self.request.body()
+
+    async def deliver(self, response: Response) -> None:
+        """Send the response, unless it was streamed already; then run the background tasks."""
+        background = response.background
+        if not self.sent:
+            self.sent = True
+            response = self._completed(response)
+            await response(self.scope, self.receive, self.send)
+        self.delivered = True
+        if background is not None or self._tasks is not None:
+            failures = await run_tasks(background, self.environment)
+            failures += await run_tasks(self._tasks, self.environment)
+            self._failures = failures
+
+    async def start(self, response: Response) -> None:
+        """Send the head of a streamed response."""
+        self.sent = True
+        response = self._completed(response)
+        await self.send(
+            {
+                "type": "http.response.start",
+                "status": response.status_code,
+                "headers": response.raw_headers,
+            }
+        )
+
+    def raise_failures(self) -> None:
+        """Raise what background tasks have raised, now that everything has exited."""
+        if self._failures:
+            failures, self._failures = self._failures, None
+            raise_failures(failures)
+
+    async def answer(self, error: Exception) -> Response | None:
+        """Have an exception handler make the response.
+
+        Raises:
+            Exception: The same, if there is no handler for it.
+        """
+        handler = _handler_of(self.scope, error)
+        if handler is None:
+            raise error
+        self._response = None
+        self._tasks = None
+        return await _call_handler(handler, self.request, error)
+
+    def _completed(self, response: Response) -> Response:
+        """The response with what was set on the one under construction.
+
+        The endpoint's own object is left as it is: it may be sent more than once.
+        """
+        injected = self._response
+        if injected is None and response.background is None:
+            return response
+        response = copy.copy(response)
+        response.__dict__.pop("_headers", None)
+        response.background = None
+        response.raw_headers = list(response.raw_headers)
+        if injected is not None:
+            _merge_headers(response, injected, replace=self.built)
+            if self.built and injected.status_code is not None:
+                _set_status(response, injected.status_code)
+        return response
+
+
+def _merge_headers(response: Response, injected: Response, *, replace: bool) -> None:
+    """Add headers; of two with one name keep the added one, or the one that is there.
+
+    Cookies are added each.
+    """
+    own = {name for name, _ in response.raw_headers}
+    added = injected.raw_headers
+    if replace:
+        names = {name for name, _ in added}
+        names.discard(b"set-cookie")
+        response.raw_headers = [h for h in response.raw_headers if h[0] not in names]
+        own = set()
+    response.raw_headers += [h for h in added if h[0] == b"set-cookie" or h[0] not in own]
+
+
+def _set_status(response: Response, status_code: int) -> None:
+    response.status_code = status_code
+    if status_code < 200 or status_code in (204, 304):
+        response.body = b""
+        without = (b"content-length", b"content-type")
+        response.raw_headers = [h for h in response.raw_headers if h[0] not in without]
+
+
+class WebSocketExchange(_Connection):
+    """One WebSocket, from the handshake to its end."""
+
+    def __init__(
+        self, environment: Environment, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        super().__init__(environment, scope)
+        self.websocket = WebSocket(scope, receive, send)
+        self.connection: HTTPConnection = self.websocket
+
+    async def answer(self, error: Exception) -> None:
+        """Refuse or close the connection because of an exception, with its handler's help.
+
+        Raises:
+            Exception: The same, if there is no handler for it.
+        """
+        handler = _handler_of(self.scope, error)
+        if handler is None:
+            await self.close(INTERNAL_ERROR)
+            raise error
+        if isinstance(error, HTTPException) and not self._can_be_denied():
+            await self.close(POLICY_VIOLATION if error.status_code < 500 else INTERNAL_ERROR)
+            return
+        response = await _call_handler(handler, self.websocket, error)
+        if response is not None:
+            websocket = self.websocket
+            await response(self.scope, websocket.receive, websocket.send)
+
+    async def close(self, code: int) -> None:
+        """Close the connection, or refuse it (403) where it has not been accepted."""
+        states = (self.websocket.client_state, self.websocket.application_state)
+        if WebSocketState.DISCONNECTED not in states:
+            await self.websocket.close(code)
+
+    def _can_be_denied(self) -> bool:
+        """Whether an HTTP response can still be the answer to the handshake."""
+        return (
+            self.websocket.application_state is WebSocketState.CONNECTING
+            and "websocket.http.response" in self.scope.get("extensions", {})
+        )
+
+
+def _handler_of(scope: Scope, error: Exception) -> Callable[..., Any] | None:
+    """Find the application's handler: by status, then by class along the MRO.
+
+    Those for 500 and `Exception` answer at the outermost layer, not here.
+    """
+    handlers = getattr(scope.get("app"), "exception_handlers", {})
+    if isinstance(error, HTTPException) and error.status_code != 500:
+        handler = handlers.get(error.status_code)
+        if handler is not None:
+            return handler  # type: ignore[no-any-return]
+    for cls in type(error).__mro__:
+        if cls is Exception:
+            break
+        handler = handlers.get(cls) or DEFAULT_HANDLERS.get(cls)
+        if handler is not None:
+            return handler  # type: ignore[no-any-return]
+    return None
+
+
+async def _call_handler(handler: Callable[..., Any], connection: Any, error: Exception) -> Any:
+    if is_async_callable(handler):
+        return await handler(connection, error)
+    return await anyio.to_thread.run_sync(handler, connection, error)

@@ -1,0 +1,100 @@
+"""A route's plan: made and checked when the route is added, compiled when it is first used."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from microfw._binding import RequestBinder
+from microfw._environment import Environment, Overrides, Variants
+from microfw._outside_request import refuse_request_values
+from microfw.dependencies import (
+    Declarations,
+    Dependency,
+    Handler,
+    Lifetime,
+    Plan,
+    Shape,
+    Step,
+    compile_plan,
+    make_plan,
+)
+
+_bind_app = refuse_request_values(
+    'scope "app"', "give the parameter a default, or the dependency a narrower scope"
+)
+
+KEPT_VARIANTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    plan: Plan
+    reads_body: bool
+
+
+class RouteHandler:
+    """Makes the function that handles a route's requests.
+
+    Args:
+        endpoint: The route's function.
+        dependencies: Those declared beside its parameters, outermost first.
+        default: The lifetime of yield dependencies for which no scope is given.
+        binder: Makes a binder for the route's path.
+        shape: Makes the shape of the handler; is told whether the body is read.
+    """
+
+    def __init__(
+        self,
+        endpoint: Callable[..., Any],
+        dependencies: Sequence[Dependency],
+        default: Lifetime,
+        binder: Callable[[], RequestBinder],
+        shape: Callable[[bool], Shape],
+    ) -> None:
+        self._endpoint = endpoint
+        self._dependencies = dependencies
+        self._default = default
+        self._binder = binder
+        self._shape = shape
+        self._variants: Variants[Handler] = Variants(KEPT_VARIANTS)
+        self._handler: Handler | None = None
+        self._planned = self._make_plan(None)
+
+    @property
+    def app_steps(self) -> tuple[Step, ...]:
+        """The dependencies of scope "app" that the route needs, in the order of their setup."""
+        return self._planned.plan.app_steps
+
+    def app_steps_with(self, overrides: Overrides | None) -> tuple[Step, ...]:
+        """The same, with some dependencies replaced."""
+        return self.app_steps if overrides is None else self._make_plan(overrides).plan.app_steps
+
+    def get(self, environment: Environment) -> Handler:
+        """The compiled plan, with the overrides that are in force."""
+        overrides = environment.active_overrides()
+        if overrides is not None:
+            return self._variants.get(
+                None, overrides, lambda: self._compile(self._make_plan(overrides))
+            )
+        if self._handler is None:
+            self._handler = self._compile(self._planned)
+        return self._handler
+
+    def _make_plan(self, overrides: Overrides | None) -> _Planned:
+        binder = self._binder()
+        plan = make_plan(
+            Declarations(
+                self._endpoint,
+                binder,
+                _bind_app,
+                dependencies=self._dependencies,
+                overrides=overrides or {},
+                default=self._default,
+            )
+        )
+        if overrides is None:
+            binder.finish(plan.endpoint.signature)
+        return _Planned(plan, binder.reads_body)
+
+    def _compile(self, planned: _Planned) -> Handler:
+        return compile_plan(planned.plan, self._shape(planned.reads_body))

@@ -1,0 +1,44 @@
+"""How the parameters of dependencies are filled where there is no request."""
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from microfw.dependencies import EMPTY, Bind, Parameter, Site, Surrounding
+from microfw.exceptions import RequestValueError
+from microfw.params import Declaration
+
+
+def refuse_request_values(place: str, cure: str) -> Bind:
+    """Make a `Bind` that leaves parameters to their defaults and refuses values of a request.
+
+    Args:
+        place: Where there is no request, for the message.
+        cure: What to do instead.
+    """
+
+    def bind(parameter: Parameter, site: Site) -> Surrounding | None:
+        is_passed_by_caller = len(site.path) == 1
+        if _names_request_value(parameter) or not (
+            is_passed_by_caller or parameter.default is not EMPTY
+        ):
+            raise RequestValueError(
+                f"parameter {parameter.name!r} needs a value of the request,"
+                f" and there is none in {place}",
+                where=site.signature.where,
+                path=site.path,
+                cure=cure,
+            )
+        return None
+
+    return bind
+
+
+def _names_request_value(parameter: Parameter) -> bool:
+    if any(isinstance(d, Declaration) for d in (*parameter.metadata, parameter.default)):
+        return True
+    annotation = parameter.annotation
+    return (
+        parameter.default is EMPTY
+        and isinstance(annotation, type)
+        and issubclass(annotation, HTTPConnection | Response)
+    )

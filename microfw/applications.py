@@ -1,0 +1,242 @@
+"""App: owns the parts, wraps them once."""
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any, NamedTuple, TypeVar, Unpack
+
+import starlette.applications
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, compile_path
+from starlette.types import Lifespan
+
+from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
+from microfw.dependencies import Lifetime, Run, Scope, open_app_steps
+from microfw.exception_handlers import DEFAULT_HANDLERS
+from microfw.routing import (
+    Decorators,
+    EventHandler,
+    Route,
+    Router,
+    RouteOptions,
+    WebSocketRoute,
+)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class App(Decorators, starlette.applications.Starlette):
+    """An application: routes, middleware, exception handlers, and the dependencies' settings.
+
+    Args:
+        debug: Answer errors with tracebacks.
+        routes: Routes of Starlette's or microfw's, to start with.
+        middleware: The first is outermost.
+        exception_handlers: By status code or exception class; see `exception_handler`.
+        lifespan: Runs around the application's life, outside of scope "app".
+        dependencies: Run ahead of each route's own.
+        responses: Documented for each route.
+        default_response_class: For routes that name no `response_class`.
+        redirect_slashes: Redirect `/items/` to `/items` (or the reverse) where only that exists.
+        on_startup: Called at start-up, where no `lifespan` is given. Deprecated in FastAPI.
+        on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
+        max_body_size: Bytes that a request's body may have; `None` is without limit.
+        default_scope: Of yield dependencies for which no scope is given. `"request"` is what
+            FastAPI 0.118 and later do.
+        cleanup_timeout: Seconds that the exit code of an async dependency may take, shielded from
+            cancellation; then it is cancelled, and logged by name. `None` is without bound.
+    """
+
+    router: Router
+
+    def __init__(
+        self,
+        debug: bool = False,
+        routes: Sequence[BaseRoute] | None = None,
+        middleware: Sequence[Middleware] | None = None,
+        exception_handlers: Mapping[Any, Callable[..., Any]] | None = None,
+        lifespan: Lifespan[Any] | None = None,
+        *,
+        dependencies: Sequence[Any] | None = None,
+        responses: Mapping[int | str, Any] | None = None,
+        default_response_class: type[Response] | None = None,
+        redirect_slashes: bool = True,
+        on_startup: Sequence[EventHandler] | None = None,
+        on_shutdown: Sequence[EventHandler] | None = None,
+        max_body_size: int | None = None,
+        default_scope: Scope = "function",
+        cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
+    ) -> None:
+        super().__init__(
+            debug, None, middleware, {**DEFAULT_HANDLERS, **(exception_handlers or {})},
+            max_body_size=max_body_size,
+        )
+        self.environment = Environment(cleanup_timeout, Lifetime.of(default_scope))
+        self.router = Router(
+            routes,
+            dependencies=dependencies,
+            responses=responses,
+            default_response_class=default_response_class,
+            redirect_slashes=redirect_slashes,
+            lifespan=lifespan,
+            on_startup=on_startup,
+            on_shutdown=on_shutdown,
+            default_scope=default_scope,
+        )
+        self._lifespans = self.router.lifespan_context
+        self.router.lifespan_context = self._run_lifespan
+        self.include_router = self.router.include_router
+        self.on_event = self.router.on_event
+
+    @property
+    def dependency_overrides(self) -> Overrides:
+        """Which dependency is replaced by which: `app.dependency_overrides[get_db] = fake_db`.
+
+        A dependency is replaced with all that is below it, at any depth, in background tasks and,
+        if it is overridden before start-up, in scope "app".
+        """
+        return self.environment.overrides
+
+    @dependency_overrides.setter
+    def dependency_overrides(self, overrides: Mapping[Any, Callable[..., Any]]) -> None:
+        self.environment.overrides.clear()
+        for dependency, other in overrides.items():
+            self.environment.overrides[dependency] = other
+
+    def override(
+        self, overrides: Mapping[Any, Callable[..., Any]]
+    ) -> AbstractContextManager[None]:
+        """Replace dependencies while a `with` block runs, for the current context only.
+
+        Tests that run at the same time do not see each other's.
+
+        Raises:
+            OverrideError: What is to take a dependency's place cannot be called.
+        """
+        return self.environment.override(overrides)
+
+    def add_api_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: Collection[str] | None = None,
+        **options: Unpack[RouteOptions],
+    ) -> None:
+        """Add a route; what the decorators do."""
+        self.router.add_api_route(path, endpoint, methods=methods, **options)
+
+    def add_api_websocket_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Any] | None = None,
+    ) -> None:
+        """Add a WebSocket route; what `websocket` does."""
+        self.router.add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
+
+    def exception_handler(
+        self, exc_class_or_status_code: int | type[Exception]
+    ) -> Callable[[Function], Function]:
+        """Answer exceptions of a class, or `HTTPException`s of a status, with the decorated function.
+
+        It is called with the request and the exception, after every dependency has exited, and
+        returns a response. Those for 500 and `Exception` answer at the outermost layer, and the
+        exception is raised to the server all the same.
+        """
+
+        def decorate(handler: Function) -> Function:
+            self.add_exception_handler(exc_class_or_status_code, handler)
+            return handler
+
+        return decorate
+
+    def middleware(self, middleware_type: str) -> Callable[[Function], Function]:
+        """Wrap requests in the decorated function, `async def wrap(request, call_next)`.
+
+        Args:
+            middleware_type: `"http"`.
+        """
+        if middleware_type != "http":
+            raise ValueError(f'middleware is of type "http", not {middleware_type!r}')
+
+        def decorate(function: Function) -> Function:
+            self.add_middleware(BaseHTTPMiddleware, dispatch=function)
+            return function
+
+        return decorate
+
+    def explain(self, path: str, method: str = "GET") -> str:
+        """Return the source of the function that handles a route, as it runs.
+
+        Args:
+            path: The route's path as it was declared, or one that it matches.
+            method: An HTTP method, or "WEBSOCKET".
+
+        Raises:
+            LookupError: No route of microfw's matches.
+        """
+        wanted = method.upper()
+        handled = [each for each in _handled_routes(self) if wanted in _methods(each.route)]
+        for owner, route, declared in handled:
+            if declared == path:
+                return route.handler.get(owner.environment).source
+        for owner, route, declared in handled:
+            if compile_path(declared)[0].match(path):
+                return route.handler.get(owner.environment).source
+        raise LookupError(f"no route of microfw's handles {wanted} {path}")
+
+    @asynccontextmanager
+    async def _run_lifespan(self, app: Any) -> AsyncIterator[Any]:
+        owners = dict.fromkeys(each.owner for each in _handled_routes(self))
+        async with self._lifespans(app) as state, AsyncExitStack() as stack:
+            for owner in owners:
+                await stack.enter_async_context(owner.open_app_scope())
+            yield state
+
+    @asynccontextmanager
+    async def open_app_scope(self) -> AsyncIterator[None]:
+        """Keep the dependencies of scope "app" open that the application's routes need.
+
+        The lifespan does it, also for the applications that are mounted in it.
+        """
+        environment = self.environment
+        overrides = environment.active_overrides()
+        run = Run(environment.cleanup_timeout, environment.app_values)
+        async with AsyncExitStack() as stack:
+            for owner, route, _ in _handled_routes(self):
+                if owner is self:
+                    steps = route.handler.app_steps_with(overrides)
+                    await open_app_steps(steps, run, stack)
+            try:
+                yield
+            finally:
+                environment.app_values.clear()
+
+
+class _Handled(NamedTuple):
+    """A route of microfw's, with the application it belongs to and its path from the outermost."""
+
+    owner: App
+    route: Route | WebSocketRoute
+    path: str
+
+
+def _handled_routes(owner: App) -> Iterator[_Handled]:
+    return _handled_among(owner, owner.routes, "")
+
+
+def _handled_among(owner: App, routes: Sequence[BaseRoute], prefix: str) -> Iterator[_Handled]:
+    for route in routes:
+        if isinstance(route, Route | WebSocketRoute):
+            yield _Handled(owner, route, prefix + route.path)
+        elif isinstance(route, Mount):
+            inner = route.app if isinstance(route.app, App) else owner
+            yield from _handled_among(inner, route.routes, prefix + route.path)
+
+
+def _methods(route: Route | WebSocketRoute) -> Collection[str]:
+    return {"WEBSOCKET"} if isinstance(route, WebSocketRoute) else route.methods or ()

@@ -1,0 +1,598 @@
+"""Router, Route and WebSocketRoute: from a decorated function to an ASGI application."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, TypedDict, TypeVar, Unpack
+
+import starlette.routing
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Mount
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from microfw._binding import RequestBinder
+from microfw._environment import Environment
+from microfw._exchange import Exchange, WebSocketExchange
+from microfw._handlers import RouteHandler
+from microfw._streaming import streamer
+from microfw.dependencies import EMPTY, Dependency, Lifetime, Shape, describe, place_of
+from microfw.dependencies import Scope as DependencyScope
+from microfw.exceptions import (
+    PathError,
+    RegistrationError,
+    RequestValidationError,
+    WebSocketRequestValidationError,
+)
+from microfw.responses import JSONResponse, responder
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+EventHandler = Callable[[], Any]
+
+
+class RouteOptions(TypedDict, total=False):
+    """What can be said of a route, whatever its method.
+
+    `dependencies` run ahead of those of the endpoint's parameters, and `middleware` around the
+    route; `response_model` stands in for the return annotation (`None`: no model). What a schema
+    tells its readers changes nothing else: `tags`, `summary`, `description`, ...
+    """
+
+    name: str | None
+    status_code: int | None
+    response_class: type[Response]
+    response_model: Any
+    dependencies: Sequence[Any] | None
+    middleware: Sequence[Middleware] | None
+    include_in_schema: bool
+    tags: list[str] | None
+    responses: Mapping[int | str, Any] | None
+    summary: str | None
+    description: str | None
+    response_description: str
+    deprecated: bool | None
+    operation_id: str | None
+    openapi_extra: dict[str, Any] | None
+
+
+class Route(starlette.routing.Route):
+    """A path whose requests are handled by a function with dependencies.
+
+    Raises:
+        RegistrationError: The subclass tells the mistake in the function or below it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: Collection[str] | None = None,
+        default_scope: DependencyScope = "function",
+        **options: Unpack[RouteOptions],
+    ) -> None:
+        self.options = options
+        self.default_scope = default_scope
+        _check_path(path, endpoint)
+        super().__init__(
+            path or "/",
+            endpoint,
+            methods=methods or ["GET"],
+            name=options.get("name"),
+            include_in_schema=options.get("include_in_schema", True),
+        )
+        self.path = path
+        self.methods = {method.upper() for method in methods or ["GET"]}
+        self.dependencies = _dependencies(options.get("dependencies"))
+        self.handler = RouteHandler(
+            endpoint,
+            self.dependencies,
+            Lifetime.of(default_scope),
+            lambda: RequestBinder(self.param_convertors),
+            self._shape,
+        )
+        self.app = _wrapped(self._respond, options.get("middleware"))
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        environment = _environment_of(scope)
+        exchange = Exchange(environment, scope, receive, send)
+        try:
+            response = await self.handler.get(environment).call(exchange)
+            if response is None:
+                raise exchange.swallowed_error()
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            if exchange.sent:
+                raise
+            response = await exchange.answer(error)
+            error.__traceback__ = None
+        finally:
+            exchange.swallowed = None
+        if response is not None and not exchange.delivered:
+            await exchange.deliver(response)
+        exchange.raise_failures()
+
+    def _shape(self, reads_body: bool) -> Shape:
+        options = self.options
+        response_class = options.get("response_class", JSONResponse)
+        status_code = options.get("status_code")
+        signature = describe(self.endpoint)
+        title = f"{' '.join(sorted(self.methods or ()))} {self.path}"
+        names: dict[str, Any] = {"invalid": _invalid_request}
+        if signature.yields:
+            finish = "response = await stream(exchange, {call})"
+            names["stream"] = streamer(response_class, status_code)
+        else:
+            finish = "response = respond(exchange, {call})"
+            names["respond"] = _respond_with(
+                responder(
+                    annotation=options.get("response_model", signature.returns),
+                    response_class=response_class,
+                    status_code=status_code,
+                )
+            )
+        return Shape(
+            title=title,
+            run="exchange",
+            result="response",
+            finish=finish,
+            names=names,
+            before=("await exchange.receive_body()",) if reads_body else (),
+            between=("await exchange.deliver(response)",),
+            last="it is sent now, if it was not; then background tasks run",
+        )
+
+
+class WebSocketRoute(starlette.routing.WebSocketRoute):
+    """A path whose WebSockets are handled by a function with dependencies.
+
+    Raises:
+        RegistrationError: The subclass tells the mistake in the function or below it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        name: str | None = None,
+        dependencies: Sequence[Any] | None = None,
+        middleware: Sequence[Middleware] | None = None,
+        default_scope: DependencyScope = "function",
+    ) -> None:
+        _check_path(path, endpoint)
+        _check_is_async(endpoint)
+        super().__init__(path or "/", endpoint, name=name)
+        self.path = path
+        self.middleware = middleware
+        self.dependencies = _dependencies(dependencies)
+        self.handler = RouteHandler(
+            endpoint,
+            self.dependencies,
+            Lifetime.of(default_scope),
+            lambda: RequestBinder(self.param_convertors, websocket=True),
+            self._shape,
+        )
+        self.app = _wrapped(self._serve, middleware)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        environment = _environment_of(scope)
+        exchange = WebSocketExchange(environment, scope, receive, send)
+        try:
+            done = await self.handler.get(environment).call(exchange)
+            if done is None:
+                raise exchange.swallowed_error()
+        except WebSocketDisconnect:
+            return
+        except Exception as error:
+            await exchange.answer(error)
+            error.__traceback__ = None
+        finally:
+            exchange.swallowed = None
+
+    def _shape(self, reads_body: bool) -> Shape:
+        return Shape(
+            title=f"WEBSOCKET {self.path}",
+            run="exchange",
+            result="done",
+            finish="done = ended({call})",
+            names={"invalid": _invalid_websocket, "ended": _ended},
+        )
+
+
+class Decorators:
+    """The decorators with which routes are declared, on an application or a router."""
+
+    def add_api_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: Collection[str] | None = None,
+        **options: Unpack[RouteOptions],
+    ) -> None:
+        """Add a route; what the decorators do.
+
+        Args:
+            path: With parameters in braces, `/items/{item_id}` or `/files/{path:path}`.
+            endpoint: The function that is called for each request.
+            methods: `["GET"]` where none are given.
+            **options: See `RouteOptions`.
+
+        Raises:
+            RegistrationError: The subclass tells the mistake in the function or below it.
+        """
+        raise NotImplementedError
+
+    def add_api_websocket_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Any] | None = None,
+    ) -> None:
+        """Add a WebSocket route; what `websocket` does."""
+        raise NotImplementedError
+
+    def api_route(
+        self,
+        path: str,
+        *,
+        methods: Collection[str] | None = None,
+        **options: Unpack[RouteOptions],
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Map a path and some methods to the decorated function."""
+
+        def decorate(endpoint: Endpoint) -> Endpoint:
+            self.add_api_route(path, endpoint, methods=methods, **options)
+            return endpoint
+
+        return decorate
+
+    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's GET requests to the decorated function."""
+        return self.api_route(path, methods=["GET"], **options)
+
+    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's PUT requests to the decorated function."""
+        return self.api_route(path, methods=["PUT"], **options)
+
+    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's POST requests to the decorated function."""
+        return self.api_route(path, methods=["POST"], **options)
+
+    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's DELETE requests to the decorated function."""
+        return self.api_route(path, methods=["DELETE"], **options)
+
+    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's PATCH requests to the decorated function."""
+        return self.api_route(path, methods=["PATCH"], **options)
+
+    def head(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's HEAD requests to the decorated function."""
+        return self.api_route(path, methods=["HEAD"], **options)
+
+    def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's OPTIONS requests to the decorated function."""
+        return self.api_route(path, methods=["OPTIONS"], **options)
+
+    def trace(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's TRACE requests to the decorated function."""
+        return self.api_route(path, methods=["TRACE"], **options)
+
+    def websocket(
+        self,
+        path: str,
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Any] | None = None,
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's WebSockets to the decorated async function."""
+
+        def decorate(endpoint: Endpoint) -> Endpoint:
+            self.add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
+            return endpoint
+
+        return decorate
+
+
+class Router(Decorators, starlette.routing.Router):
+    """Maps paths to endpoints; an application has one, and includes others.
+
+    Args:
+        routes: Routes of Starlette's or microfw's, to start with.
+        prefix: What the paths of the decorated routes begin with.
+        tags: Put ahead of each route's own.
+        dependencies: Run ahead of each route's own.
+        responses: Documented for each route.
+        default_response_class: For routes that name no `response_class`.
+        redirect_slashes: Redirect `/items/` to `/items` (or the reverse) where only that exists.
+        default: The ASGI application for paths that no route matches; 404 where none is given.
+        lifespan: Runs around the application's life.
+        on_startup: Called at start-up, where no `lifespan` is given. Deprecated in FastAPI.
+        on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
+        default_scope: Of yield dependencies for which no scope is given.
+        deprecated: Documented for each route.
+        include_in_schema: Whether the routes are documented.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[BaseRoute] | None = None,
+        *,
+        prefix: str = "",
+        tags: Sequence[str] | None = None,
+        dependencies: Sequence[Any] | None = None,
+        responses: Mapping[int | str, Any] | None = None,
+        default_response_class: type[Response] | None = None,
+        redirect_slashes: bool = True,
+        default: ASGIApp | None = None,
+        lifespan: Lifespan[Any] | None = None,
+        on_startup: Sequence[EventHandler] | None = None,
+        on_shutdown: Sequence[EventHandler] | None = None,
+        default_scope: DependencyScope = "function",
+        deprecated: bool | None = None,
+        include_in_schema: bool = True,
+    ) -> None:
+        super().__init__(routes, redirect_slashes, default, lifespan)
+        _check_prefix(prefix)
+        self.prefix = prefix
+        self.tags = list(tags or ())
+        self.dependencies = list(dependencies or ())
+        self.responses = dict(responses or {})
+        self.default_response_class = default_response_class
+        self.default_scope: DependencyScope = default_scope
+        self.deprecated = deprecated
+        self.include_in_schema = include_in_schema
+        self.on_startup = list(on_startup or ())
+        self.on_shutdown = list(on_shutdown or ())
+        self._included: list[Lifespan[Any]] = []
+        self._own_lifespan = self.lifespan_context if lifespan is not None else self._run_events
+        self.lifespan_context = self._run_lifespans
+
+    def add_api_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: Collection[str] | None = None,
+        **options: Unpack[RouteOptions],
+    ) -> None:
+        """Add a route; what the decorators do."""
+        merged = self._merged(options)
+        route = Route(
+            self.prefix + path,
+            endpoint,
+            methods=methods,
+            default_scope=self.default_scope,
+            **merged,
+        )
+        self.routes.append(route)
+
+    def add_api_websocket_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Any] | None = None,
+    ) -> None:
+        """Add a WebSocket route; what `websocket` does."""
+        route = WebSocketRoute(
+            self.prefix + path,
+            endpoint,
+            name=name,
+            dependencies=[*self.dependencies, *(dependencies or ())],
+            default_scope=self.default_scope,
+        )
+        self.routes.append(route)
+
+    def include_router(
+        self,
+        router: "Router",
+        *,
+        prefix: str = "",
+        tags: Sequence[str] | None = None,
+        dependencies: Sequence[Any] | None = None,
+        responses: Mapping[int | str, Any] | None = None,
+        default_response_class: type[Response] | None = None,
+        deprecated: bool | None = None,
+        include_in_schema: bool = True,
+    ) -> None:
+        """Add the routes that another router has now, below a prefix.
+
+        This router's dependencies run first, then those given here, then the other router's.
+        """
+        _check_prefix(prefix)
+        including = Router(
+            prefix=prefix,
+            tags=tags,
+            dependencies=dependencies,
+            responses=responses,
+            default_response_class=default_response_class,
+            deprecated=deprecated,
+            include_in_schema=include_in_schema,
+        )
+        for route in router.routes:
+            self.routes.append(self._included_route(route, including))
+        self._included.append(router.lifespan_context)
+
+    def _included_route(self, route: BaseRoute, including: "Router") -> BaseRoute:
+        prefix = self.prefix + including.prefix
+        if isinstance(route, Route):
+            options = self._merged(including._merged(route.options))  # noqa: SLF001 - the same class
+            return Route(
+                prefix + route.path,
+                route.endpoint,
+                methods=route.methods,
+                default_scope=self.default_scope,
+                **options,
+            )
+        if isinstance(route, WebSocketRoute):
+            return WebSocketRoute(
+                prefix + route.path,
+                route.endpoint,
+                name=route.name,
+                dependencies=[*self.dependencies, *including.dependencies, *route.dependencies],
+                middleware=route.middleware,
+                default_scope=self.default_scope,
+            )
+        if isinstance(route, Mount):
+            return Mount(prefix + route.path, route.app, name=route.name)
+        if isinstance(route, starlette.routing.Route):
+            return starlette.routing.Route(
+                prefix + route.path,
+                route.endpoint,
+                methods=route.methods,
+                name=route.name,
+                include_in_schema=route.include_in_schema,
+            )
+        if isinstance(route, starlette.routing.WebSocketRoute):
+            return starlette.routing.WebSocketRoute(
+                prefix + route.path, route.endpoint, name=route.name
+            )
+        return route
+
+    def _merged(self, options: RouteOptions) -> RouteOptions:
+        """A route's options with those that this router gives to all of its routes."""
+        merged = options.copy()
+        merged["dependencies"] = [*self.dependencies, *(options.get("dependencies") or ())]
+        merged["tags"] = [*self.tags, *(options.get("tags") or ())]
+        merged["responses"] = {**self.responses, **(options.get("responses") or {})}
+        merged["include_in_schema"] = self.include_in_schema and options.get(
+            "include_in_schema", True
+        )
+        if self.deprecated is not None:
+            merged.setdefault("deprecated", self.deprecated)
+        if self.default_response_class is not None:
+            merged.setdefault("response_class", self.default_response_class)
+        return merged
+
+    def on_event(self, event_type: str) -> Callable[[EventHandler], EventHandler]:
+        """Call the decorated function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
+        handlers = {"startup": self.on_startup, "shutdown": self.on_shutdown}
+
+        def decorate(handler: EventHandler) -> EventHandler:
+            handlers[event_type].append(handler)
+            return handler
+
+        return decorate
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request to the first route that matches it.
+
+        A path that matches with other methods only is answered with 405 and all of them in
+        `Allow` (RFC 9110, section 15.5.6).
+        """
+        allowed: set[str] = set()
+        if scope["type"] != "lifespan":
+            scope.setdefault("router", self)
+            for route in self.routes:
+                match, child_scope = route.matches(scope)
+                if match is Match.FULL:
+                    scope["route"] = route
+                    scope.update(child_scope)
+                    await route.handle(scope, receive, send)
+                    return
+                if match is Match.PARTIAL:
+                    allowed |= getattr(route, "methods", None) or set()
+        if allowed and "app" in scope:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
+        await super().app(scope, receive, send)
+
+    @asynccontextmanager
+    async def _run_lifespans(self, app: Any) -> AsyncIterator[dict[str, Any] | None]:
+        state: dict[str, Any] = {}
+        async with AsyncExitStack() as stack:
+            for lifespan in (self._own_lifespan, *self._included):
+                state.update(await stack.enter_async_context(lifespan(app)) or {})
+            yield state or None
+
+    @asynccontextmanager
+    async def _run_events(self, app: Any) -> AsyncIterator[None]:
+        for handler in self.on_startup:
+            await _call(handler)
+        try:
+            yield
+        finally:
+            for handler in self.on_shutdown:
+                await _call(handler)
+
+
+async def _call(handler: EventHandler) -> None:
+    result = handler()
+    if isinstance(result, Awaitable):
+        await result
+
+
+def _environment_of(scope: Scope) -> Environment:
+    environment = getattr(scope.get("app"), "environment", None)
+    return environment if isinstance(environment, Environment) else _DEFAULT_ENVIRONMENT
+
+
+_DEFAULT_ENVIRONMENT = Environment()
+"""For routes that run inside of an application that is not microfw's."""
+
+
+def _wrapped(app: ASGIApp, middleware: Sequence[Middleware] | None) -> ASGIApp:
+    for cls, args, kwargs in reversed(middleware or ()):
+        app = cls(app, *args, **kwargs)
+    return app
+
+
+def _respond_with(build: Callable[[Any], Response]) -> Callable[[Exchange, Any], Response]:
+    def respond(exchange: Exchange, value: Any) -> Response:
+        response = build(value)
+        exchange.built = response is not value
+        return response
+
+    return respond
+
+
+def _invalid_request(exchange: Exchange) -> RequestValidationError:
+    return RequestValidationError(exchange.errors or (), body=exchange.decoded_body)
+
+
+def _invalid_websocket(exchange: WebSocketExchange) -> WebSocketRequestValidationError:
+    return WebSocketRequestValidationError(exchange.errors or ())
+
+
+def _ended(_: object) -> bool:
+    return True
+
+
+def _dependencies(declared: Sequence[Any] | None) -> list[Dependency]:
+    return list(declared or ())
+
+
+def _check_path(path: str, endpoint: Callable[..., Any]) -> None:
+    if path and not path.startswith("/"):
+        raise PathError(
+            f"the path {path!r} does not start with '/'",
+            where=place_of(endpoint),
+            cure=f"write {'/' + path!r}",
+        )
+
+
+def _check_prefix(prefix: str) -> None:
+    if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+        raise PathError(
+            f"the prefix {prefix!r} does not start with '/', or ends with it",
+            where="Router(prefix=...) or include_router(prefix=...)",
+            cure=f"write {'/' + prefix.strip('/')!r}",
+        )
+
+
+def _check_is_async(endpoint: Callable[..., Any]) -> None:
+    signature = describe(endpoint)
+    if not signature.is_async or signature.yields:
+        raise RegistrationError(
+            f"the WebSocket endpoint {signature.name!r} is not an async function",
+            where=signature.where,
+            cure="write `async def`: a WebSocket is received from and sent to with `await`",
+        )
