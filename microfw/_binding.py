@@ -9,9 +9,10 @@ the errors at the exchange, and returns what the exchange gives it to stand for 
 """
 
 import copy
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Protocol
 
 from starlette.background import BackgroundTasks
@@ -104,9 +105,7 @@ class RequestBinder:
         websocket: Whether the route takes WebSocket connections, which have no body.
     """
 
-    def __init__(
-        self, path_parameters: Collection[str] = (), *, websocket: bool = False
-    ) -> None:
+    def __init__(self, path_parameters: Collection[str] = (), *, websocket: bool = False) -> None:
         self._path_parameters = frozenset(path_parameters)
         self._unused = set(path_parameters)
         self._is_websocket = websocket
@@ -185,15 +184,13 @@ class RequestBinder:
             cure = "take a Request or, where both kinds of routes use it, an HTTPConnection"
         else:
             return
-        raise UnfillableParameterError(
-            what, where=site.signature.where, path=site.path, cure=cure
-        )
+        raise UnfillableParameterError(what, where=site.signature.where, path=site.path, cure=cure)
 
     # ------------------------------------------------------------------ what is declared
 
     def _value(self, parameter: Parameter, site: Site) -> _Value:
         declaration = self._declaration(parameter, site)
-        in_path = (declaration and declaration.alias or parameter.name) in self._path_parameters
+        in_path = ((declaration and declaration.alias) or parameter.name) in self._path_parameters
         source = self._source(parameter, declaration, in_path, site)
         annotation = Any if parameter.annotation is EMPTY else parameter.annotation
         constraints = constraints_of(parameter.metadata)
@@ -365,21 +362,21 @@ def _default_maker(default: Any, factory: Callable[[], Any] | None) -> Callable[
 
 # ---------------------------------------------------------------------- path, query, header, cookie
 
-_LOOKUPS: dict[Source, Callable[[HTTPConnection], Mapping[str, Any]]] = {
-    Source.PATH: lambda connection: connection.path_params,
-    Source.QUERY: lambda connection: connection.query_params,
-    Source.HEADER: lambda connection: connection.headers,
-    Source.COOKIE: lambda connection: connection.cookies,
+_VALUES: dict[Source, Callable[[Exchange], Any]] = {
+    Source.PATH: attrgetter("connection.path_params"),
+    Source.QUERY: attrgetter("connection.query_params"),
+    Source.HEADER: attrgetter("connection.headers"),
+    Source.COOKIE: attrgetter("connection.cookies"),
 }
 
 
 def _text_reader(value: _Value, convert: Callable[[Any], Any]) -> Read:
     key, source, make_default = value.key, value.source.value, value.make_default
-    values_of = _LOOKUPS[value.source]
+    values_of = _VALUES[value.source]
     is_repeated = value.source in (Source.QUERY, Source.HEADER) and is_sequence(value.annotation)
 
     def read(exchange: Exchange) -> Any:
-        text = values_of(exchange.connection).get(key)
+        text = values_of(exchange).get(key)
         if text is None:
             if make_default is not None:
                 return make_default()
@@ -390,8 +387,7 @@ def _text_reader(value: _Value, convert: Callable[[Any], Any]) -> Read:
             return exchange.invalid(below(problem.errors, source, key))
 
     def read_repeated(exchange: Exchange) -> Any:
-        values: Any = values_of(exchange.connection)
-        texts = values.getlist(key)
+        texts = values_of(exchange).getlist(key)
         if not texts:
             if make_default is not None:
                 return make_default()

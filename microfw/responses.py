@@ -13,7 +13,7 @@ from starlette.responses import (
 )
 from starlette.responses import JSONResponse as StarletteJSONResponse
 
-from microfw._validation import Serializer, serializer, encode_json
+from microfw._validation import encode_json, parse_json, result_encoder
 from microfw.dependencies import EMPTY
 
 __all__ = [
@@ -28,6 +28,9 @@ __all__ = [
     "encode_json",
     "responder",
 ]
+
+Encode = Callable[[Any], bytes]
+Respond = Callable[[Any], Response]
 
 
 class JSONResponse(StarletteJSONResponse):
@@ -48,7 +51,7 @@ def responder(
     annotation: Any = EMPTY,
     response_class: type[Response] = JSONResponse,
     status_code: int | None = None,
-) -> Callable[[Any], Response]:
+) -> Respond:
     """Make the function that turns what one route's endpoint returns into a response.
 
     A `Response` passes as it is. Other values are validated and filtered by the return annotation,
@@ -57,25 +60,23 @@ def responder(
     Raises:
         UnsupportedTypeError: The annotation is no type of values.
     """
-    serialize = serializer(_model_of(annotation))
+    encode = result_encoder(_model_of(annotation))
+    if status_code is not None and not allows_body(status_code):
+        return _empty_responder(encode, status_code)
     if response_class in (JSONResponse, StarletteJSONResponse):
-        return _json_responder(serialize, 200 if status_code is None else status_code)
-    return _class_responder(serialize, response_class, status_code)
+        return _json_responder(encode, 200 if status_code is None else status_code)
+    return _class_responder(encode, response_class, status_code)
 
 
-def _json_responder(serialize: Serializer, status_code: int) -> Callable[[Any], Response]:
-    encode = serialize.encode
-    if not allows_body(status_code):
-        return _empty_responder(serialize, status_code)
+def _json_responder(encode: Encode, status_code: int) -> Respond:
     content_type = (b"content-type", b"application/json")
-    make = JSONResponse.__new__
 
     def respond(value: Any) -> Response:
         if isinstance(value, Response):
             return value
-        # What the class's own `__init__` does, without what it would have to find out first.
+        # What the constructor does, without what it would have to find out first.
         body = encode(value)
-        response = make(JSONResponse)
+        response = JSONResponse.__new__(JSONResponse)
         response.status_code = status_code
         response.background = None
         response.body = body
@@ -85,31 +86,28 @@ def _json_responder(serialize: Serializer, status_code: int) -> Callable[[Any], 
     return respond
 
 
-def _empty_responder(serialize: Serializer, status_code: int) -> Callable[[Any], Response]:
+def _empty_responder(encode: Encode, status_code: int) -> Respond:
     def respond(value: Any) -> Response:
         if isinstance(value, Response):
             return value
-        serialize.encode(value)
+        encode(value)  # it has to fit, even if it is not sent
         return Response(status_code=status_code)
 
     return respond
 
 
 def _class_responder(
-    serialize: Serializer, response_class: type[Response], status_code: int | None
-) -> Callable[[Any], Response]:
+    encode: Encode, response_class: type[Response], status_code: int | None
+) -> Respond:
     renders_json = issubclass(response_class, StarletteJSONResponse)
     arguments: dict[str, Any] = {} if status_code is None else {"status_code": status_code}
-    is_empty = status_code is not None and not allows_body(status_code)
 
     def respond(value: Any) -> Response:
         if isinstance(value, Response):
             return value
-        content = serialize.plain(value) if renders_json else value
-        response = response_class(content, **arguments)
-        if is_empty:
-            return Response(status_code=response.status_code)
-        return response
+        # A subclass that renders JSON its own way gets plain data.
+        content = parse_json(encode(value)) if renders_json else value
+        return response_class(content, **arguments)
 
     return respond
 

@@ -1,17 +1,17 @@
 """The one door to msgspec, and to pydantic's models where the user has pydantic."""
 
+from microfw._validation._annotations import is_scalar, is_scalar_sequence, is_sequence
 from microfw._validation._constraints import (
     CONSTRAINTS,
     ConstraintError,
     Constraints,
     constraints_of,
 )
-from microfw._validation._errors import Error, Invalid, below, error, missing
-from microfw._validation._json import JSONConverter, parse_json
-from microfw._validation._kinds import is_scalar, is_scalar_sequence, is_sequence
-from microfw._validation._results import Serializer, plain, serializer, encode_json
-from microfw._validation._shapes import Convert, UnsupportedTypeError
-from microfw._validation._text import text_converter
+from microfw._validation._encoding import encode_json
+from microfw._validation._errors import Error, Invalid, below, missing
+from microfw._validation._received import JSONConverter, parse_json, text_converter
+from microfw._validation._results import result_encoder
+from microfw._validation._shape import Convert, UnsupportedTypeError
 
 __all__ = [
     "CONSTRAINTS",
@@ -21,18 +21,15 @@ __all__ = [
     "Error",
     "Invalid",
     "JSONConverter",
-    "Serializer",
     "UnsupportedTypeError",
     "below",
     "constraints_of",
-    "error",
+    "encode_json",
     "is_scalar",
     "is_scalar_sequence",
     "is_sequence",
     "missing",
     "parse_json",
-    "plain",
-    "serializer",
+    "result_encoder",
     "text_converter",
-    "encode_json",
 ]

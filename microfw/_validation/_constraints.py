@@ -218,8 +218,7 @@ def _digits_test(max_digits: int | None, decimal_places: int | None) -> Test:
         if decimal_places is not None and places > decimal_places:
             raise invalid(
                 "decimal_max_places",
-                "Decimal input should have no more than"
-                f" {plural(decimal_places, 'decimal place')}",
+                f"Decimal input should have no more than {plural(decimal_places, 'decimal place')}",
                 given,
                 decimal_places=decimal_places,
             )

@@ -2,7 +2,6 @@
 
 import dataclasses
 import sys
-import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

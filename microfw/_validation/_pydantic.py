@@ -44,13 +44,13 @@ def _is_of_pydantic(part: Any) -> bool:
 
 
 def adapter_of(annotation: Any) -> Any:
-    """pydantic's validator and serializer of a type."""
+    """Pydantic's validator and serializer of a type."""
     from pydantic import TypeAdapter
 
     return TypeAdapter(annotation)
 
 
-def pydantic_convert(annotation: Any) -> Callable[[Any], Any]:
+def pydantic_converter(annotation: Any) -> Callable[[Any], Any]:
     """Convert as pydantic does, with its very errors."""
     from pydantic import ValidationError
 

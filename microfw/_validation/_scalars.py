@@ -199,9 +199,7 @@ def _uuid_problem(text: str) -> str:
         return f"invalid group count: expected {len(_GROUPS)}, found {len(groups)}"
     for number, (group, length) in enumerate(zip(groups, _GROUPS, strict=True)):
         if len(group) != length:
-            return (
-                f"invalid group length in group {number}: expected {length}, found {len(group)}"
-            )
+            return f"invalid group length in group {number}: expected {length}, found {len(group)}"
     return "invalid UUID"
 
 

@@ -1,7 +1,6 @@
 """Dates, times and durations: RFC 3339, ISO 8601 and timestamps, as pydantic reads them."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from math import isfinite
 from typing import Any
@@ -154,7 +153,7 @@ def to_time(value: Any) -> time:
 
 
 def _time_of_number(number: float) -> time:
-    if not 0 <= number:
+    if not number >= 0:
         raise _Unreadable("time in seconds should be positive")
     if number >= _DAY:
         raise _Unreadable("numeric times may not exceed 86,399 seconds")
@@ -276,11 +275,3 @@ def _separator(text: str, name: str, expected: str) -> None:
 def _in_range(name: str, number: int, low: int, high: int) -> None:
     if not low <= number <= high:
         raise _Unreadable(f"{name} value is outside expected range of {low}-{high}")
-
-
-TEMPORAL: dict[type[Any], tuple[Callable[[Any], Any], str]] = {
-    datetime: (to_datetime, "datetime"),
-    date: (to_date, "date"),
-    time: (to_time, "time"),
-    timedelta: (to_timedelta, "timedelta"),
-}

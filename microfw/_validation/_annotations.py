@@ -1,0 +1,94 @@
+"""Type annotations taken apart, and which part of the request they suggest."""
+
+import types
+import typing
+from collections import deque
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from enum import Enum
+from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin
+
+from microfw._validation._models import Style, style_of
+from microfw._validation._pydantic import is_model
+
+_QUALIFIERS = (typing.Required, typing.NotRequired, typing.Final)
+_COLLECTIONS = (list, set, frozenset, tuple, deque, AbstractSet)
+
+
+def bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The type inside `Annotated`, `NewType`, aliases and qualifiers; and what annotates it."""
+    metadata: tuple[Any, ...] = ()
+    while True:
+        origin = get_origin(annotation)
+        if origin is Annotated:
+            metadata = (*annotation.__metadata__, *metadata)
+            annotation = annotation.__origin__
+        elif origin in _QUALIFIERS:
+            (annotation,) = get_args(annotation)
+        elif isinstance(annotation, NewType):
+            annotation = annotation.__supertype__
+        elif isinstance(annotation, TypeVar):
+            annotation = annotation.__bound__ or Any
+        elif type(annotation).__name__ == "TypeAliasType":
+            annotation = annotation.__value__
+        else:
+            return annotation, metadata
+
+
+def members_of(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union; none for another type."""
+    return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
+
+
+def name_of_type(annotation: Any) -> str:
+    """The name of a type in messages."""
+    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
+
+
+def is_hashable(value: object) -> bool:
+    """Whether a value can be looked up in a dict."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
+
+
+def is_sequence(annotation: Any) -> bool:
+    """Whether the values of a repeated key belong together in one value of the type."""
+    annotation, _ = bare(annotation)
+    members = members_of(annotation)
+    if members:
+        return any(map(is_sequence, members))
+    origin = get_origin(annotation) or annotation
+    if not isinstance(origin, type) or issubclass(origin, str | bytes | bytearray | Mapping | Enum):
+        return False
+    if issubclass(origin, _COLLECTIONS):
+        return style_of(annotation) is not Style.NAMED_TUPLE
+    return origin.__module__ == "collections.abc" and issubclass(origin, Iterable)
+
+
+def is_scalar(annotation: Any) -> bool:
+    """Whether one piece of text can hold a value of the type."""
+    annotation, _ = bare(annotation)
+    members = members_of(annotation)
+    if members:
+        return all(map(is_scalar, members))
+    origin = get_origin(annotation) or annotation
+    if not isinstance(origin, type):
+        return True
+    if issubclass(origin, Mapping) or is_sequence(annotation):
+        return False
+    return style_of(annotation) is None and not is_model(origin)
+
+
+def is_scalar_sequence(annotation: Any) -> bool:
+    """Whether the type is a sequence of such values, or a union that holds one."""
+    annotation, _ = bare(annotation)
+    members = members_of(annotation)
+    if members:
+        return is_sequence(annotation) and all(
+            is_scalar(member) or is_scalar_sequence(member) for member in members
+        )
+    items = (item for item in get_args(annotation) if item is not Ellipsis)
+    return is_sequence(annotation) and all(map(is_scalar, items))

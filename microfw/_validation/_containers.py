@@ -1,0 +1,209 @@
+"""The shapes of types that hold others: collections, tuples, dictionaries, unions."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, cast
+
+from microfw._validation._annotations import is_hashable
+from microfw._validation._constraints import Family
+from microfw._validation._errors import Error, Invalid, below, invalid, missing
+from microfw._validation._shape import Convert, Shape
+
+# The first that the type is a subclass of decides.
+COLLECTIONS: tuple[tuple[type[Any], type[Any], Family, tuple[str, str]], ...] = (
+    (
+        frozenset,
+        frozenset,
+        Family.FROZENSET,
+        ("frozen_set_type", "Input should be a valid frozenset"),
+    ),
+    (AbstractSet, set, Family.SET, ("set_type", "Input should be a valid set")),
+    (tuple, tuple, Family.TUPLE, ("tuple_type", "Input should be a valid tuple")),
+    (deque, deque, Family.DEQUE, ("deque_type", "Input should be a valid deque")),
+    (Iterable, list, Family.LIST, ("list_type", "Input should be a valid list")),
+)
+_TUPLE_REFUSAL = ("tuple_type", "Input should be a valid tuple")
+
+
+def collection(
+    item: Shape,
+    make: type[Any],
+    family: Family,
+    refusal: tuple[str, str],
+    takes: type[Any] | tuple[type[Any], ...],
+) -> Shape:
+    """Any number of items of one type."""
+    convert_item = item.convert
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, takes) or isinstance(value, str | bytes | Mapping):
+            raise invalid(*refusal, value)
+        made: list[Any] = []
+        errors: list[Error] = []
+        for index, entry in enumerate(cast("Iterable[Any]", value)):
+            try:
+                made.append(convert_item(entry))
+            except Invalid as problem:
+                errors += below(problem.errors, index)
+        if errors:
+            raise Invalid(errors)
+        return made if make is list else make(made)
+
+    more = ", ..." if family is Family.TUPLE else ""
+    return Shape(f"{make.__name__}[{item.label}{more}]", convert, (make,), family, refusal)
+
+
+def fixed_tuple(items: Sequence[Shape]) -> Shape:
+    """A tuple with a type for each of its items."""
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise invalid(*_TUPLE_REFUSAL, value)
+        entries = cast("Sequence[Any]", value)
+        return tuple(each(items, entries, entries, "Tuple", len(items)))
+
+    label = f"tuple[{', '.join(item.label for item in items)}]"
+    return Shape(label, convert, (tuple,), Family.TUPLE, _TUPLE_REFUSAL)
+
+
+def each(
+    shapes: Sequence[Shape], entries: Sequence[Any], value: Any, noun: str, required: int
+) -> list[Any]:
+    """Convert every entry by the shape at its position; `value` is what holds them all."""
+    most = len(shapes)
+    if len(entries) > most:
+        raise invalid(
+            "too_long",
+            f"{noun} should have at most {most} items after validation, not {len(entries)}",
+            value,
+            field_type=noun,
+            max_length=most,
+            actual_length=len(entries),
+        )
+    made: list[Any] = []
+    errors: list[Error] = []
+    for index, (shape, entry) in enumerate(zip(shapes, entries, strict=False)):
+        try:
+            made.append(shape.convert(entry))
+        except Invalid as problem:
+            errors += below(problem.errors, index)
+    errors += [missing(value, index) for index in range(len(entries), required)]
+    if errors:
+        raise Invalid(errors)
+    return made
+
+
+def dictionary(key_shape: Shape, value_shape: Shape) -> Shape:
+    """Any number of keys of one type, with values of another."""
+    refusal = ("dict_type", "Input should be a valid dictionary")
+
+    def convert(value: Any) -> dict[Any, Any]:
+        if not isinstance(value, Mapping):
+            raise invalid(*refusal, value)
+        result: dict[Any, Any] = {}
+        errors: list[Error] = []
+        for key, entry in cast("Mapping[Any, Any]", value).items():
+            place = key if isinstance(key, str | int) else str(key)
+            made_key = _part(key_shape.convert, key, errors, place, "[key]")
+            result[made_key] = _part(value_shape.convert, entry, errors, place)
+        if errors:
+            raise Invalid(errors)
+        return result
+
+    label = f"dict[{key_shape.label},{value_shape.label}]"
+    return Shape(label, convert, (dict,), Family.DICTIONARY, refusal)
+
+
+def _part(convert: Convert, value: Any, errors: list[Error], *loc: int | str) -> Any:
+    try:
+        return convert(value)
+    except Invalid as problem:
+        errors += below(problem.errors, *loc)
+        return None
+
+
+# ---------------------------------------------------------------------- unions
+
+
+def optional(shape: Shape) -> Shape:
+    """`None`, or what the shape takes."""
+    inner = shape.convert
+
+    def convert(value: Any) -> Any:
+        return None if value is None else inner(value)
+
+    return Shape(f"nullable[{shape.label}]", convert, (*shape.exact, type(None)))
+
+
+def choice(shapes: Sequence[Shape]) -> Shape:
+    """One of several types: one that the value is of already, else the best that it can become.
+
+    Of several models that is the one that knows most of the keys; otherwise the first.
+    """
+
+    def convert(value: Any) -> Any:
+        for shape in shapes:
+            if type(value) in shape.exact:
+                try:
+                    return shape.convert(value)
+                except Invalid:
+                    continue
+        return _best(shapes, value)
+
+    exact = tuple(kind for shape in shapes for kind in shape.exact)
+    return Shape(f"union[{','.join(shape.label for shape in shapes)}]", convert, exact)
+
+
+def _best(shapes: Sequence[Shape], value: Any) -> Any:
+    errors: list[Error] = []
+    fitting: list[tuple[int, Any]] = []
+    given: Any = value.keys() if isinstance(value, Mapping) else ()
+    for shape in shapes:
+        try:
+            made = shape.convert(value)
+        except Invalid as problem:
+            errors += below(problem.errors, shape.label)
+        else:
+            fitting.append((len(shape.keys.intersection(given)), made))
+    if not fitting:
+        raise Invalid(errors)
+    return max(fitting, key=lambda fit: fit[0])[1]
+
+
+def tagged(key: str, shapes: Mapping[Any, Shape]) -> Shape:
+    """One of several models, told by the value under a key."""
+    expected = ", ".join(repr(tag) for tag in shapes)
+
+    def convert(value: Any) -> Any:
+        tag = _tag_of(value, key, shapes)
+        if tag is None:
+            message = f"Unable to extract tag using discriminator '{key}'"
+            raise invalid("union_tag_not_found", message, value, discriminator=f"'{key}'")
+        shape = shapes.get(tag) if is_hashable(tag) else None
+        if shape is None:
+            raise invalid(
+                "union_tag_invalid",
+                f"Input tag '{tag}' found using '{key}' does not match any of the expected tags:"
+                f" {expected}",
+                value,
+                discriminator=f"'{key}'",
+                tag=str(tag),
+                expected_tags=expected,
+            )
+        try:
+            return shape.convert(value)
+        except Invalid as problem:
+            raise Invalid(below(problem.errors, tag)) from None
+
+    label = f"tagged-union[{','.join(shape.label for shape in shapes.values())}]"
+    return Shape(label, convert)
+
+
+def _tag_of(value: Any, key: str, shapes: Mapping[Any, Shape]) -> Any:
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, Any]", value).get(key)
+    # A result may be of a subclass, which has a tag of its own.
+    configs = (getattr(kind, "__struct_config__", None) for kind in type(value).__mro__)
+    tags = (getattr(config, "tag", None) for config in configs)
+    return next((tag for tag in tags if tag in shapes), None)

@@ -1,0 +1,110 @@
+"""What was received, to the type that is declared: text, and JSON.
+
+JSON goes straight to the type where msgspec can do that, in one call. What msgspec refuses is
+decoded to plain data and converted by the type's shape, which accepts more, and finds all errors.
+"""
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from microfw._validation._constraints import Constraints
+from microfw._validation._errors import Invalid, error
+from microfw._validation._shape import Convert, Medium
+from microfw._validation._shaper import shape_of
+
+_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_OFFSET = re.compile(r" \(byte (\d+)\)$")
+_parse = msgspec.json.Decoder().decode
+
+
+def text_converter(annotation: Any, constraints: Constraints) -> Convert:
+    """Make the function that takes a string; for collections, a list of strings.
+
+    It returns the value or raises `Invalid`.
+
+    Raises:
+        UnsupportedTypeError: Text cannot become a value of the type.
+        ConstraintError: A constraint does not fit the type.
+    """
+    return shape_of(annotation, constraints, Medium.TEXT)[0].convert
+
+
+class JSONConverter:
+    """What a route does with JSON for one declared type.
+
+    Raises:
+        UnsupportedTypeError: JSON cannot become a value of the type.
+        ConstraintError: A constraint does not fit the type.
+    """
+
+    __slots__ = ("_convert", "decode")
+
+    def __init__(self, annotation: Any, constraints: Constraints) -> None:
+        shape, beyond_msgspec = shape_of(annotation, constraints, Medium.JSON)
+        self._convert = shape.convert
+        self.decode = self._decode if beyond_msgspec else self._direct(annotation)
+        """Take the bytes of a body; raise `Invalid` where they do not fit."""
+
+    def convert(self, value: Any) -> Any:
+        """Take plain data.
+
+        Raises:
+            Invalid: It does not fit.
+        """
+        try:
+            return self._convert(value)
+        except RecursionError:
+            raise Invalid([error("json_invalid", "JSON is nested too deeply", {})]) from None
+
+    def _decode(self, data: bytes) -> Any:
+        return self.convert(parse_json(data))
+
+    def _direct(self, annotation: Any) -> Convert:
+        try:
+            decode_directly = msgspec.json.Decoder(annotation).decode
+        except (TypeError, ValueError):  # such as unions of classes that have no tags
+            return self._decode
+
+        def decode(data: bytes) -> Any:
+            try:
+                return decode_directly(data)
+            except _REFUSED:
+                return self._decode(data)
+
+        return decode
+
+
+def parse_json(data: bytes) -> Any:
+    """Decode JSON (RFC 8259) to plain data.
+
+    Raises:
+        Invalid: It is none; the error's `loc` is where it ceases to be, in characters.
+    """
+    try:
+        return _parse(data)
+    except _REFUSED as problem:
+        position, reason = _json_problem(data, problem)
+    raise Invalid([error("json_invalid", "JSON decode error", {}, position, error=reason)])
+
+
+def _json_problem(data: bytes, problem: Exception) -> tuple[int, str]:
+    """Where and why, as far as it can be told in the words of the standard library's parser."""
+    if isinstance(problem, RecursionError):
+        return 0, "Nested too deeply"
+    try:
+        json.loads(data.decode(), parse_constant=_refuse)
+    except json.JSONDecodeError as known:
+        return known.pos, known.msg
+    except UnicodeDecodeError as unreadable:
+        return unreadable.start, f"Invalid UTF-8: {unreadable.reason}"
+    except (ValueError, RecursionError):
+        pass  # what only msgspec refuses: numbers too large, NaN, escapes of half characters
+    found = _OFFSET.search(str(problem))
+    return (int(found[1]), str(problem)[: found.start()]) if found else (0, str(problem))
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)

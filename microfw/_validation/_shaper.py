@@ -1,0 +1,216 @@
+"""A type -> its shape. Built when a route is added, so that a request walks no types.
+
+For JSON this is the slow path: msgspec decodes straight to the type, and only what it refuses
+comes here, where more is accepted (`"3"` for an integer) and all errors are found instead of one.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
+from uuid import UUID
+
+import msgspec
+
+from microfw._validation import _scalars as scalars
+from microfw._validation._annotations import bare, is_hashable, members_of, name_of_type
+from microfw._validation._constraints import Constraints, Family, constraints_of
+from microfw._validation._containers import (
+    COLLECTIONS,
+    choice,
+    collection,
+    dictionary,
+    fixed_tuple,
+    optional,
+    tagged,
+)
+from microfw._validation._errors import invalid
+from microfw._validation._models import Model, model_of
+from microfw._validation._objects import ModelConverter
+from microfw._validation._pydantic import pydantic_converter, speaks_pydantic
+from microfw._validation._shape import Convert, Medium, Shape, UnsupportedTypeError, constrained
+from microfw._validation._times import to_date, to_datetime, to_time, to_timedelta
+
+_ABSENT = (None, type(None), msgspec.UnsetType)
+_OF_MSGSPEC = {list, set, frozenset, tuple}
+
+
+def shape_of(annotation: Any, constraints: Constraints, medium: Medium) -> tuple[Shape, bool]:
+    """The shape of a type, and whether it asks for more than msgspec does by itself.
+
+    Raises:
+        UnsupportedTypeError: Nothing can make a value of the type.
+        ConstraintError: A constraint does not fit the type.
+    """
+    shaper = _Shaper(medium)
+    declared = Annotated[annotation, constraints] if constraints else annotation
+    return shaper.shape(declared), shaper.beyond_msgspec
+
+
+class _Shaper:
+    def __init__(self, medium: Medium) -> None:
+        self._medium = medium
+        self._models: dict[Any, Shape] = {}
+        self.beyond_msgspec = False
+
+    def shape(self, annotation: Any) -> Shape:
+        annotation, metadata = bare(annotation)
+        if speaks_pydantic(annotation, metadata):
+            return self._of_pydantic(annotation, metadata)
+        constraints = constraints_of(metadata)
+        if any(not type(entry).__module__.startswith("msgspec") for entry in metadata):
+            self.beyond_msgspec |= bool(constraints)
+        return self._constrained(annotation, constraints)
+
+    def _constrained(self, annotation: Any, constraints: Constraints) -> Shape:
+        members = members_of(annotation)
+        present = [member for member in members if member not in _ABSENT]
+        if constraints and len(present) == 1:  # the limits of an optional value are the value's
+            return self._perhaps_absent(self._constrained(present[0], constraints))
+        if members:
+            shapes = [self.shape(member) for member in present]
+            shape = shapes[0] if len(shapes) == 1 else self._one_of(shapes)
+            if len(present) < len(members):
+                shape = self._perhaps_absent(shape)
+        else:
+            shape = self._plain(annotation)
+        return constrained(shape, constraints) if constraints else shape
+
+    def _plain(self, annotation: Any) -> Shape:
+        if is_hashable(annotation):
+            scalar = _SCALARS.get(annotation)
+            if scalar is not None:
+                return self._scalar(scalar)
+            if annotation in self._models:
+                return self._models[annotation]
+        origin = get_origin(annotation) or annotation
+        if origin is Literal:
+            return _literal(get_args(annotation))
+        if not isinstance(origin, type):
+            raise UnsupportedTypeError(f"{name_of_type(annotation)} is not a type of values")
+        if issubclass(origin, Enum):
+            return _enum(origin)
+        model = model_of(annotation)
+        if model is not None:
+            return self._model(annotation, model)
+        return self._container(cast("type[Any]", origin), get_args(annotation))
+
+    def _scalar(self, shape: Shape) -> Shape:
+        if shape.family is Family.BYTES and self._medium is Medium.JSON:
+            return Shape(
+                shape.label,
+                scalars.to_bytes_of_base64,
+                shape.exact,
+                shape.family,
+                shape.refusal,
+            )
+        # Decimals have limits where none are written: they are finite.
+        return constrained(shape, Constraints()) if shape.family is Family.DECIMAL else shape
+
+    def _of_pydantic(self, annotation: Any, metadata: tuple[Any, ...]) -> Shape:
+        self.beyond_msgspec = True
+        own = [entry for entry in metadata if isinstance(entry, Constraints)]
+        others = tuple(entry for entry in metadata if not isinstance(entry, Constraints))
+        whole = Annotated[(annotation, *others)] if others else annotation
+        shape = Shape(name_of_type(annotation), pydantic_converter(whole))
+        return constrained(shape, own[-1]) if own else shape
+
+    def _perhaps_absent(self, shape: Shape) -> Shape:
+        return shape if self._medium is Medium.TEXT else optional(shape)  # text is never None
+
+    def _one_of(self, shapes: list[Shape]) -> Shape:
+        by_tag = {shape.tag: shape for shape in shapes if shape.tag is not None}
+        keys = {key for key, _ in by_tag}
+        if len(keys) == 1 and len(by_tag) == len(shapes):
+            return tagged(keys.pop(), {tag: shape for (_, tag), shape in by_tag.items()})
+        return choice(shapes)
+
+    def _container(self, origin: type[Any], arguments: tuple[Any, ...]) -> Shape:
+        if issubclass(origin, Mapping):
+            key, value = arguments or (Any, Any)
+            return dictionary(self.shape(key), self.shape(value))
+        if issubclass(origin, tuple) and arguments and arguments[-1] is not Ellipsis:
+            return fixed_tuple([self.shape(argument) for argument in arguments if argument != ()])
+        if not issubclass(origin, str | bytes | bytearray):
+            for kind, make, family, refusal in COLLECTIONS:
+                if issubclass(origin, kind):
+                    item = self.shape(arguments[0] if arguments else Any)
+                    self.beyond_msgspec |= origin not in _OF_MSGSPEC
+                    takes = Iterable if self._medium is Medium.RESULT else (list, tuple)
+                    return collection(item, make, family, refusal, takes)
+        return self._foreign(origin)
+
+    def _foreign(self, kind: type[Any]) -> Shape:
+        """A class that is none of values; a result of it is encoded as any object is."""
+        if self._medium is not Medium.RESULT:
+            raise UnsupportedTypeError(f"{name_of_type(kind)} is not a type of values")
+        self.beyond_msgspec = True
+
+        def convert(value: Any) -> Any:
+            if not isinstance(value, kind):
+                name = kind.__name__
+                message = f"Input should be an instance of {name}"
+                raise invalid("is_instance_of", message, value, **{"class": name})
+            return value
+
+        return Shape(kind.__name__, convert, (kind,))
+
+    def _model(self, annotation: Any, model: Model) -> Shape:
+        # Known before its fields are, which may be of the same type.
+        shape = Shape(model.name, scalars.to_any, tag=model.tag)
+        shape.keys = frozenset(field.key for field in model.fields)
+        self._models[annotation] = shape
+        converter = ModelConverter(
+            model,
+            [self.shape(field.annotation) for field in model.fields],
+            reads_objects=self._medium is Medium.RESULT,
+        )
+        shape.convert = converter
+        return shape
+
+
+def _literal(values: tuple[Any, ...]) -> Shape:
+    label = f"literal[{','.join(map(repr, values))}]"
+    return Shape(label, scalars.LiteralConverter(values))
+
+
+def _enum(enum: type[Enum]) -> Shape:
+    base = next((kind.__name__ for kind in (str, int, float) if issubclass(enum, kind)), "")
+    label = f"{base}-enum[{enum.__name__}]".lstrip("-")
+    refusal = ("is_instance_of", f"Input should be an instance of {enum.__name__}")
+    return Shape(label, scalars.EnumConverter(enum), (enum,), refusal=refusal)
+
+
+def _known(
+    kind: type[Any], label: str, family: Family, convert: Convert, noun: str, code: str = ""
+) -> Shape:
+    refusal = (f"{code or label}_type", f"Input should be a valid {noun}")
+    exact = (float, int) if kind is float else (kind,)
+    return Shape(label, convert, exact, family, refusal)
+
+
+def _instance(kind: type[Any], label: str, family: Family, convert: Convert) -> Shape:
+    message = f"Input should be an instance of {kind.__name__}"
+    return Shape(label, convert, (kind,), family, ("is_instance_of", message))
+
+
+_SCALARS: dict[Any, Shape] = {
+    str: _known(str, "str", Family.STRING, scalars.to_str, "string", "string"),
+    int: _known(int, "int", Family.INTEGER, scalars.to_int, "integer"),
+    float: _known(float, "float", Family.FLOAT, scalars.to_float, "number"),
+    bool: _known(bool, "bool", Family.OTHER, scalars.to_bool, "boolean"),
+    bytes: _known(bytes, "bytes", Family.BYTES, scalars.to_bytes, "bytes"),
+    Decimal: _instance(Decimal, "decimal", Family.DECIMAL, scalars.to_decimal),
+    UUID: _instance(UUID, "uuid", Family.OTHER, scalars.to_uuid),
+    Any: Shape("any", scalars.to_any),
+    object: Shape("any", scalars.to_any),
+    None: Shape("none", scalars.to_none, (type(None),)),
+    type(None): Shape("none", scalars.to_none, (type(None),)),
+    datetime: _known(datetime, "datetime", Family.TEMPORAL, to_datetime, "datetime"),
+    date: _known(date, "date", Family.TEMPORAL, to_date, "date"),
+    time: _known(time, "time", Family.TEMPORAL, to_time, "time"),
+    timedelta: _known(
+        timedelta, "timedelta", Family.TEMPORAL, to_timedelta, "timedelta", "time_delta"
+    ),
+}
