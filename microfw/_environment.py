@@ -1,6 +1,6 @@
 """What the routes and tasks of one application share at run time."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
@@ -63,7 +63,7 @@ class Environment:
         return {**self.overrides, **(self._context_overrides.get() or {})} or None
 
     @contextmanager
-    def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> Iterator[None]:
+    def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> Generator[None]:
         """Have overrides in force for the current context and those that are copied from it."""
         for dependency, other in overrides.items():
             check_override(dependency, other)

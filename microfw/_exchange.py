@@ -2,7 +2,6 @@
 
 import copy
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import anyio.to_thread
@@ -15,10 +14,13 @@ from starlette.websockets import WebSocket, WebSocketState
 from microfw._environment import Environment
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
 from microfw.dependencies import Run, is_async_callable
-from microfw.exception_handlers import DEFAULT_HANDLERS
+from microfw.exception_handlers import DEFAULT_HANDLERS, Handler
 from microfw.exceptions import SwallowedExceptionError
 
 logger = logging.getLogger("microfw")
+
+UNSET_STATUS: Any = None
+"""The status of the injected response, until a step sets it; `None`, as in FastAPI."""
 
 INTERNAL_ERROR = 1011
 POLICY_VIOLATION = 1008
@@ -89,9 +91,8 @@ class Exchange(_Connection):
     def response(self) -> Response:
         """The response under construction, to which dependencies add status and headers."""
         if self._response is None:
-            self._response = Response()
+            self._response = Response(status_code=UNSET_STATUS)
             self._response.raw_headers = []
-            self._response.status_code = None  # type: ignore[assignment]
         return self._response
 
     @property
@@ -147,7 +148,8 @@ class Exchange(_Connection):
             raise error
         self._response = None
         self._tasks = None
-        return await _call_handler(handler, self.request, error)
+        response: Response | None = await _call_handler(handler, self.request, error)
+        return response
 
     def _completed(self, response: Response) -> Response:
         """The response with what was set on the one under construction.
@@ -163,7 +165,7 @@ class Exchange(_Connection):
         response.raw_headers = list(response.raw_headers)
         if injected is not None:
             _merge_headers(response, injected, replace=self.built)
-            if self.built and injected.status_code is not None:
+            if self.built and injected.status_code is not UNSET_STATUS:
                 _set_status(response, injected.status_code)
         return response
 
@@ -173,14 +175,14 @@ def _merge_headers(response: Response, injected: Response, *, replace: bool) -> 
 
     Cookies are added each.
     """
-    own = {name for name, _ in response.raw_headers}
-    added = injected.raw_headers
+    own, added = response.raw_headers, injected.raw_headers
     if replace:
-        names = {name for name, _ in added}
-        names.discard(b"set-cookie")
-        response.raw_headers = [h for h in response.raw_headers if h[0] not in names]
-        own = set()
-    response.raw_headers += [h for h in added if h[0] == b"set-cookie" or h[0] not in own]
+        names = {name for name, _ in added} - {b"set-cookie"}
+        own = [header for header in own if header[0] not in names]
+    else:
+        names = {name for name, _ in own} - {b"set-cookie"}
+        added = [header for header in added if header[0] not in names]
+    response.raw_headers = own + added
 
 
 def _set_status(response: Response, status_code: int) -> None:
@@ -233,26 +235,26 @@ class WebSocketExchange(_Connection):
         )
 
 
-def _handler_of(scope: Scope, error: Exception) -> Callable[..., Any] | None:
+def _handler_of(scope: Scope, error: Exception) -> Handler | None:
     """Find the application's handler: by status, then by class along the MRO.
 
     Those for 500 and `Exception` answer at the outermost layer, not here.
     """
-    handlers = getattr(scope.get("app"), "exception_handlers", {})
+    handlers: dict[Any, Handler] = getattr(scope.get("app"), "exception_handlers", {})
     if isinstance(error, HTTPException) and error.status_code != 500:
         handler = handlers.get(error.status_code)
         if handler is not None:
-            return handler  # type: ignore[no-any-return]
+            return handler
     for cls in type(error).__mro__:
         if cls is Exception:
             break
         handler = handlers.get(cls) or DEFAULT_HANDLERS.get(cls)
         if handler is not None:
-            return handler  # type: ignore[no-any-return]
+            return handler
     return None
 
 
-async def _call_handler(handler: Callable[..., Any], connection: Any, error: Exception) -> Any:
+async def _call_handler(handler: Handler, connection: Any, error: Exception) -> Any:
     if is_async_callable(handler):
         return await handler(connection, error)
     return await anyio.to_thread.run_sync(handler, connection, error)

@@ -1,6 +1,6 @@
 """App: owns the parts, wraps them once."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple, TypeVar, Unpack
 
@@ -18,8 +18,8 @@ from microfw.routing import (
     Decorators,
     EventHandler,
     Route,
-    Router,
     RouteOptions,
+    Router,
     WebSocketRoute,
 )
 
@@ -69,7 +69,10 @@ class App(Decorators, starlette.applications.Starlette):
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
     ) -> None:
         super().__init__(
-            debug, None, middleware, {**DEFAULT_HANDLERS, **(exception_handlers or {})},
+            debug,
+            None,
+            middleware,
+            {**DEFAULT_HANDLERS, **(exception_handlers or {})},
             max_body_size=max_body_size,
         )
         self.environment = Environment(cleanup_timeout, Lifetime.of(default_scope))
@@ -104,9 +107,7 @@ class App(Decorators, starlette.applications.Starlette):
         for dependency, other in overrides.items():
             self.environment.overrides[dependency] = other
 
-    def override(
-        self, overrides: Mapping[Any, Callable[..., Any]]
-    ) -> AbstractContextManager[None]:
+    def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> AbstractContextManager[None]:
         """Replace dependencies while a `with` block runs, for the current context only.
 
         Tests that run at the same time do not see each other's.
@@ -141,7 +142,7 @@ class App(Decorators, starlette.applications.Starlette):
     def exception_handler(
         self, exc_class_or_status_code: int | type[Exception]
     ) -> Callable[[Function], Function]:
-        """Answer exceptions of a class, or `HTTPException`s of a status, with the decorated function.
+        """Answer exceptions of a class, or of a status, with the decorated function.
 
         It is called with the request and the exception, after every dependency has exited, and
         returns a response. Those for 500 and `Exception` answer at the outermost layer, and the
@@ -190,7 +191,7 @@ class App(Decorators, starlette.applications.Starlette):
         raise LookupError(f"no route of microfw's handles {wanted} {path}")
 
     @asynccontextmanager
-    async def _run_lifespan(self, app: Any) -> AsyncIterator[Any]:
+    async def _run_lifespan(self, app: Any) -> AsyncGenerator[Any]:
         owners = dict.fromkeys(each.owner for each in _handled_routes(self))
         async with self._lifespans(app) as state, AsyncExitStack() as stack:
             for owner in owners:
@@ -198,7 +199,7 @@ class App(Decorators, starlette.applications.Starlette):
             yield state
 
     @asynccontextmanager
-    async def open_app_scope(self) -> AsyncIterator[None]:
+    async def open_app_scope(self) -> AsyncGenerator[None]:
         """Keep the dependencies of scope "app" open that the application's routes need.
 
         The lifespan does it, also for the applications that are mounted in it.

@@ -69,9 +69,7 @@ class _DependentTask(BackgroundTask):
         await handler.call(run, self.args, self.kwargs)
 
 
-async def run_tasks(
-    background: BackgroundTask | None, environment: Environment
-) -> list[Exception]:
+async def run_tasks(background: BackgroundTask | None, environment: Environment) -> list[Exception]:
     """Run background work, each task whether or not those before it failed.
 
     Returns:
@@ -136,9 +134,7 @@ def _handler(
     def make() -> Handler:
         bind = refuse_request_values("a background task", "pass the value: add_task(..., value)")
         plan = make_plan(
-            Declarations(
-                func, bind, bind, overrides=overrides or {}, default=environment.default
-            )
+            Declarations(func, bind, bind, overrides=overrides or {}, default=environment.default)
         )
         return compile_plan(plan, _shape(name_of(func)))
 

@@ -1,7 +1,7 @@
 """Router, Route and WebSocketRoute: from a decorated function to an ASGI application."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypedDict, TypeVar, Unpack
 
 import starlette.routing
@@ -18,7 +18,7 @@ from microfw._environment import Environment
 from microfw._exchange import Exchange, WebSocketExchange
 from microfw._handlers import RouteHandler
 from microfw._streaming import streamer
-from microfw.dependencies import EMPTY, Dependency, Lifetime, Shape, describe, place_of
+from microfw.dependencies import Dependency, Lifetime, Shape, describe, place_of
 from microfw.dependencies import Scope as DependencyScope
 from microfw.exceptions import (
     PathError,
@@ -30,6 +30,7 @@ from microfw.responses import JSONResponse, responder
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 EventHandler = Callable[[], Any]
+AnyLifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
 class RouteOptions(TypedDict, total=False):
@@ -351,9 +352,11 @@ class Router(Decorators, starlette.routing.Router):
         self.include_in_schema = include_in_schema
         self.on_startup = list(on_startup or ())
         self.on_shutdown = list(on_shutdown or ())
-        self._included: list[Lifespan[Any]] = []
-        self._own_lifespan = self.lifespan_context if lifespan is not None else self._run_events
-        self.lifespan_context = self._run_lifespans
+        self._included: list[AnyLifespan] = []
+        self._own_lifespan: AnyLifespan = self._run_events
+        if lifespan is not None:
+            self._own_lifespan = self.lifespan_context
+        self.lifespan_context: AnyLifespan = self._run_lifespans
 
     def add_api_route(
         self,
@@ -506,7 +509,7 @@ class Router(Decorators, starlette.routing.Router):
         await super().app(scope, receive, send)
 
     @asynccontextmanager
-    async def _run_lifespans(self, app: Any) -> AsyncIterator[dict[str, Any] | None]:
+    async def _run_lifespans(self, app: Any) -> AsyncGenerator[dict[str, Any] | None]:
         state: dict[str, Any] = {}
         async with AsyncExitStack() as stack:
             for lifespan in (self._own_lifespan, *self._included):
@@ -514,7 +517,7 @@ class Router(Decorators, starlette.routing.Router):
             yield state or None
 
     @asynccontextmanager
-    async def _run_events(self, app: Any) -> AsyncIterator[None]:
+    async def _run_events(self, app: Any) -> AsyncGenerator[None]:
         for handler in self.on_startup:
             await _call(handler)
         try:

@@ -96,7 +96,7 @@ def compile_plan(plan: Plan, shape: Shape) -> Handler:
     writer = _Writer(plan, shape)
     source = writer.source()
     filename = f"<microfw {shape.title} #{next(_serial)}>"
-    exec(compile(source, filename, "exec"), writer.namespace)  # noqa: S102 - rule 2
+    exec(compile(source, filename, "exec"), writer.namespace)  # rule 2
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     return Handler(writer.namespace["handle"], source)
 
@@ -221,9 +221,9 @@ class _Writer:
         if kind in (_Kind.HANDLER, _Kind.IN_THREAD):
             last = f"  # {self._shape.last}" if len(self._functions) == 1 else ""
             function.close_with(f"return {result}{last}")
-        if kind in (_Kind.HANDLER, _Kind.IN_THREAD, _Kind.IN_THREAD_YIELDING_RESULT):
-            if any(step.opens for step in self._steps[first:-1]):
-                function.write(f"{result} = None")
+        opens = any(step.opens for step in self._steps[first:-1])
+        if opens and kind in (_Kind.HANDLER, _Kind.IN_THREAD, _Kind.IN_THREAD_YIELDING_RESULT):
+            function.write(f"{result} = None")
         return function
 
     def _begin_function_scope(self, function: _Function, kind: _Kind) -> _Kind:
@@ -240,7 +240,7 @@ class _Writer:
         if not shape.between:
             return []
         return [
-            f"if {shape.result} is not None:  # scope \"function\" has ended",
+            f'if {shape.result} is not None:  # scope "function" has ended',
             *(f"{INDENT}{line}" for line in shape.between),
         ]
 
@@ -275,7 +275,9 @@ class _Writer:
         shape = self._shape
         call = self._call_of_steps(first, self._last)
         if first < self._border:
-            function.open_with(f"async with steps_in_thread({call}, {shape.run}) as {shape.result}:")
+            function.open_with(
+                f"async with steps_in_thread({call}, {shape.run}) as {shape.result}:"
+            )
             for line in self._between() or ["pass"]:
                 function.write(line)
             kind = _Kind.IN_THREAD_YIELDING_RESULT

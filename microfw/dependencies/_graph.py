@@ -412,6 +412,7 @@ def _narrower(node: _Node, dependant: _Node) -> ScopeError:
         f" {name!r}, which is closed earlier, at the end of scope {scope!r}",
         where=dependant.signature.where,
         path=(*dependant.path, name),
-        cure=f'give {name!r} the wider scope, `Depends({name}, scope="{dependant.lifetime.scope}")`,'
-        f" or none at all; or narrow {dependant.signature.name!r}",
+        cure=f"give {name!r} the wider scope,"
+        f' `Depends({name}, scope="{dependant.lifetime.scope}")`, or none at all;'
+        f" or narrow {dependant.signature.name!r}",
     )

@@ -255,11 +255,13 @@ class in_thread:  # noqa: N801 - reads as a word in generated code
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
+        swallowed = False
         try:
             with anyio.CancelScope(shield=True):
-                return await self._threads.call(self._block.__exit__, kind, error, traceback)
+                swallowed = await self._threads.call(self._block.__exit__, kind, error, traceback)
         finally:
             self._threads.holding -= 1
+        return swallowed
 
 
 class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated code

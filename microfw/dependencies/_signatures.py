@@ -4,7 +4,7 @@ import dis
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
@@ -14,24 +14,25 @@ from microfw.exceptions import UnresolvableAnnotationError
 
 EMPTY: Any = inspect.Parameter.empty
 
+_CALL = "__call__"
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _SUSPENDING = {"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH"}
 
 
 @contextmanager
-def _any_context_manager() -> Any:
+def _any_context_manager() -> Generator[None]:
     yield
 
 
 @asynccontextmanager
-async def _any_async_context_manager() -> Any:
+async def _any_async_context_manager() -> AsyncGenerator[None]:
     yield
 
 
 # The functions that the decorators of contextlib make share one code object each.
 _MAKES_CONTEXT_MANAGER = {
-    _any_context_manager.__code__,  # type: ignore[attr-defined]
-    _any_async_context_manager.__code__,  # type: ignore[attr-defined]
+    _any_context_manager.__code__,
+    _any_async_context_manager.__code__,
 }
 
 
@@ -97,7 +98,7 @@ def is_async_callable(call: Callable[..., Any]) -> bool:
     return is_async and not yields
 
 
-def name_of(call: object) -> str:
+def name_of(call: Any) -> str:
     """The name under which messages, logs and generated source speak of a callable."""
     while isinstance(call, functools.partial):
         call = call.func
@@ -105,13 +106,13 @@ def name_of(call: object) -> str:
     return name
 
 
-def place_of(call: object) -> str:
+def place_of(call: Any) -> str:
     """`qualname (file.py:line)` of a callable, as much of it as can be known."""
     while isinstance(call, functools.partial):
         call = call.func
-    named = call if hasattr(call, "__qualname__") else type(call)
+    named: Any = call if hasattr(call, "__qualname__") else _class_of(call)
     code = getattr(_function_of(call), "__code__", None)
-    qualname: str = named.__qualname__  # type: ignore[attr-defined]
+    qualname: str = named.__qualname__
     if not isinstance(code, CodeType) or not code.co_filename.endswith(".py"):
         return f"{qualname} (module {getattr(named, '__module__', '?')})"
     return f"{qualname} ({code.co_filename}:{code.co_firstlineno})"
@@ -128,20 +129,23 @@ def _function_of(call: Any) -> Any:
             call = call.__wrapped__
         elif isinstance(call, type):
             return call.__dict__.get("__init__", call)
-        elif isinstance(call, FunctionType) or not hasattr(type(call), "__call__"):
-            return call
         else:
-            method = type(call).__call__
-            if not isinstance(method, FunctionType):
+            method = getattr(_class_of(call), _CALL, None)
+            if isinstance(call, FunctionType) or not isinstance(method, FunctionType):
                 return call
             call = method
+
+
+def _class_of(call: Any) -> Any:
+    return call.__class__
 
 
 def _without_context_manager(call: Any) -> Any:
     """The generator function, where `contextlib` has made a context manager's function of it."""
     if isinstance(call, functools.partial):
         inner = _without_context_manager(call.func)
-        return call if inner is call.func else functools.partial(inner, *call.args, **call.keywords)
+        rebound: Any = functools.partial(inner, *call.args, **call.keywords)
+        return call if inner is call.func else rebound
     if isinstance(call, MethodType):
         inner = _without_context_manager(call.__func__)
         return call if inner is call.__func__ else MethodType(inner, call.__self__)
@@ -162,7 +166,7 @@ def _kind(call: Any) -> tuple[Any, bool, bool]:
             return call, False, False
         function = call
         if not isinstance(call, FunctionType | MethodType):
-            function = getattr(type(call), "__call__", call)
+            function = getattr(_class_of(call), _CALL, call)
         if inspect.isasyncgenfunction(function):
             return function, True, True
         if inspect.isgeneratorfunction(function):
@@ -233,7 +237,7 @@ def _resolved(annotation: Any, names: dict[str, Any], call: Any, what: str) -> A
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, names)  # noqa: S307 - an annotation is the author's own code
+        return eval(annotation, names)  # an annotation is the author's own code
     except Exception as error:
         missing = error.name if isinstance(error, NameError) and error.name else annotation
         raise UnresolvableAnnotationError(

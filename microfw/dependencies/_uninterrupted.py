@@ -30,9 +30,9 @@ async def uninterrupted(coroutine: Coroutine[Any, Any, Result]) -> Result:
     token = _current.set(guard)
     try:
         result: Result = await guard
-    except BaseException as error:
+    except BaseException:
         if guard.kept:
-            logger.error("failed while the request was being cancelled", exc_info=error)
+            logger.exception("failed while the request was being cancelled")
             await guard.deliver()
         raise
     finally:
@@ -117,5 +117,10 @@ def _next_turn() -> "asyncio.Future[None]":
     """A future for a bare `yield` to the event loop, as in `asyncio.sleep(0)`."""
     loop = asyncio.get_running_loop()
     turn = loop.create_future()
-    loop.call_soon(lambda: turn.done() or turn.set_result(None))
+    loop.call_soon(_end_turn, turn)
     return turn
+
+
+def _end_turn(turn: "asyncio.Future[None]") -> None:
+    if not turn.done():
+        turn.set_result(None)
