@@ -91,7 +91,8 @@ class Exchange(_Connection):
     def response(self) -> Response:
         """The response under construction, to which dependencies add status and headers."""
         if self._response is None:
-            self._response = Response(status_code=UNSET_STATUS)
+            self._response = Response()
+            self._response.status_code = UNSET_STATUS
             self._response.raw_headers = []
         return self._response
 
@@ -137,15 +138,8 @@ class Exchange(_Connection):
             failures, self._failures = self._failures, None
             raise_failures(failures)
 
-    async def answer(self, error: Exception) -> Response | None:
-        """Have an exception handler make the response.
-
-        Raises:
-            Exception: The same, if there is no handler for it.
-        """
-        handler = _handler_of(self.scope, error)
-        if handler is None:
-            raise error
+    async def answer(self, handler: Handler, error: Exception) -> Response | None:
+        """Have an exception handler make the response; what was prepared until now is dropped."""
         self._response = None
         self._tasks = None
         response: Response | None = await _call_handler(handler, self.request, error)
@@ -203,16 +197,8 @@ class WebSocketExchange(_Connection):
         self.websocket = WebSocket(scope, receive, send)
         self.connection: HTTPConnection = self.websocket
 
-    async def answer(self, error: Exception) -> None:
-        """Refuse or close the connection because of an exception, with its handler's help.
-
-        Raises:
-            Exception: The same, if there is no handler for it.
-        """
-        handler = _handler_of(self.scope, error)
-        if handler is None:
-            await self.close(INTERNAL_ERROR)
-            raise error
+    async def answer(self, handler: Handler, error: Exception) -> None:
+        """Have an exception handler refuse or close the connection."""
         if isinstance(error, HTTPException) and not self._can_be_denied():
             await self.close(POLICY_VIOLATION if error.status_code < 500 else INTERNAL_ERROR)
             return
@@ -221,7 +207,7 @@ class WebSocketExchange(_Connection):
             websocket = self.websocket
             await response(self.scope, websocket.receive, websocket.send)
 
-    async def close(self, code: int) -> None:
+    async def close(self, code: int = INTERNAL_ERROR) -> None:
         """Close the connection, or refuse it (403) where it has not been accepted."""
         states = (self.websocket.client_state, self.websocket.application_state)
         if WebSocketState.DISCONNECTED not in states:
@@ -235,7 +221,7 @@ class WebSocketExchange(_Connection):
         )
 
 
-def _handler_of(scope: Scope, error: Exception) -> Handler | None:
+def handler_of(scope: Scope, error: Exception) -> Handler | None:
     """Find the application's handler: by status, then by class along the MRO.
 
     Those for 500 and `Exception` answer at the outermost layer, not here.

@@ -74,7 +74,10 @@ class _Stream:
                 await self._close()
             group.cancel_scope.cancel()
         if failure is not None:
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure  # the traceback holds this frame
         if not self._complete:
             raise ClientDisconnect
 

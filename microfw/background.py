@@ -66,7 +66,10 @@ class _DependentTask(BackgroundTask):
     async def run(self, environment: Environment) -> None:
         handler = _handler(self.func, environment.active_overrides(), environment)
         run = Run(environment.cleanup_timeout, environment.app_values)
-        await handler.call(run, self.args, self.kwargs)
+        try:
+            await handler.call(run, self.args, self.kwargs)
+        finally:
+            run.swallowed = None
 
 
 async def run_tasks(background: BackgroundTask | None, environment: Environment) -> list[Exception]:
@@ -84,14 +87,17 @@ async def run_tasks(background: BackgroundTask | None, environment: Environment)
                 await task()
         except Exception as error:
             logger.exception("background task %s failed", name_of(task.func))
-            failures.append(error)
+            # Without this function's frame, which holds the list, and would make a cycle.
+            failures.append(
+                error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
+            )
     return failures
 
 
 def raise_failures(failures: list[Exception]) -> None:
     """Raise the exceptions of failed tasks: the one there is, or a group of them."""
     if len(failures) == 1:
-        raise failures[0]
+        raise failures.pop()
     if failures:
         raise ExceptionGroup("background tasks failed", failures)
 

@@ -5,7 +5,7 @@ As a default, `q: str = Query("", max_length=50)`, or in the annotation,
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import EllipsisType
 from typing import Any, TypedDict, Unpack
@@ -48,8 +48,8 @@ class Declaration:
     default_factory: Callable[[], Any] | None = None
     alias: str | None = None
     """The name in the request, where it is not the parameter's."""
-    constraints: Constraints = Constraints()
-    documentation: Documentation = Documentation()
+    constraints: Constraints = field(default_factory=Constraints)
+    documentation: Documentation = field(default_factory=Documentation)
     convert_underscores: bool = True
     """Whether a header's name has hyphens where the parameter's has underscores."""
     embed: bool = False
@@ -132,7 +132,7 @@ def Body(default: Any = ..., **options: Unpack[BodyOptions]) -> Any:  # noqa: N8
     """Declare that a value is the request's body, or one of several that share it.
 
     With `embed=True`, or where a route takes several bodies, the body is an object that holds
-    each value under its name. `media_type` is for the schema: it is not compared with the request's.
+    each value under its name. `media_type` is told to the schema alone.
     """
     return _declaration(Source.BODY, default, options)
 

@@ -42,7 +42,7 @@ class JSONResponse(StarletteJSONResponse):
 
 
 def allows_body(status_code: int) -> bool:
-    """Whether an answer with this status may have content (RFC 9110, sections 6.4.1 and 15)."""
+    """Tell whether an answer with this status may have content (RFC 9110, sections 6.4.1 and 15)."""
     return status_code >= 200 and status_code not in (204, 205, 304)
 
 
@@ -113,7 +113,7 @@ def _class_responder(
 
 
 def _model_of(annotation: Any) -> Any:
-    """What results are validated by: the annotation, unless it speaks of responses."""
+    """Find what results are validated by: the annotation, unless it speaks of responses."""
     if annotation is EMPTY or any(map(_is_response, (annotation, *get_args(annotation)))):
         return Any
     return annotation

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from microfw._binding import RequestBinder
 from microfw._environment import Environment
-from microfw._exchange import Exchange, WebSocketExchange
+from microfw._exchange import Exchange, WebSocketExchange, handler_of
 from microfw._handlers import RouteHandler
 from microfw._streaming import streamer
 from microfw.dependencies import Dependency, Lifetime, Shape, describe, place_of
@@ -106,9 +106,10 @@ class Route(starlette.routing.Route):
         except ClientDisconnect:
             return
         except Exception as error:
-            if exchange.sent:
+            handler = None if exchange.sent else handler_of(scope, error)
+            if handler is None:
                 raise
-            response = await exchange.answer(error)
+            response = await exchange.answer(handler, error)
             error.__traceback__ = None
         finally:
             exchange.swallowed = None
@@ -189,7 +190,11 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         except WebSocketDisconnect:
             return
         except Exception as error:
-            await exchange.answer(error)
+            handler = handler_of(scope, error)
+            if handler is None:
+                await exchange.close()
+                raise
+            await exchange.answer(handler, error)
             error.__traceback__ = None
         finally:
             exchange.swallowed = None

@@ -16,7 +16,7 @@ _COLLECTIONS = (list, set, frozenset, tuple, deque, AbstractSet)
 
 
 def bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """The type inside `Annotated`, `NewType`, aliases and qualifiers; and what annotates it."""
+    """Find the type inside `Annotated`, `NewType`, aliases, qualifiers; and what annotates it."""
     metadata: tuple[Any, ...] = ()
     while True:
         origin = get_origin(annotation)
@@ -36,17 +36,17 @@ def bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def members_of(annotation: Any) -> tuple[Any, ...]:
-    """The members of a union; none for another type."""
+    """List the members of a union; none for another type."""
     return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
 
 
 def name_of_type(annotation: Any) -> str:
-    """The name of a type in messages."""
+    """Name a type, for messages."""
     return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
 
 
 def is_hashable(value: object) -> bool:
-    """Whether a value can be looked up in a dict."""
+    """Tell whether a value can be looked up in a dict."""
     try:
         hash(value)
     except TypeError:
@@ -55,7 +55,7 @@ def is_hashable(value: object) -> bool:
 
 
 def is_sequence(annotation: Any) -> bool:
-    """Whether the values of a repeated key belong together in one value of the type."""
+    """Tell whether the values of a repeated key belong together in one value of the type."""
     annotation, _ = bare(annotation)
     members = members_of(annotation)
     if members:
@@ -69,7 +69,7 @@ def is_sequence(annotation: Any) -> bool:
 
 
 def is_scalar(annotation: Any) -> bool:
-    """Whether one piece of text can hold a value of the type."""
+    """Tell whether one piece of text can hold a value of the type."""
     annotation, _ = bare(annotation)
     members = members_of(annotation)
     if members:
@@ -83,7 +83,7 @@ def is_scalar(annotation: Any) -> bool:
 
 
 def is_scalar_sequence(annotation: Any) -> bool:
-    """Whether the type is a sequence of such values, or a union that holds one."""
+    """Tell whether the type is a sequence of such values, or a union that holds one."""
     annotation, _ = bare(annotation)
     members = members_of(annotation)
     if members:

@@ -71,7 +71,7 @@ class Constraints:
         return self != _NONE
 
     def over(self, other: "Constraints") -> "Constraints":
-        """These, and where they say nothing, those of `other`."""
+        """Take these, and where they say nothing, those of `other`."""
         return Constraints(
             **{
                 name: getattr(other, name) if getattr(self, name) is None else getattr(self, name)
@@ -85,7 +85,7 @@ _NONE = Constraints()
 
 
 def constraints_of(metadata: Iterable[object]) -> Constraints:
-    """What `Annotated` holds of `annotated_types`, `msgspec.Meta` and `Constraints`."""
+    """Collect what `annotated_types`, `msgspec.Meta` and `Constraints` say in `Annotated`."""
     found = _NONE
     for entry in metadata:
         package = type(entry).__module__.partition(".")[0]
@@ -102,7 +102,7 @@ Test = Callable[[Any, Any], None]
 
 
 def tests_of(constraints: Constraints, family: Family) -> list[Test]:
-    """The tests that a value of the family has to pass, in pydantic's order.
+    """Make the tests that a value of the family has to pass, in pydantic's order.
 
     Raises:
         ConstraintError: One of the constraints does not fit the family.
@@ -141,7 +141,7 @@ def _require(family: Family, families: set[Family], name: str) -> None:
 
 
 def _bound(bound: Any, family: Family) -> Any:
-    """The bound as a value of the family, as it is shown in `ctx`."""
+    """Make the bound a value of the family, as it is shown in `ctx`."""
     if family is Family.FLOAT and isinstance(bound, int):
         return float(bound)
     if family is Family.DECIMAL and isinstance(bound, int | float):

@@ -33,7 +33,7 @@ def collection(
     refusal: tuple[str, str],
     takes: type[Any] | tuple[type[Any], ...],
 ) -> Shape:
-    """Any number of items of one type."""
+    """Make the shape of any number of items of one type; `takes` is what is converted to it."""
     convert_item = item.convert
 
     def convert(value: Any) -> Any:
@@ -55,7 +55,7 @@ def collection(
 
 
 def fixed_tuple(items: Sequence[Shape]) -> Shape:
-    """A tuple with a type for each of its items."""
+    """Make the shape of a tuple with a type for each of its items."""
 
     def convert(value: Any) -> Any:
         if not isinstance(value, list | tuple):
@@ -95,7 +95,7 @@ def each(
 
 
 def dictionary(key_shape: Shape, value_shape: Shape) -> Shape:
-    """Any number of keys of one type, with values of another."""
+    """Make the shape of any number of keys of one type, with values of another."""
     refusal = ("dict_type", "Input should be a valid dictionary")
 
     def convert(value: Any) -> dict[Any, Any]:
@@ -127,7 +127,7 @@ def _part(convert: Convert, value: Any, errors: list[Error], *loc: int | str) ->
 
 
 def optional(shape: Shape) -> Shape:
-    """`None`, or what the shape takes."""
+    """Add `None` to what a shape takes."""
     inner = shape.convert
 
     def convert(value: Any) -> Any:
@@ -137,9 +137,9 @@ def optional(shape: Shape) -> Shape:
 
 
 def choice(shapes: Sequence[Shape]) -> Shape:
-    """One of several types: one that the value is of already, else the best that it can become.
+    """Make the shape of a union: a value keeps its type, or becomes what suits it best.
 
-    Of several models that is the one that knows most of the keys; otherwise the first.
+    Of several models that is the one that knows most of its keys; otherwise the first that fits.
     """
 
     def convert(value: Any) -> Any:
@@ -172,7 +172,7 @@ def _best(shapes: Sequence[Shape], value: Any) -> Any:
 
 
 def tagged(key: str, shapes: Mapping[Any, Shape]) -> Shape:
-    """One of several models, told by the value under a key."""
+    """Make the shape of a union of models that are told apart by the value under a key."""
     expected = ", ".join(repr(tag) for tag in shapes)
 
     def convert(value: Any) -> Any:

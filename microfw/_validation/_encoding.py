@@ -22,7 +22,7 @@ _ADDRESSES = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interfac
 
 
 def _encoded_object(value: Any) -> Any:
-    """What stands in JSON for an object that msgspec does not know."""
+    """Find what stands in JSON for an object that msgspec does not know."""
     for kind, convert in _ENCODERS:
         if isinstance(value, kind):
             return convert(value)
@@ -31,7 +31,7 @@ def _encoded_object(value: Any) -> Any:
     if hasattr(value, "get_secret_value") or _is_of_pydantic(value):
         return str(value)
     if isinstance(value, Iterable):
-        return list(typing.cast("Iterable[Any]", value))
+        return list(value)
     attributes = getattr(value, "__dict__", None)
     if attributes is None or isinstance(value, type) or callable(value):
         kind = f"{type(value).__module__}.{type(value).__qualname__}"
@@ -41,7 +41,7 @@ def _encoded_object(value: Any) -> Any:
 
 
 def _is_of_pydantic(value: object) -> bool:
-    """Whether it is one of pydantic's values that are text, such as its URLs."""
+    """Tell whether it is one of pydantic's values that are text, such as its URLs."""
     return type(value).__module__.partition(".")[0] in ("pydantic", "pydantic_core")
 
 
@@ -49,7 +49,7 @@ def _is_of_pydantic(value: object) -> bool:
 _ENCODERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (int, int),
     (float, float),
-    (str, lambda value: "".join(value)),
+    (str, "".join),
     ((bytes, bytearray), bytes),
     (Mapping, dict),
     ((PurePath, *_ADDRESSES), str),
@@ -78,7 +78,7 @@ def encode_json(value: Any) -> bytes:
 
 def _with_json_keys(value: Any) -> Any:
     if isinstance(value, Mapping):
-        items = typing.cast("Mapping[Any, Any]", value).items()
+        items = value.items()
         return {_json_key(key): _with_json_keys(item) for key, item in items}
     if isinstance(value, list | tuple):
         return [_with_json_keys(item) for item in typing.cast("Iterable[Any]", value)]
@@ -86,7 +86,7 @@ def _with_json_keys(value: Any) -> Any:
 
 
 def _json_key(key: Any) -> Any:
-    """The standard library's `null` and `true`; other keys as text where msgspec has none."""
+    """Write a key as the standard library does: `null`, `true`; tuples as text."""
     if key is None or isinstance(key, bool):
         return msgspec.json.encode(key).decode()
     return str(key) if isinstance(key, tuple) else key

@@ -16,12 +16,12 @@ class Invalid(Exception):
 
 
 def invalid(kind: str, message: str, value: object, **context: Any) -> Invalid:
-    """One error about the value itself."""
+    """Raise this: one error, about the value itself."""
     return Invalid([error(kind, message, value, **context)])
 
 
 def error(kind: str, message: str, value: object, *loc: int | str, **context: Any) -> Error:
-    """One entry of a 422's `detail`."""
+    """Make one entry of a 422's `detail`."""
     entry: Error = {"type": kind, "loc": loc, "msg": message, "input": value}
     if context:
         entry["ctx"] = context
@@ -29,21 +29,21 @@ def error(kind: str, message: str, value: object, *loc: int | str, **context: An
 
 
 def missing(value: object, *loc: int | str) -> Error:
-    """The error of a value that is required and not there; `value` is what should hold it."""
+    """Say that a value is required and not there; `value` is what should hold it."""
     return error("missing", "Field required", value, *loc)
 
 
 def below(errors: Iterable[Error], *loc: Any) -> list[Error]:
-    """The errors of a part, seen from the whole in which it stands at `loc`."""
+    """See the errors of a part from the whole, in which it stands at `loc`."""
     return [{**entry, "loc": (*loc, *entry["loc"])} for entry in errors]
 
 
 def listed(options: Iterable[object]) -> str:
-    """`'a', 'b' or 'c'`."""
+    """Write `'a', 'b' or 'c'`."""
     *others, last = [repr(option) for option in options]
     return f"{', '.join(others)} or {last}" if others else last
 
 
 def plural(count: int, noun: str) -> str:
-    """`1 item`, `2 items`."""
+    """Write `1 item`, `2 items`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

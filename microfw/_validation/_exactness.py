@@ -28,13 +28,13 @@ def exactness_of(annotation: Any) -> IsExact:
 
 
 def holds_models(annotation: Any) -> bool:
-    """Whether the type is a class with fields, or one is a part of it."""
+    """Tell whether the type is a class with fields, or one is a part of it."""
     annotation, _ = bare(annotation)
     return model_of(annotation) is not None or any(map(holds_models, get_args(annotation)))
 
 
 def nests_models(annotation: Any) -> bool:
-    """Whether a model in the type has fields that hold models."""
+    """Tell whether a model in the type has fields that hold models."""
     annotation, _ = bare(annotation)
     model = model_of(annotation)
     if model is not None:
@@ -85,9 +85,15 @@ class _Tests:
             and all(map(test_item, value.values()))
         )
 
+    def _later(self, annotation: Any) -> IsExact:
+        def is_exact(value: Any) -> bool:
+            return self._models[annotation](value)
+
+        return is_exact
+
     def _model(self, annotation: Any, origin: type[Any]) -> IsExact:
         if annotation in self._models:
-            return lambda value: self._models[annotation](value)
+            return self._later(annotation)
         self._models[annotation] = _never  # until its fields are known, which may be of this type
         model = model_of(annotation)
         tests = [
@@ -114,11 +120,6 @@ def _is(kind: type[Any]) -> IsExact:
 
 def _is_with(kind: type[Any], tests: list[tuple[str, IsExact]]) -> IsExact:
     def is_exact(value: Any) -> bool:
-        if type(value) is not kind:
-            return False
-        for name, test in tests:
-            if not test(getattr(value, name, None)):
-                return False
-        return True
+        return type(value) is kind and all(test(getattr(value, name, None)) for name, test in tests)
 
     return is_exact

@@ -52,7 +52,7 @@ class Model:
 
 
 def style_of(kind: Any) -> Style | None:
-    """The style of a class (or of a generic one with its arguments), `None` for others."""
+    """Tell the style of a class, or of a generic one with its arguments; `None` for others."""
     origin = get_origin(kind) or kind
     if not isinstance(origin, type):
         return None
@@ -171,7 +171,7 @@ def _hints(kind: Any, origin: Any) -> dict[str, Any]:
 
 
 def _with_arguments(hint: Any, arguments: Mapping[Any, Any]) -> Any:
-    """The type with its type variables replaced."""
+    """Replace the type variables in a type."""
     if isinstance(hint, TypeVar):
         return arguments.get(hint, Any)
     parameters = getattr(hint, "__parameters__", ())

@@ -117,6 +117,6 @@ def _is_object(value: Any) -> bool:
 
 
 def _attributes(value: Any, fields: Sequence[Field]) -> dict[str, Any]:
-    """The values on an object, by the names that JSON has for them."""
+    """Read the values on an object, by the names that JSON has for them."""
     found = ((field.key, getattr(value, field.attribute, msgspec.UNSET)) for field in fields)
     return {key: attribute for key, attribute in found if attribute is not msgspec.UNSET}

@@ -1,4 +1,4 @@
-"""pydantic's models, for those who have it. It is never imported here unless the user has done so."""
+"""What belongs to pydantic, which is never imported here unless the user has done so."""
 
 import sys
 import types
@@ -11,7 +11,7 @@ _SCHEMA = ("__pydantic_core_schema__", "__get_pydantic_core_schema__")
 
 
 def speaks_pydantic(annotation: Any, metadata: tuple[Any, ...] = ()) -> bool:
-    """Whether a type, a part of it or something that annotates it is pydantic's."""
+    """Tell whether a type, a part of it or something that annotates it is pydantic's."""
     if "pydantic" not in sys.modules:
         return False
     parts: list[Any] = [annotation, *metadata]
@@ -51,7 +51,7 @@ def adapter_of(annotation: Any) -> Any:
 
 
 def pydantic_converter(annotation: Any) -> Callable[[Any], Any]:
-    """Convert as pydantic does, with its very errors."""
+    """Make the function that converts as pydantic does, with its very errors."""
     from pydantic import ValidationError
 
     validate = adapter_of(annotation).validate_python
@@ -66,5 +66,5 @@ def pydantic_converter(annotation: Any) -> Callable[[Any], Any]:
 
 
 def is_model(kind: Any) -> bool:
-    """Whether a class is one of pydantic's models or dataclasses."""
+    """Tell whether a class is one of pydantic's models or dataclasses."""
     return isinstance(kind, type) and hasattr(kind, "__pydantic_fields__")

@@ -49,7 +49,7 @@ _NAMED_WHEN_CONSTRAINED = {Family.STRING, Family.INTEGER, Family.FLOAT}
 
 
 def constrained(shape: Shape, constraints: Constraints) -> Shape:
-    """The shape, with limits on its values.
+    """Set limits on the values of a shape.
 
     Raises:
         ConstraintError: One of the constraints does not fit the type.

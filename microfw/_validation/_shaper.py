@@ -37,7 +37,7 @@ _OF_MSGSPEC = {list, set, frozenset, tuple}
 
 
 def shape_of(annotation: Any, constraints: Constraints, medium: Medium) -> tuple[Shape, bool]:
-    """The shape of a type, and whether it asks for more than msgspec does by itself.
+    """Make the shape of a type; tell whether it asks for more than msgspec does by itself.
 
     Raises:
         UnsupportedTypeError: Nothing can make a value of the type.
@@ -142,7 +142,7 @@ class _Shaper:
         return self._foreign(origin)
 
     def _foreign(self, kind: type[Any]) -> Shape:
-        """A class that is none of values; a result of it is encoded as any object is."""
+        """Let results of any class pass; nothing that is received can become one."""
         if self._medium is not Medium.RESULT:
             raise UnsupportedTypeError(f"{name_of_type(kind)} is not a type of values")
         self.beyond_msgspec = True

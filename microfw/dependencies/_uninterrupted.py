@@ -68,7 +68,8 @@ class _Guard:
                     awaited = self._coroutine.throw(error)
             except StopIteration as stop:
                 return stop.value
-            error = None
+            finally:
+                error = None
             inner = _next_turn() if awaited is None else awaited
             try:
                 yield from _Waiting(inner, self)
