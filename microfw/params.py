@@ -100,7 +100,8 @@ class BodyOptions(Options, total=False):
 
 def Path(default: EllipsisType = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
     """Declare that a value is a part of the path. It is always there, and so has no default."""
-    if default is not ... or "default_factory" in options:
+    given: Any = default
+    if given is not ... or "default_factory" in options:
         raise TypeError("Path() takes no default: a path without the value is another path")
     return _declaration(Source.PATH, default, options)
 

@@ -42,7 +42,7 @@ class JSONResponse(StarletteJSONResponse):
 
 
 def allows_body(status_code: int) -> bool:
-    """Tell whether an answer with this status may have content (RFC 9110, sections 6.4.1 and 15)."""
+    """Tell whether an answer with this status may have content (RFC 9110, section 15)."""
     return status_code >= 200 and status_code not in (204, 205, 304)
 
 

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin
 
 from microfw._validation._models import Style, style_of
+from microfw._validation._plain import is_class
 from microfw._validation._pydantic import is_model
 
 _QUALIFIERS = (typing.Required, typing.NotRequired, typing.Final)
@@ -42,16 +43,7 @@ def members_of(annotation: Any) -> tuple[Any, ...]:
 
 def name_of_type(annotation: Any) -> str:
     """Name a type, for messages."""
-    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)
-
-
-def is_hashable(value: object) -> bool:
-    """Tell whether a value can be looked up in a dict."""
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
+    return annotation.__qualname__ if is_class(annotation) else str(annotation)
 
 
 def is_sequence(annotation: Any) -> bool:
@@ -61,7 +53,7 @@ def is_sequence(annotation: Any) -> bool:
     if members:
         return any(map(is_sequence, members))
     origin = get_origin(annotation) or annotation
-    if not isinstance(origin, type) or issubclass(origin, str | bytes | bytearray | Mapping | Enum):
+    if not is_class(origin) or issubclass(origin, str | bytes | bytearray | Mapping | Enum):
         return False
     if issubclass(origin, _COLLECTIONS):
         return style_of(annotation) is not Style.NAMED_TUPLE
@@ -75,7 +67,7 @@ def is_scalar(annotation: Any) -> bool:
     if members:
         return all(map(is_scalar, members))
     origin = get_origin(annotation) or annotation
-    if not isinstance(origin, type):
+    if not is_class(origin):
         return True
     if issubclass(origin, Mapping) or is_sequence(annotation):
         return False

@@ -3,11 +3,11 @@
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Any, cast
+from typing import Any, TypeGuard
 
-from microfw._validation._annotations import is_hashable
 from microfw._validation._constraints import Family
 from microfw._validation._errors import Error, Invalid, below, invalid, missing
+from microfw._validation._plain import is_array, is_hashable, is_mapping
 from microfw._validation._shape import Convert, Shape
 
 # The first that the type is a subclass of decides.
@@ -37,11 +37,11 @@ def collection(
     convert_item = item.convert
 
     def convert(value: Any) -> Any:
-        if not isinstance(value, takes) or isinstance(value, str | bytes | Mapping):
+        if not _is_collection(value, takes):
             raise invalid(*refusal, value)
         made: list[Any] = []
         errors: list[Error] = []
-        for index, entry in enumerate(cast("Iterable[Any]", value)):
+        for index, entry in enumerate(value):
             try:
                 made.append(convert_item(entry))
             except Invalid as problem:
@@ -54,14 +54,17 @@ def collection(
     return Shape(f"{make.__name__}[{item.label}{more}]", convert, (make,), family, refusal)
 
 
+def _is_collection(value: object, takes: Any) -> TypeGuard[Iterable[Any]]:
+    return isinstance(value, takes) and not isinstance(value, str | bytes | Mapping)
+
+
 def fixed_tuple(items: Sequence[Shape]) -> Shape:
     """Make the shape of a tuple with a type for each of its items."""
 
     def convert(value: Any) -> Any:
-        if not isinstance(value, list | tuple):
+        if not is_array(value):
             raise invalid(*_TUPLE_REFUSAL, value)
-        entries = cast("Sequence[Any]", value)
-        return tuple(each(items, entries, entries, "Tuple", len(items)))
+        return tuple(each(items, value, value, "Tuple", len(items)))
 
     label = f"tuple[{', '.join(item.label for item in items)}]"
     return Shape(label, convert, (tuple,), Family.TUPLE, _TUPLE_REFUSAL)
@@ -99,11 +102,11 @@ def dictionary(key_shape: Shape, value_shape: Shape) -> Shape:
     refusal = ("dict_type", "Input should be a valid dictionary")
 
     def convert(value: Any) -> dict[Any, Any]:
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             raise invalid(*refusal, value)
         result: dict[Any, Any] = {}
         errors: list[Error] = []
-        for key, entry in cast("Mapping[Any, Any]", value).items():
+        for key, entry in value.items():
             place = key if isinstance(key, str | int) else str(key)
             made_key = _part(key_shape.convert, key, errors, place, "[key]")
             result[made_key] = _part(value_shape.convert, entry, errors, place)
@@ -158,7 +161,7 @@ def choice(shapes: Sequence[Shape]) -> Shape:
 def _best(shapes: Sequence[Shape], value: Any) -> Any:
     errors: list[Error] = []
     fitting: list[tuple[int, Any]] = []
-    given: Any = value.keys() if isinstance(value, Mapping) else ()
+    given = value.keys() if is_mapping(value) else ()
     for shape in shapes:
         try:
             made = shape.convert(value)
@@ -201,8 +204,8 @@ def tagged(key: str, shapes: Mapping[Any, Shape]) -> Shape:
 
 
 def _tag_of(value: Any, key: str, shapes: Mapping[Any, Shape]) -> Any:
-    if isinstance(value, Mapping):
-        return cast("Mapping[str, Any]", value).get(key)
+    if is_mapping(value):
+        return value.get(key)
     # A result may be of a subclass, which has a tag of its own.
     configs = (getattr(kind, "__struct_config__", None) for kind in type(value).__mro__)
     tags = (getattr(config, "tag", None) for config in configs)

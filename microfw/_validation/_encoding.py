@@ -1,8 +1,7 @@
 """Any value -> JSON."""
 
 import re
-import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -16,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from microfw._validation._plain import is_array, is_mapping
 from microfw._validation._pydantic import adapter_of
 
 _ADDRESSES = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
@@ -30,7 +30,7 @@ def _encoded_object(value: Any) -> Any:
         return adapter_of(type(value)).dump_python(value, mode="json", by_alias=True)
     if hasattr(value, "get_secret_value") or _is_of_pydantic(value):
         return str(value)
-    if isinstance(value, Iterable):
+    if hasattr(value, "__iter__"):
         return list(value)
     attributes = getattr(value, "__dict__", None)
     if attributes is None or isinstance(value, type) or callable(value):
@@ -77,11 +77,11 @@ def encode_json(value: Any) -> bytes:
 
 
 def _with_json_keys(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         items = value.items()
         return {_json_key(key): _with_json_keys(item) for key, item in items}
-    if isinstance(value, list | tuple):
-        return [_with_json_keys(item) for item in typing.cast("Iterable[Any]", value)]
+    if is_array(value):
+        return [_with_json_keys(item) for item in value]
     return value
 
 
@@ -89,4 +89,4 @@ def _json_key(key: Any) -> Any:
     """Write a key as the standard library does: `null`, `true`; tuples as text."""
     if key is None or isinstance(key, bool):
         return msgspec.json.encode(key).decode()
-    return str(key) if isinstance(key, tuple) else key
+    return str(key) if is_array(key) else key

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from microfw._validation._annotations import bare, members_of
 from microfw._validation._models import Style, model_of, style_of
+from microfw._validation._plain import is_class
 
 IsExact = Callable[[Any], bool]
 
@@ -62,7 +63,7 @@ class _Tests:
             return self._dictionary(*(get_args(annotation) or (Any, Any)))
         if style_of(annotation) in _OBJECTS:
             return self._model(annotation, origin)
-        is_enum = isinstance(origin, type) and issubclass(origin, Enum)
+        is_enum = is_class(origin) and issubclass(origin, Enum)
         return _is(origin) if is_enum or origin in _ATOMS else _never
 
     def _any(self, members: tuple[Any, ...]) -> IsExact:
@@ -79,11 +80,15 @@ class _Tests:
         test_key, test_item = self.test(key), self.test(item)
         if test_key is _always and test_item is _always:
             return _is(dict)
-        return lambda value: (
-            type(value) is dict
-            and all(map(test_key, value))
-            and all(map(test_item, value.values()))
-        )
+
+        def is_exact(value: Any) -> bool:
+            return (
+                type(value) is dict
+                and all(map(test_key, value))  # pyright: ignore[reportUnknownArgumentType]
+                and all(map(test_item, value.values()))  # pyright: ignore[reportUnknownArgumentType]
+            )
+
+        return is_exact
 
     def _later(self, annotation: Any) -> IsExact:
         def is_exact(value: Any) -> bool:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Required, TypeVar, get_args, get_origin
 
 import msgspec
 
+from microfw._validation._plain import is_class
+
 _MISSING = dataclasses.MISSING
 
 
@@ -54,7 +56,7 @@ class Model:
 def style_of(kind: Any) -> Style | None:
     """Tell the style of a class, or of a generic one with its arguments; `None` for others."""
     origin = get_origin(kind) or kind
-    if not isinstance(origin, type):
+    if not is_class(origin):
         return None
     if issubclass(origin, msgspec.Struct):
         return Style.STRUCT
@@ -62,11 +64,13 @@ def style_of(kind: Any) -> Style | None:
         return Style.DATACLASS
     if "__attrs_attrs__" in vars(origin):
         return Style.ATTRS
-    if issubclass(origin, tuple) and hasattr(origin, "_fields"):
-        return Style.NAMED_TUPLE
-    if issubclass(origin, dict) and hasattr(origin, "__total__"):
-        return Style.TYPED_DICT
-    return None
+    return _style_of_builtin(origin)
+
+
+def _style_of_builtin(origin: Any) -> Style | None:
+    if issubclass(origin, tuple):
+        return Style.NAMED_TUPLE if hasattr(origin, "_fields") else None  # pyright: ignore[reportUnknownArgumentType]
+    return Style.TYPED_DICT if typing.is_typeddict(origin) else None
 
 
 def model_of(kind: Any) -> Model | None:

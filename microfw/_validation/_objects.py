@@ -1,16 +1,17 @@
 """The conversion of one object to an instance of a model, field by field."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from microfw._validation._containers import each
 from microfw._validation._errors import Error, Invalid, below, error, invalid, missing
 from microfw._validation._models import Field, Model, Style
+from microfw._validation._plain import is_array, is_mapping
 from microfw._validation._shape import Shape
 
-_NO_OBJECTS = (str, bytes, int, float, list, set, frozenset)
+_NO_OBJECTS = (str, bytes, int, float, set, frozenset)
 
 _REFUSALS = {
     Style.STRUCT: (
@@ -42,11 +43,10 @@ class ModelConverter:
         self._reads_objects = reads_objects
 
     def __call__(self, value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return self._of_mapping(cast("Mapping[str, Any]", value), value)
-        is_named = hasattr(value, "_fields")
-        if isinstance(value, list | tuple) and self._takes_arrays and not is_named:
-            return self._of_array(cast("Sequence[Any]", value))
+        if is_mapping(value):
+            return self._of_mapping(value, value)
+        if self._takes_arrays and is_array(value) and not hasattr(value, "_fields"):
+            return self._of_array(value)
         if self._reads_objects and _is_object(value):
             return self._of_mapping(_attributes(value, self._model.fields), value)
         raise self._refused(value)
@@ -111,8 +111,8 @@ class ModelConverter:
 
 
 def _is_object(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return hasattr(cast("Any", value), "_fields")
+    if is_array(value):
+        return hasattr(value, "_fields")
     return value is not None and not isinstance(value, _NO_OBJECTS)
 
 

@@ -17,7 +17,7 @@ def speaks_pydantic(annotation: Any, metadata: tuple[Any, ...] = ()) -> bool:
     parts: list[Any] = [annotation, *metadata]
     while parts:
         part = parts.pop()
-        origin = get_origin(part)
+        origin: Any = get_origin(part)
         if origin is not None:
             parts.extend(_parts(part))
             part = origin

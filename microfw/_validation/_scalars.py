@@ -22,8 +22,10 @@ _BOOLEANS = {
 _INTEGER = re.compile(r"([+-]?[0-9]+(?:_[0-9]+)*)(?:\.0+)?")
 _MAX_DIGITS = 4300
 # Unicode's white space; without the separators U+001C to U+001F, which `str.strip` takes too.
-_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009"
-_SPACE += "\u200a\u2028\u2029\u202f\u205f\u3000"
+_SPACE = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
 _GROUPS = (8, 4, 4, 4, 12)
 
 
@@ -133,7 +135,7 @@ def to_bytes(value: Any) -> bytes:
     """Bytes as they are, text in UTF-8."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
-    if isinstance(value, bytes | bytearray | memoryview):
+    if isinstance(value, bytes | bytearray):
         return bytes(value)
     raise invalid("bytes_type", "Input should be a valid bytes", value)
 
@@ -208,7 +210,7 @@ class EnumConverter:
 
     __slots__ = ("_enum", "_expected", "_members", "_to_value")
 
-    def __init__(self, enum: type[Enum]) -> None:
+    def __init__(self, enum: type[Any]) -> None:
         self._enum = enum
         self._members = {
             member.value: member for member in enum if member.value.__hash__ is not None

@@ -7,6 +7,7 @@ from typing import Any
 
 from microfw._validation._constraints import Constraints, Family, Test, tests_of
 from microfw._validation._errors import invalid
+from microfw._validation._plain import is_array
 
 Convert = Callable[[Any], Any]
 """Takes what was received; returns the value, or raises `Invalid`."""
@@ -79,7 +80,7 @@ def _counted_first(convert: Convert, tests: list[Test], limit: int) -> Convert:
     """Do not look into a sequence that has too many items."""
 
     def convert_if_short(value: Any) -> Any:
-        if isinstance(value, list | tuple) and len(value) > limit:  # pyright: ignore[reportUnknownArgumentType]
+        if is_array(value) and len(value) > limit:
             for test in tests:
                 test(value, value)
         return convert(value)

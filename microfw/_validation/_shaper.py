@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Literal, cast, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 from uuid import UUID
 
 import msgspec
 
 from microfw._validation import _scalars as scalars
-from microfw._validation._annotations import bare, is_hashable, members_of, name_of_type
+from microfw._validation._annotations import bare, members_of, name_of_type
 from microfw._validation._constraints import Constraints, Family, constraints_of
 from microfw._validation._containers import (
     COLLECTIONS,
@@ -28,6 +28,7 @@ from microfw._validation._containers import (
 from microfw._validation._errors import invalid
 from microfw._validation._models import Model, model_of
 from microfw._validation._objects import ModelConverter
+from microfw._validation._plain import is_class, is_hashable
 from microfw._validation._pydantic import pydantic_converter, speaks_pydantic
 from microfw._validation._shape import Convert, Medium, Shape, UnsupportedTypeError, constrained
 from microfw._validation._times import to_date, to_datetime, to_time, to_timedelta
@@ -84,17 +85,17 @@ class _Shaper:
                 return self._scalar(scalar)
             if annotation in self._models:
                 return self._models[annotation]
-        origin = get_origin(annotation) or annotation
+        origin: Any = get_origin(annotation) or annotation
         if origin is Literal:
             return _literal(get_args(annotation))
-        if not isinstance(origin, type):
+        if not is_class(origin):
             raise UnsupportedTypeError(f"{name_of_type(annotation)} is not a type of values")
         if issubclass(origin, Enum):
             return _enum(origin)
         model = model_of(annotation)
         if model is not None:
             return self._model(annotation, model)
-        return self._container(cast("type[Any]", origin), get_args(annotation))
+        return self._container(origin, get_args(annotation))
 
     def _scalar(self, shape: Shape) -> Shape:
         if shape.family is Family.BYTES and self._medium is Medium.JSON:
@@ -175,7 +176,7 @@ def _literal(values: tuple[Any, ...]) -> Shape:
     return Shape(label, scalars.LiteralConverter(values))
 
 
-def _enum(enum: type[Enum]) -> Shape:
+def _enum(enum: type[Any]) -> Shape:
     base = next((kind.__name__ for kind in (str, int, float) if issubclass(enum, kind)), "")
     label = f"{base}-enum[{enum.__name__}]".lstrip("-")
     refusal = ("is_instance_of", f"Input should be an instance of {enum.__name__}")

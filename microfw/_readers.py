@@ -1,0 +1,221 @@
+"""How one value is read: from path, query string, headers, cookies, or the body.
+
+A reader looks its value up and converts it, nothing more: what to look for, where, and what stands
+in was decided when the route was added. Where a value does not fit, the reader notes all that is
+wrong at the exchange, and returns what the exchange gives it to stand for an invalid value.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, Protocol
+
+from starlette.requests import HTTPConnection
+
+from microfw._validation import (
+    Convert,
+    Error,
+    Invalid,
+    JSONConverter,
+    below,
+    is_mapping,
+    is_sequence,
+    missing,
+    parse_json,
+)
+from microfw.params import Source
+
+
+class Exchange(Protocol):
+    """What readers use of the object that accompanies one request."""
+
+    body: bytes
+    """The body, received as a whole before the first step runs."""
+    decoded_body: Any
+    """`None` until a step that declares a body has its turn; then what it has made of the bytes."""
+
+    @property
+    def connection(self) -> HTTPConnection:
+        """Starlette's object for the request."""
+        ...
+
+    def invalid(self, errors: Sequence[Error], /) -> Any:
+        """Note the errors; return what stands for the value."""
+        ...
+
+
+Read = Callable[[Exchange], Any]
+
+
+class BrokenJSON(str):
+    """A body that claims to be JSON and is not, as text. The error has been noted."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What is known of one value before any request."""
+
+    source: Source
+    key: str
+    """The name in the request."""
+    annotation: Any
+    make_default: Callable[[], Any] | None
+    """`None` where the value is required."""
+
+    def absent(self, exchange: Exchange, *loc: str) -> Any:
+        """Stand in for a value that was not sent."""
+        if self.make_default is not None:
+            return self.make_default()
+        return exchange.invalid([missing(None, self.source.value, *loc)])
+
+
+@dataclass(slots=True)
+class Bodies:
+    """What the parameters that read the body know of each other."""
+
+    names: set[str] = field(default_factory=set[str])
+    """Those of the parameters. Two of one name, in two functions, are about the same value."""
+    embedded: bool = False
+    """Whether the body is an object that holds each value under its key."""
+
+
+# ---------------------------------------------------------------------- text
+
+_VALUES: dict[Source, Callable[[Exchange], Any]] = {
+    Source.PATH: attrgetter("connection.path_params"),
+    Source.QUERY: attrgetter("connection.query_params"),
+    Source.HEADER: attrgetter("connection.headers"),
+    Source.COOKIE: attrgetter("connection.cookies"),
+}
+
+
+def text_reader(value: Value, convert: Convert) -> Read:
+    """Make the reader of a value that is sent as text."""
+    key, source, values_of = value.key, value.source.value, _VALUES[value.source]
+
+    def read(exchange: Exchange) -> Any:
+        text = values_of(exchange).get(key)
+        if text is None:
+            return value.absent(exchange, key)
+        try:
+            return convert(text)
+        except Invalid as problem:
+            return exchange.invalid(below(problem.errors, source, key))
+
+    def read_repeated(exchange: Exchange) -> Any:
+        texts = values_of(exchange).getlist(key)
+        if not texts:
+            return value.absent(exchange, key)
+        try:
+            return convert(texts)
+        except Invalid as problem:
+            return exchange.invalid(below(problem.errors, source, key))
+
+    can_repeat = value.source in (Source.QUERY, Source.HEADER)
+    return read_repeated if can_repeat and is_sequence(value.annotation) else read
+
+
+# ---------------------------------------------------------------------- body
+
+
+def body_reader(value: Value, converter: JSONConverter, bodies: Bodies) -> Read:
+    """Make the reader of a value that is the body, or a part of it."""
+    read_whole = _whole_reader(value, converter)
+    read_part = _part_reader(value, converter)
+
+    def read(exchange: Exchange) -> Any:
+        # Which one it is is known when all parameters of the route have been seen.
+        return read_part(exchange) if bodies.embedded else read_whole(exchange)
+
+    return read
+
+
+def _whole_reader(value: Value, converter: JSONConverter) -> Read:
+    decode = converter.decode
+
+    def read(exchange: Exchange) -> Any:
+        if exchange.body and exchange.decoded_body is None and _is_json(exchange.connection):
+            try:
+                decoded = decode(exchange.body)
+            except Invalid:
+                return convert(exchange)  # once more, to keep what was received beside the errors
+            if decoded is not None:
+                return decoded
+        return convert(exchange)
+
+    def convert(exchange: Exchange) -> Any:
+        body = _decoded_body(exchange)
+        if isinstance(body, BrokenJSON):
+            return exchange.invalid(())
+        if body is None:
+            return value.absent(exchange)
+        try:
+            return converter.convert(body)
+        except Invalid as problem:
+            return exchange.invalid(below(_with_text(problem.errors), "body"))
+
+    return read
+
+
+def _part_reader(value: Value, converter: JSONConverter) -> Read:
+    key = value.key
+
+    def read(exchange: Exchange) -> Any:
+        body = _decoded_body(exchange)
+        if isinstance(body, BrokenJSON):
+            return exchange.invalid(())
+        if is_mapping(body):
+            part = body.get(key)
+            if part is not None:
+                try:
+                    return converter.convert(part)
+                except Invalid as problem:
+                    return exchange.invalid(below(problem.errors, "body", key))
+        elif body is not None:
+            return exchange.invalid([missing(None, "body", key)])
+        return value.absent(exchange, key)
+
+    return read
+
+
+def _decoded_body(exchange: Exchange) -> Any:
+    """Decode the body once: `None` where it is empty, its bytes where it is said not to be JSON."""
+    if exchange.decoded_body is None and exchange.body:
+        if not _is_json(exchange.connection):
+            exchange.decoded_body = exchange.body
+        else:
+            try:
+                exchange.decoded_body = parse_json(exchange.body)
+            except Invalid as problem:
+                exchange.invalid(below(problem.errors, "body"))
+                exchange.decoded_body = BrokenJSON(exchange.body.decode(errors="replace"))
+    return exchange.decoded_body
+
+
+def _with_text(errors: Sequence[Error]) -> list[Error]:
+    """Show a body of bytes as the text that it most likely is."""
+    return [
+        {**error, "input": error["input"].decode(errors="replace")}
+        if isinstance(error["input"], bytes)
+        else error
+        for error in errors
+    ]
+
+
+def _is_json(connection: HTTPConnection) -> bool:
+    for name, content_type in connection.scope["headers"]:
+        if name == b"content-type":
+            return _is_json_type(content_type)
+    return True  # where nothing is said
+
+
+@lru_cache(maxsize=256)
+def _is_json_type(content_type: bytes) -> bool:
+    media_type = content_type.partition(b";")[0].strip().lower()
+    kind, _, subtype = media_type.partition(b"/")
+    return not media_type or (
+        kind == b"application" and (subtype == b"json" or subtype.endswith(b"+json"))
+    )

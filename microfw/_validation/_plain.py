@@ -1,0 +1,28 @@
+"""Tests of what a value is, for values of which nothing is known."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
+
+
+def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    """Tell whether a value is a dict, or something like it."""
+    return isinstance(value, Mapping)
+
+
+def is_array(value: object) -> TypeGuard[Sequence[Any]]:
+    """Tell whether a value is what JSON has as an array."""
+    return isinstance(value, list | tuple)
+
+
+def is_class(value: object) -> TypeGuard[type[Any]]:
+    """Tell whether a value is a class."""
+    return isinstance(value, type)
+
+
+def is_hashable(value: object) -> bool:
+    """Tell whether a value can be looked up in a dict."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
