@@ -3,12 +3,14 @@
 The semantics are those of `contextlib.contextmanager` and `asynccontextmanager`, and beyond them:
 
 - a dependency that swallows an exception is remembered, so that the log can name it;
-- a cancellation passes on, whatever a dependency makes of it;
+- a cancellation passes on, whatever a dependency makes of it, unless it has come from a cancel
+  scope, task group or timeout that the dependency itself held open, and so has ended with it;
 - exit code that can suspend is shielded from cancellation, for a bounded time.
 """
 
 import asyncio
 import logging
+import math
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -154,7 +156,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
 
     def _swallows(self, error: BaseException) -> bool:
         """Note that the generator ended without raising `error`; whether that ends the error."""
-        if _is_cancellation(error):
+        if self._is_cancelled(error):
             return False
         if self._run.swallowed is None:
             self._run.swallowed = Swallowed(error, _place(self._generator))
@@ -165,7 +167,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
     ) -> bool:
         """Whether `error`, not `raised`, is what goes on outward."""
         if raised is not error and not _is_stop_in_disguise(error, raised):
-            if not _is_cancellation(error) or _is_cancellation(raised):
+            if _is_cancellation(raised) or not self._is_cancelled(error):
                 return False
             logger.error(
                 "%s failed while its request was being cancelled",
@@ -174,6 +176,10 @@ class opened:  # noqa: N801 - reads as a word in generated code
             )
         error.__traceback__ = traceback
         return True
+
+    def _is_cancelled(self, error: BaseException) -> bool:
+        """Whether an error is a cancellation that goes on, now that the generator has ended."""
+        return _is_cancellation(error) and _is_being_cancelled()
 
 
 class shielded(opened):  # noqa: N801 - reads as a word in generated code
@@ -207,22 +213,33 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
         try:
             swallowed = await uninterrupted(opened.__aexit__(self, kind, error, traceback))
         except BaseException as raised:
-            if not scope.__exit__(type(raised), raised, raised.__traceback__):
+            caught = scope.__exit__(type(raised), raised, raised.__traceback__)
+            if raised is error or not (_is_cancellation(raised) and scope.cancel_called):
                 raise
+            cut_off = self._log_that_it_is_cut_off()
+            if not caught and (error is None or not _is_cancellation(error)):
+                raise  # the task was cancelled besides
         else:
             scope.__exit__(None, None, None)
             return swallowed
-        return self._is_cut_off(error)
+        if error is None:
+            raise CleanupTimeoutError(cut_off)
+        return False
 
-    def _is_cut_off(self, error: BaseException | None) -> bool:
+    def _log_that_it_is_cut_off(self) -> str:
         text = (
             f"the exit code of {_place(self._generator)} did not end within"
             f" {self._run.cleanup_timeout:g} seconds and was cancelled"
         )
         logger.error(text)
-        if error is None:
-            raise CleanupTimeoutError(text)
-        return False
+        return text
+
+    def _is_cancelled(self, error: BaseException) -> bool:
+        self._scope.shield = False  # to see what is around it
+        try:
+            return super()._is_cancelled(error)
+        finally:
+            self._scope.shield = True
 
 
 class in_thread:  # noqa: N801 - reads as a word in generated code
@@ -327,3 +344,17 @@ def _is_cancellation(error: BaseException) -> bool:
     return isinstance(error, asyncio.CancelledError) or (
         trio is not None and isinstance(error, trio.Cancelled)
     )
+
+
+def _is_being_cancelled() -> bool:
+    """Whether the current task is being cancelled, by a cancel scope around it or as a whole."""
+    try:
+        if anyio.current_effective_deadline() == -math.inf:
+            return True
+    except RuntimeError:  # in a worker thread, which only sees that of the task it works for
+        return True
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # not on asyncio
+        return False
+    return task is not None and task.cancelling() > 0
