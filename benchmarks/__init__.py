@@ -1,0 +1,1 @@
+"""What the lifecycle costs, beside others that do the same work. See README.md."""
