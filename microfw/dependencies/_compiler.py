@@ -171,7 +171,8 @@ class _Writer:
         self._last_users = _last_users(plan)
         self._functions: list[_Function] = []
         self.namespace: dict[str, Any] = {**_RUNTIME, **shape.names}
-        self._taken = {*self.namespace, "handle", shape.run, shape.result, *shape.parameters}
+        taken = (*self.namespace, "handle", shape.run, shape.result, *shape.parameters)
+        self._taken = dict.fromkeys(taken, 1)  # each with the last number put to it
         self._read_values: dict[tuple[int, str], str] = {}
         self._callables = [
             self._name_object(step.signature.name, step.signature.call) for step in plan.steps
@@ -436,11 +437,12 @@ class _Writer:
         """A new name, as near to the hint as can be."""
         stem = hint if hint.isidentifier() and not keyword.iskeyword(hint) else "dependency"
         name = stem
-        number = 1
+        number = self._taken.get(stem, 1)
         while name in self._taken:
             number += 1
             name = f"{stem}_{number}"
-        self._taken.add(name)
+        self._taken[name] = 1
+        self._taken[stem] = number
         return name
 
     def _name_object(self, hint: str, value: object) -> str:
