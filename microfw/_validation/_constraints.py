@@ -151,7 +151,7 @@ def _bound(bound: Any, family: Family) -> Any:
 
 def _shown(bound: Any) -> str:
     if isinstance(bound, date | datetime | time):
-        return bound.isoformat()
+        return bound.isoformat().replace("+00:00", "Z")
     if isinstance(bound, float) and bound.is_integer():
         return f"{bound:.0f}"
     return str(bound)
@@ -205,9 +205,7 @@ def _finite(value: Any, given: Any) -> None:
 
 def _digits_test(max_digits: int | None, decimal_places: int | None) -> Test:
     def test(value: Decimal, given: Any) -> None:
-        _, digits, exponent = value.as_tuple()
-        places = max(-exponent, 0) if isinstance(exponent, int) else 0
-        count = max(len(digits) + max(exponent if isinstance(exponent, int) else 0, 0), places)
+        count, places = _digits_of(value)
         if max_digits is not None and count > max_digits:
             raise invalid(
                 "decimal_max_digits",
@@ -224,6 +222,19 @@ def _digits_test(max_digits: int | None, decimal_places: int | None) -> Test:
             )
 
     return test
+
+
+def _digits_of(value: Decimal) -> tuple[int, int]:
+    """Count the digits, and those behind the point, without zeros at the end of the latter."""
+    _, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):  # NaN or infinity, of which another test tells
+        return 0, 0
+    count = len(digits)
+    while exponent < 0 and count and digits[count - 1] == 0:
+        count -= 1
+        exponent += 1
+    places = max(-exponent, 0)
+    return max(count + max(exponent, 0), places), places
 
 
 def _length_test(name: str, limit: int, family: Family) -> Test:

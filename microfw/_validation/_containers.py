@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypeGuard
 
 from microfw._validation._constraints import Family
-from microfw._validation._errors import Error, Invalid, below, invalid, missing
+from microfw._validation._errors import Error, Invalid, below, error, invalid, missing
 from microfw._validation._plain import is_array, is_hashable, is_mapping
 from microfw._validation._shape import Convert, Shape
 
@@ -35,6 +35,7 @@ def collection(
 ) -> Shape:
     """Make the shape of any number of items of one type; `takes` is what is converted to it."""
     convert_item = item.convert
+    is_set = issubclass(make, set | frozenset)
 
     def convert(value: Any) -> Any:
         if not _is_collection(value, takes):
@@ -46,6 +47,10 @@ def collection(
                 made.append(convert_item(entry))
             except Invalid as problem:
                 errors += below(problem.errors, index)
+            else:
+                if is_set and not is_hashable(made[-1]):
+                    message = "Set items should be hashable"
+                    errors.append(error("set_item_not_hashable", message, entry, index))
         if errors:
             raise Invalid(errors)
         return made if make is list else make(made)

@@ -15,7 +15,6 @@ from typing import Any
 
 import msgspec
 
-from microfw._validation._plain import is_array, is_mapping
 from microfw._validation._pydantic import adapter_of
 
 _ADDRESSES = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
@@ -23,6 +22,8 @@ _ADDRESSES = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interfac
 
 def _encoded_object(value: Any) -> Any:
     """Find what stands in JSON for an object that msgspec does not know."""
+    if type(value) in _ONLY_KEYS:
+        return _encoded_key(value)
     for kind, convert in _ENCODERS:
         if isinstance(value, kind):
             return convert(value)
@@ -40,10 +41,19 @@ def _encoded_object(value: Any) -> Any:
     return {name: item for name, item in attributes.items() if not name.startswith("_sa")}
 
 
+def _encoded_key(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return encode_json(value).decode()  # as the standard library has it
+    raise TypeError(f"{value!r} cannot be a key in JSON")
+
+
 def _is_of_pydantic(value: object) -> bool:
     """Tell whether it is one of pydantic's values that are text, such as its URLs."""
     return type(value).__module__.partition(".")[0] in ("pydantic", "pydantic_core")
 
+
+# msgspec asks about these where they are keys.
+_ONLY_KEYS = {type(None), bool, list, tuple, set, frozenset, dict}
 
 # Subclasses of what msgspec knows are unknown to it.
 _ENCODERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
@@ -57,36 +67,11 @@ _ENCODERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 )
 
 
-_encode_freely = msgspec.json.Encoder(enc_hook=_encoded_object, decimal_format="number").encode
+encode_json = msgspec.json.Encoder(enc_hook=_encoded_object, decimal_format="number").encode
+"""Encode any value; decimals as numbers, bytes in base64, NaN and infinity as `null`.
+
+Raises `TypeError` where nothing stands in JSON for a value.
+"""
+
 encode_declared = msgspec.json.Encoder(enc_hook=_encoded_object).encode
-"""Encode a value that its annotation describes; decimals as text, which keeps their digits."""
-
-
-def encode_json(value: Any) -> bytes:
-    """Encode any value; decimals as numbers, bytes in base64, NaN and infinity as `null`.
-
-    Raises:
-        TypeError: Nothing stands in JSON for a value.
-    """
-    try:
-        return _encode_freely(value)
-    except TypeError as problem:
-        if "keys are supported" not in str(problem):
-            raise
-    return _encode_freely(_with_json_keys(value))
-
-
-def _with_json_keys(value: Any) -> Any:
-    if is_mapping(value):
-        items = value.items()
-        return {_json_key(key): _with_json_keys(item) for key, item in items}
-    if is_array(value):
-        return [_with_json_keys(item) for item in value]
-    return value
-
-
-def _json_key(key: Any) -> Any:
-    """Write a key as the standard library does: `null`, `true`; tuples as text."""
-    if key is None or isinstance(key, bool):
-        return msgspec.json.encode(key).decode()
-    return str(key) if is_array(key) else key
+"""The same for a value that its annotation describes; decimals as text, with all their digits."""

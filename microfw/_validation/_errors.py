@@ -40,7 +40,7 @@ def below(errors: Iterable[Error], *loc: Any) -> list[Error]:
 
 def listed(options: Iterable[object]) -> str:
     """Write `'a', 'b' or 'c'`."""
-    *others, last = [repr(option) for option in options]
+    *others, last = [repr(option) for option in options] or ["nothing"]
     return f"{', '.join(others)} or {last}" if others else last
 
 

@@ -43,6 +43,11 @@ def nests_models(annotation: Any) -> bool:
     return any(map(nests_models, get_args(annotation)))
 
 
+def has_loose_attributes(kind: Any) -> bool:
+    """Tell whether msgspec would encode attributes that are no fields."""
+    return style_of(kind) is Style.ATTRS and bool(kind.__dictoffset__)
+
+
 class _Tests:
     def __init__(self) -> None:
         self._models: dict[Any, IsExact] = {}
@@ -61,6 +66,8 @@ class _Tests:
             return self._collection(origin, *(get_args(annotation) or (Any,)))
         if origin is dict:
             return self._dictionary(*(get_args(annotation) or (Any, Any)))
+        if has_loose_attributes(origin):
+            return _never
         if style_of(annotation) in _OBJECTS:
             return self._model(annotation, origin)
         is_enum = is_class(origin) and issubclass(origin, Enum)

@@ -43,7 +43,7 @@ class Field:
 class Model:
     """A class with fields."""
 
-    make: Callable[..., Any]
+    make: Any
     name: str
     style: Style
     fields: tuple[Field, ...]
@@ -68,9 +68,11 @@ def style_of(kind: Any) -> Style | None:
 
 
 def _style_of_builtin(origin: Any) -> Style | None:
-    if issubclass(origin, tuple):
-        return Style.NAMED_TUPLE if hasattr(origin, "_fields") else None  # pyright: ignore[reportUnknownArgumentType]
-    return Style.TYPED_DICT if typing.is_typeddict(origin) else None
+    if hasattr(origin, "_fields"):
+        return Style.NAMED_TUPLE if issubclass(origin, tuple) else None
+    if hasattr(origin, "__total__"):
+        return Style.TYPED_DICT if issubclass(origin, dict) else None
+    return None
 
 
 def model_of(kind: Any) -> Model | None:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from microfw._validation._constraints import Constraints
+from microfw._validation._defaults import completer_of
 from microfw._validation._errors import Invalid, error
 from microfw._validation._shape import Convert, Medium
 from microfw._validation._shaper import shape_of
@@ -68,13 +69,23 @@ class JSONConverter:
         except (TypeError, ValueError):  # such as unions of classes that have no tags
             return self._decode
 
+        complete = completer_of(annotation)
+
         def decode(data: bytes) -> Any:
             try:
                 return decode_directly(data)
             except _REFUSED:
                 return self._decode(data)
 
-        return decode
+        def decode_and_complete(data: bytes) -> Any:
+            try:
+                value = decode_directly(data)
+            except _REFUSED:
+                return self._decode(data)
+            complete(value)  # type: ignore[misc]
+            return value
+
+        return decode if complete is None else decode_and_complete
 
 
 def parse_json(data: bytes) -> Any:

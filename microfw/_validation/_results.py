@@ -11,6 +11,7 @@ import msgspec
 
 from microfw._validation._annotations import bare
 from microfw._validation._constraints import Constraints
+from microfw._validation._defaults import completer_of
 from microfw._validation._encoding import encode_declared, encode_json
 from microfw._validation._errors import Invalid, below
 from microfw._validation._exactness import exactness_of, nests_models
@@ -50,11 +51,16 @@ def _narrowing(annotation: Any) -> Convert:
     if beyond_msgspec or nests_models(annotation) or not _is_known(annotation):
         return thorough
 
+    complete = completer_of(annotation)
+
     def narrow(value: Any) -> Any:
         try:
-            return msgspec.convert(value, annotation, from_attributes=True)
+            narrowed = msgspec.convert(value, annotation, from_attributes=True)
         except msgspec.ValidationError:
             return thorough(value)
+        if complete is not None:
+            complete(narrowed)
+        return narrowed
 
     return narrow
 

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from microfw._validation._errors import Invalid, invalid, listed
+from microfw._validation._plain import is_hashable
 
 _BOOLEANS = {
     **dict.fromkeys(("1", "true", "t", "yes", "y", "on"), True),
@@ -21,6 +22,7 @@ _BOOLEANS = {
 }
 _INTEGER = re.compile(r"([+-]?[0-9]+(?:_[0-9]+)*)(?:\.0+)?")
 _MAX_DIGITS = 4300
+_FLOATS_END = 2**63  # from here on a float does not say which integer is meant
 # Unicode's white space; without the separators U+001C to U+001F, which `str.strip` takes too.
 _SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -60,6 +62,8 @@ def to_int(value: Any) -> int:
     if isinstance(value, float | Decimal):
         if not isfinite(value):
             raise invalid("finite_number", "Input should be a finite number", value)
+        if not -_FLOATS_END < value < _FLOATS_END:
+            raise _too_large(value)
         if value == int(value):
             return int(value)
         raise invalid(
@@ -72,11 +76,7 @@ def to_int(value: Any) -> int:
 
 def _int_of_text(text: str, value: object) -> int:
     if len(text) > _MAX_DIGITS:
-        raise invalid(
-            "int_parsing_size",
-            "Unable to parse input string as an integer, exceeded maximum size",
-            value,
-        )
+        raise _too_large(value)
     found = _INTEGER.fullmatch(text.strip(_SPACE))
     if found is None:
         raise invalid(
@@ -85,6 +85,14 @@ def _int_of_text(text: str, value: object) -> int:
             value,
         )
     return int(found[1])
+
+
+def _too_large(value: object) -> Invalid:
+    return invalid(
+        "int_parsing_size",
+        "Unable to parse input string as an integer, exceeded maximum size",
+        value,
+    )
 
 
 def to_float(value: Any) -> float:
@@ -210,22 +218,17 @@ class EnumConverter:
 
     __slots__ = ("_enum", "_expected", "_members", "_to_value")
 
-    def __init__(self, enum: type[Any]) -> None:
+    def __init__(self, enum: Any) -> None:
+        members: list[Any] = list(enum)
         self._enum = enum
-        self._members = {
-            member.value: member for member in enum if member.value.__hash__ is not None
-        }
-        self._expected = listed(member.value for member in enum) if self._members else "nothing"
+        self._members = {member.value: member for member in members if is_hashable(member.value)}
+        self._expected = listed(member.value for member in members)
+        kinds = ((str, to_str), (int, to_int), (float, to_float))
         self._to_value = next(
-            (
-                convert
-                for kind, convert in ((str, to_str), (int, to_int), (float, to_float))
-                if issubclass(enum, kind)
-            ),
-            to_any,
+            (convert for kind, convert in kinds if issubclass(enum, kind)), to_any
         )
 
-    def __call__(self, value: Any) -> Enum:
+    def __call__(self, value: Any) -> Any:
         if isinstance(value, self._enum):
             return value
         try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from microfw._validation._constraints import Constraints, Family, Test, tests_of
 from microfw._validation._errors import invalid
-from microfw._validation._plain import is_array
+from microfw._validation._plain import is_array, is_mapping
 
 Convert = Callable[[Any], Any]
 """Takes what was received; returns the value, or raises `Invalid`."""
@@ -46,6 +46,7 @@ class Shape:
     """The key and the value by which a model is told from others."""
 
 
+_COUNTED_FIRST = {Family.LIST, Family.TUPLE, Family.DICTIONARY}
 _NAMED_WHEN_CONSTRAINED = {Family.STRING, Family.INTEGER, Family.FLOAT}
 
 
@@ -57,7 +58,7 @@ def constrained(shape: Shape, constraints: Constraints) -> Shape:
     """
     tests = tests_of(constraints, shape.family)
     convert = _tested(shape.convert, tests)
-    if constraints.max_length is not None and shape.family in (Family.LIST, Family.TUPLE):
+    if constraints.max_length is not None and shape.family in _COUNTED_FIRST:
         convert = _counted_first(convert, tests, constraints.max_length)
     if constraints.strict:
         convert = _exact_only(convert, shape)
@@ -77,10 +78,10 @@ def _tested(convert: Convert, tests: list[Test]) -> Convert:
 
 
 def _counted_first(convert: Convert, tests: list[Test], limit: int) -> Convert:
-    """Do not look into a sequence that has too many items."""
+    """Do not look into what has too many items."""
 
     def convert_if_short(value: Any) -> Any:
-        if is_array(value) and len(value) > limit:
+        if (is_array(value) or is_mapping(value)) and len(value) > limit:
             for test in tests:
                 test(value, value)
         return convert(value)

@@ -26,7 +26,7 @@ from microfw._validation._containers import (
     tagged,
 )
 from microfw._validation._errors import invalid
-from microfw._validation._models import Model, model_of
+from microfw._validation._models import Model, Style, model_of
 from microfw._validation._objects import ModelConverter
 from microfw._validation._plain import is_class, is_hashable
 from microfw._validation._pydantic import pydantic_converter, speaks_pydantic
@@ -142,7 +142,7 @@ class _Shaper:
                     return collection(item, make, family, refusal, takes)
         return self._foreign(origin)
 
-    def _foreign(self, kind: type[Any]) -> Shape:
+    def _foreign(self, kind: Any) -> Shape:
         """Let results of any class pass; nothing that is received can become one."""
         if self._medium is not Medium.RESULT:
             raise UnsupportedTypeError(f"{name_of_type(kind)} is not a type of values")
@@ -160,6 +160,7 @@ class _Shaper:
     def _model(self, annotation: Any, model: Model) -> Shape:
         # Known before its fields are, which may be of the same type.
         shape = Shape(model.name, scalars.to_any, tag=model.tag)
+        self.beyond_msgspec |= model.style is Style.ATTRS and bool(model.make.__dictoffset__)
         shape.keys = frozenset(field.key for field in model.fields)
         self._models[annotation] = shape
         converter = ModelConverter(

@@ -29,6 +29,8 @@ _CLOCK_DURATION = re.compile(
 _MILLISECONDS_FROM = 2e10  # larger timestamps are milliseconds, those below seconds
 _LAST_TIMESTAMP = 253_402_300_800
 _DAY = 86_400
+_MORE = "unexpected extra characters at the end of the input"
+_TOO_LONG = "durations may not exceed 999,999,999 days"
 
 
 class _Unreadable(Exception):
@@ -58,11 +60,11 @@ def _datetime_of_text(text: str) -> datetime:
         if len(text) == 10:
             return datetime(day.year, day.month, day.day)
         if text[10] not in "Tt_ ":
-            raise _Unreadable("unexpected extra characters at the end of the input")
+            raise _Unreadable(_MORE)
         try:
             return datetime.combine(day, _time(text[11:]))
         except _Unreadable:
-            raise _Unreadable("unexpected extra characters at the end of the input") from None
+            raise _Unreadable(_MORE) from None
     except _Unreadable as problem:
         raise invalid(
             "datetime_from_date_parsing",
@@ -113,7 +115,7 @@ def to_date(value: Any) -> date:
         moment = to_datetime(value)
     except Invalid as problem:
         reason = problem.errors[0]["ctx"]["error"]
-        if isinstance(value, str) and len(value) > 10 and value[10] not in "Tt_ ":
+        if reason == _MORE and isinstance(value, str) and value[10] not in "Tt_ ":
             reason = "invalid datetime separator, expected `T`, `t`, `_` or space"
         raise invalid(
             "date_from_datetime_parsing",
@@ -179,9 +181,6 @@ def to_timedelta(value: Any) -> timedelta:
     raise invalid("time_delta_type", "Input should be a valid timedelta", value)
 
 
-_TOO_LONG = "durations may not exceed 999,999,999 days"
-
-
 def _too_long() -> timedelta:
     raise _Unreadable(_TOO_LONG)
 
@@ -239,11 +238,7 @@ def _time(text: str) -> time:
     found = _TIME.fullmatch(text)
     if found is None:
         sign_is_wrong = text[5] not in "+-Zz:"
-        raise _Unreadable(
-            "invalid timezone sign"
-            if sign_is_wrong
-            else "unexpected extra characters at the end of the input"
-        )
+        raise _Unreadable("invalid timezone sign" if sign_is_wrong else _MORE)
     second = int(found["second"] or 0)
     _in_range("second", second, 0, 59)
     microsecond = int((found["fraction"] or "").ljust(6, "0")[:6])
