@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
-from microfw.dependencies import Lifetime, hashable, override_error
+from microfw.dependencies import Cleanup, Lifetime, hashable, override_error
 
 Value = TypeVar("Value")
 
@@ -36,7 +36,7 @@ class Environment:
     """What the routes and tasks of one application share at run time.
 
     Attributes:
-        cleanup_timeout: Seconds for each exit code that can suspend; `None` is without bound.
+        cleanup: The time that each exit code that can suspend may take.
         default: The lifetime of yield dependencies for which no scope is given.
         app_values: What the dependencies of scope "app" yielded, by key, while the lifespan runs.
         overrides: Those in force everywhere in the application.
@@ -47,7 +47,7 @@ class Environment:
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
         default: Lifetime = Lifetime.FUNCTION,
     ) -> None:
-        self.cleanup_timeout = cleanup_timeout
+        self.cleanup = Cleanup(cleanup_timeout)
         self.default = default
         self.app_values: dict[Hashable, Any] = {}
         self.overrides: Overrides = DependencyOverrides()

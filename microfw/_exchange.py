@@ -39,7 +39,7 @@ class _Connection(Run):
     connection: Any
 
     def __init__(self, environment: Environment, scope: Scope) -> None:
-        super().__init__(environment.cleanup_timeout, environment.app_values)
+        super().__init__(environment.cleanup, environment.app_values)
         self.environment = environment
         self.scope = scope
 

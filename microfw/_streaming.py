@@ -103,7 +103,7 @@ class _Stream:
         return await self._exchange.threads.call(next, self._generator, _END)
 
     async def _close(self) -> None:
-        timeout = self._exchange.cleanup_timeout
+        timeout = self._exchange.cleanup.timeout
         with anyio.move_on_after(timeout, shield=True):
             if self._is_async:
                 await uninterrupted(self._generator.aclose())

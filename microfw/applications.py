@@ -206,7 +206,7 @@ class App(Decorators, starlette.applications.Starlette):
         """
         environment = self.environment
         overrides = environment.active_overrides()
-        run = Run(environment.cleanup_timeout, environment.app_values)
+        run = Run(environment.cleanup, environment.app_values)
         async with AsyncExitStack() as stack:
             for owner, route, _ in _handled_routes(self):
                 if owner is self:

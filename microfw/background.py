@@ -65,7 +65,7 @@ class _DependentTask(BackgroundTask):
 
     async def run(self, environment: Environment) -> None:
         handler = _handler(self.func, environment.active_overrides(), environment)
-        run = Run(environment.cleanup_timeout, environment.app_values)
+        run = Run(environment.cleanup, environment.app_values)
         try:
             await handler.call(run, self.args, self.kwargs)
         finally:

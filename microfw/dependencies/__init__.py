@@ -1,6 +1,7 @@
 """The heart: dependencies, their plan, and its execution. It knows no HTTP."""
 
 from microfw.dependencies._app_scope import open_app_steps
+from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._compiler import Handler, Shape, compile_plan
 from microfw.dependencies._declarations import (
     Dependency,
@@ -44,6 +45,7 @@ __all__ = [
     "INVALID",
     "Attribute",
     "Bind",
+    "Cleanup",
     "Constant",
     "Declarations",
     "Dependency",

@@ -12,16 +12,26 @@ import asyncio
 import logging
 import math
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator, Hashable, Iterable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Coroutine,
+    Generator,
+    Hashable,
+    Iterable,
+    Mapping,
+)
 from dataclasses import dataclass
+from functools import cache
 from inspect import GEN_SUSPENDED, getgeneratorstate
 from types import CodeType, TracebackType
 from typing import Any, TypeVar
 
 import anyio
 
+from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._threads import Threads
-from microfw.dependencies._uninterrupted import uninterrupted
+from microfw.dependencies._uninterrupted import current_asyncio_task, uninterrupted
 from microfw.exceptions import AppScopeError, CleanupTimeoutError, YieldError
 
 Result = TypeVar("Result")
@@ -42,7 +52,7 @@ class Run:
     """Accompanies one execution of a plan: what its steps share besides their values.
 
     Attributes:
-        cleanup_timeout: Seconds for each exit code; `None` is without bound.
+        cleanup: The time that exit code may take.
         app_values: The values of app-scope dependencies, by key.
         errors: What was invalid so far, in the order in which it was read.
         swallowed: The first exception that a dependency swallowed.
@@ -52,8 +62,8 @@ class Run:
     swallowed: Swallowed | None = None
     _threads: Threads | None = None
 
-    def __init__(self, cleanup_timeout: float | None, app_values: dict[Hashable, Any]) -> None:
-        self.cleanup_timeout = cleanup_timeout
+    def __init__(self, cleanup: Cleanup, app_values: dict[Hashable, Any]) -> None:
+        self.cleanup = cleanup
         self.app_values = app_values
 
     def invalid(self, errors: Iterable[Mapping[str, Any]]) -> "_Invalid":
@@ -104,7 +114,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
         try:
             return next(self._generator)
         except StopIteration:
-            raise YieldError(f"{_place(self._generator)} did not yield") from None
+            raise YieldError(f"{self._place()} did not yield") from None
 
     def __exit__(
         self,
@@ -125,13 +135,13 @@ class opened:  # noqa: N801 - reads as a word in generated code
                 raise
             return False
         generator.close()
-        raise YieldError(f"{_place(generator)} yielded twice")
+        raise YieldError(f"{self._place()} yielded twice")
 
     async def __aenter__(self) -> Any:
         try:
             return await anext(self._generator)
         except StopAsyncIteration:
-            raise YieldError(f"{_place(self._generator)} did not yield") from None
+            raise YieldError(f"{self._place()} did not yield") from None
 
     async def __aexit__(
         self,
@@ -152,14 +162,20 @@ class opened:  # noqa: N801 - reads as a word in generated code
                 raise
             return False
         await generator.aclose()
-        raise YieldError(f"{_place(generator)} yielded twice")
+        raise YieldError(f"{self._place()} yielded twice")
+
+    def _place(self) -> str:
+        """The dependency's `qualname (file.py:line)`."""
+        generator = self._generator
+        code: CodeType = getattr(generator, "ag_code", None) or generator.gi_code
+        return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
 
     def _swallows(self, error: BaseException) -> bool:
         """Note that the generator ended without raising `error`; whether that ends the error."""
         if self._is_cancelled(error):
             return False
         if self._run.swallowed is None:
-            self._run.swallowed = Swallowed(error, _place(self._generator))
+            self._run.swallowed = Swallowed(error, self._place())
         return True
 
     def _lets_out(
@@ -171,7 +187,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
                 return False
             logger.error(
                 "%s failed while its request was being cancelled",
-                _place(self._generator),
+                self._place(),
                 exc_info=raised,
             )
         error.__traceback__ = traceback
@@ -192,7 +208,7 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
     __slots__ = ("_scope",)
 
     async def __aenter__(self) -> Any:
-        self._scope = anyio.CancelScope()
+        self._scope = _new_cancel_scope()
         self._scope.__enter__()
         try:
             return await opened.__aenter__(self)
@@ -206,33 +222,41 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        scope = self._scope
-        scope.shield = True
-        if self._run.cleanup_timeout is not None:
-            scope.deadline = anyio.current_time() + self._run.cleanup_timeout
+        self._scope.shield = True
+        exit_code = opened.__aexit__(self, kind, error, traceback)
+        if current_asyncio_task() is None:
+            return await self._exit_on_trio(exit_code, error)
         try:
-            swallowed = await uninterrupted(opened.__aexit__(self, kind, error, traceback))
+            swallowed = await uninterrupted(exit_code, self._run.cleanup, self._place)
         except BaseException as raised:
-            caught = scope.__exit__(type(raised), raised, raised.__traceback__)
+            self._scope.__exit__(*sys.exc_info())
+            if isinstance(raised, CleanupTimeoutError) and error is not None:
+                return False
+            raise
+        self._scope.__exit__(None, None, None)
+        return swallowed
+
+    async def _exit_on_trio(
+        self, exit_code: Coroutine[Any, Any, bool], error: BaseException | None
+    ) -> bool:
+        scope = self._scope
+        cleanup = self._run.cleanup
+        if cleanup.timeout is not None:
+            scope.deadline = anyio.current_time() + cleanup.timeout
+        try:
+            swallowed = await exit_code
+        except BaseException as raised:
+            caught = scope.__exit__(*sys.exc_info())
             if raised is error or not (_is_cancellation(raised) and scope.cancel_called):
                 raise
-            cut_off = self._log_that_it_is_cut_off()
-            if not caught and (error is None or not _is_cancellation(error)):
-                raise  # the task was cancelled besides
-        else:
-            scope.__exit__(None, None, None)
-            return swallowed
-        if error is None:
-            raise CleanupTimeoutError(cut_off)
-        return False
-
-    def _log_that_it_is_cut_off(self) -> str:
-        text = (
-            f"the exit code of {_place(self._generator)} did not end within"
-            f" {self._run.cleanup_timeout:g} seconds and was cancelled"
-        )
-        logger.error(text)
-        return text
+            cut_off = cleanup.cut_off(self._place())
+            if error is None and caught:
+                raise cut_off from None
+            if caught or _is_cancellation(error):
+                return False
+            raise  # the task was cancelled besides
+        scope.__exit__(None, None, None)
+        return swallowed
 
     def _is_cancelled(self, error: BaseException) -> bool:
         self._scope.shield = False  # to see what is around it
@@ -323,9 +347,16 @@ def app_value(run: Run, key: Hashable, name: str) -> Any:
         ) from None
 
 
-def _place(generator: Any) -> str:
-    code: CodeType = getattr(generator, "ag_code", None) or generator.gi_code
-    return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
+@cache
+def _asyncio_cancel_scope() -> type[anyio.CancelScope]:
+    return type(anyio.CancelScope())
+
+
+def _new_cancel_scope() -> anyio.CancelScope:
+    """Make a cancel scope, without asking AnyIO each time which backend's."""
+    if current_asyncio_task() is None:
+        return anyio.CancelScope()
+    return _asyncio_cancel_scope()()
 
 
 def _is_stop_in_disguise(error: BaseException, raised: BaseException) -> bool:

@@ -3,7 +3,7 @@
 AnyIO's shielded cancel scopes keep AnyIO's own cancellations away, on both backends. On asyncio
 there are also plain `Task.cancel()` calls: a server at the end of its patience, `asyncio.timeout`
 in a middleware, the event loop's own shutdown. They go to the future that the task waits for. So,
-while a coroutine runs uninterrupted, the task waits for a future of ours in its place, which
+while a coroutine runs uninterrupted, the task waits for an object of ours in its place, which
 decides: a cancellation that the coroutine itself has asked for (its own `asyncio.timeout`, its own
 cancel scope) is passed on; any other is kept, and raised when the coroutine has ended.
 
@@ -12,28 +12,49 @@ Who asked is told by a context variable: callbacks that the coroutine schedules 
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Generator
-from contextvars import ContextVar
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, ContextVar
 from typing import Any, TypeVar
+
+from microfw.dependencies._cleanup import Cleanup
 
 Result = TypeVar("Result")
 
 logger = logging.getLogger("microfw")
 
 
-async def uninterrupted(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Await a coroutine to its end, and only then raise a cancellation that came meanwhile."""
-    task = _current_task()
+async def uninterrupted(
+    coroutine: Coroutine[Any, Any, Result],
+    cleanup: Cleanup | None = None,
+    place: Callable[[], str] = str,
+) -> Result:
+    """Await a coroutine to its end, and only then raise a cancellation that came meanwhile.
+
+    Args:
+        coroutine: What is to run to its end.
+        cleanup: Bounds the time that it may take, on asyncio. On trio cancel scopes do that.
+        place: Tells what it is, should it take too long.
+
+    Raises:
+        CleanupTimeoutError: It took too long and was cancelled.
+    """
+    task = current_asyncio_task()
     if task is None:
         return await coroutine
-    guard = _Guard(coroutine, task)
+    guard = _Guard(coroutine, task, cleanup)
     token = _current.set(guard)
     try:
         result: Result = await guard
-    except BaseException:
+    except BaseException as error:
+        cut_off = None
+        if cleanup and guard.has_expired and isinstance(error, asyncio.CancelledError):
+            cut_off = cleanup.cut_off(place())
         if guard.kept:
-            logger.exception("failed while the request was being cancelled")
+            if cut_off is None:
+                logger.exception("failed while the request was being cancelled")
             await guard.deliver()
+        if cut_off is not None:
+            raise cut_off from None
         raise
     finally:
         _current.reset(token)
@@ -42,7 +63,8 @@ async def uninterrupted(coroutine: Coroutine[Any, Any, Result]) -> Result:
     return result
 
 
-def _current_task() -> "asyncio.Task[Any] | None":
+def current_asyncio_task() -> "asyncio.Task[Any] | None":
+    """Return the running task of asyncio's; `None` on trio."""
     try:
         return asyncio.current_task()
     except RuntimeError:
@@ -52,44 +74,69 @@ def _current_task() -> "asyncio.Task[Any] | None":
 class _Guard:
     """Drives a coroutine, and keeps the cancellations that it must not see."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], task: "asyncio.Task[Any]") -> None:
-        self.kept: list[Any] = []
-        """Their messages."""
+    __slots__ = ("_cleanup", "_coroutine", "_task", "_waiting", "has_expired", "kept")
+
+    def __init__(
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        task: "asyncio.Task[Any]",
+        cleanup: Cleanup | None,
+    ) -> None:
         self._coroutine = coroutine
         self._task = task
+        self._cleanup = cleanup
+        self._waiting: _Waiting | None = None
+        self.has_expired = False
+        self.kept: list[Any] | None = None
+        """The messages of the cancellations."""
 
     def __await__(self) -> Generator[Any, None, Any]:
-        error: asyncio.CancelledError | None = None
-        while True:
-            try:
-                if error is None:
-                    awaited = self._coroutine.send(None)
-                else:
-                    awaited = self._coroutine.throw(error)
-            except StopIteration as stop:
-                return stop.value
-            finally:
-                error = None
-            inner = _next_turn() if awaited is None else awaited
-            try:
-                yield from _Waiting(inner, self)
-            except asyncio.CancelledError as own:
-                error = own
-            else:
-                if awaited is None and inner.cancelled():
-                    error = asyncio.CancelledError()
+        coroutine = self._coroutine
+        cleanup = self._cleanup
+        try:
+            awaited = coroutine.send(None)
+        except StopIteration as stop:
+            return stop.value
+        if cleanup is not None:
+            cleanup.started(self)
+        error: BaseException | None = None
+        try:
+            while True:
+                try:
+                    self._waiting = waiting = _Waiting(self, awaited)
+                    if self.has_expired:
+                        waiting.interrupt("exit code has taken too long")
+                    yield waiting
+                except BaseException as thrown:
+                    error = thrown
+                self._waiting = None
+                try:
+                    awaited = coroutine.send(None) if error is None else coroutine.throw(error)
+                except StopIteration as stop:
+                    return stop.value
+                finally:
+                    error = None
+        finally:
+            if cleanup is not None:
+                cleanup.ended(self)
+
+    def expire(self) -> None:
+        """Cancel the coroutine, now and at whatever it waits for afterwards."""
+        self.has_expired = True
+        if self._waiting is not None:
+            self._waiting.interrupt("exit code has taken too long")
 
     def keeps(self, message: Any) -> bool:
         """Keep a cancellation, unless the coroutine itself is behind it."""
         if _current.get() is self or "cancel scope" in str(message):
             return False  # a cancel scope of AnyIO's that gets here is one inside of the shield
         self._task.uncancel()  # for an `asyncio.timeout` of the coroutine's, which counts them
-        self.kept.append(message)
+        self.kept = [*(self.kept or ()), message]
         return True
 
     async def deliver(self) -> None:
         """Ask for the kept cancellations again, and wait for the first to be raised."""
-        for message in self.kept:
+        for message in self.kept or ():
             self._task.cancel(message)
         await asyncio.sleep(0)
 
@@ -97,31 +144,42 @@ class _Guard:
 _current: ContextVar[_Guard | None] = ContextVar("microfw_uninterrupted", default=None)
 
 
-class _Waiting(asyncio.Future[None]):
-    """What the task waits for, in place of what the guarded coroutine waits for."""
+class _Waiting:
+    """What the task waits for, in place of what the guarded coroutine waits for.
 
-    def __init__(self, inner: "asyncio.Future[Any]", guard: _Guard) -> None:
-        super().__init__(loop=inner.get_loop())
-        self._inner = inner
+    It has what a task wants of a future (the interface that `asyncio.isfuture` tells by), and
+    passes everything on but cancellations. A bare `yield` to the event loop, as in
+    `asyncio.sleep(0)`, waits for no future; then it ends at the loop's next turn.
+    """
+
+    __slots__ = ("_asyncio_future_blocking", "_cancelled", "_future", "_guard")
+
+    def __init__(self, guard: _Guard, future: "asyncio.Future[Any] | None") -> None:
+        self._asyncio_future_blocking = True
         self._guard = guard
-        inner.add_done_callback(self._release)
+        self._future = future
+        self._cancelled: asyncio.CancelledError | None = None
 
-    def _release(self, _: object) -> None:
-        if not self.done():
-            self.set_result(None)
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        if self._future is None:
+            return asyncio.get_running_loop()
+        return self._future.get_loop()
+
+    def add_done_callback(self, callback: Callable[..., Any], *, context: Context) -> None:
+        if self._future is None:
+            self.get_loop().call_soon(callback, self, context=context)
+        else:
+            self._future.add_done_callback(callback, context=context)
+
+    def result(self) -> None:
+        if self._cancelled is not None:
+            raise self._cancelled
 
     def cancel(self, msg: Any = None) -> bool:
-        return self._guard.keeps(msg) or self._inner.cancel(msg)
+        return self._guard.keeps(msg) or self.interrupt(msg)
 
-
-def _next_turn() -> "asyncio.Future[None]":
-    """A future for a bare `yield` to the event loop, as in `asyncio.sleep(0)`."""
-    loop = asyncio.get_running_loop()
-    turn = loop.create_future()
-    loop.call_soon(_end_turn, turn)
-    return turn
-
-
-def _end_turn(turn: "asyncio.Future[None]") -> None:
-    if not turn.done():
-        turn.set_result(None)
+    def interrupt(self, message: Any) -> bool:
+        if self._future is not None:
+            return self._future.cancel(message)
+        self._cancelled = asyncio.CancelledError(message)
+        return True
