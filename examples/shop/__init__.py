@@ -1,0 +1,1 @@
+"""A shop, as a small team would write it. `scripts/serve` runs it; start reading in main.py."""

@@ -1,0 +1,57 @@
+"""The database: one engine while the shop is open, one session and transaction per request."""
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+
+from examples.shop.models import Base
+from microfw import Depends
+
+logger = logging.getLogger("uvicorn.error")  # among the server's own lines
+
+
+async def get_engine() -> AsyncIterator[AsyncEngine]:
+    """Connect at start-up, and close every connection at shutdown."""
+    engine = create_async_engine(os.environ.get("DATABASE_URL", "sqlite+aiosqlite:///shop.sqlite3"))
+    try:
+        async with engine.connect() as connection:
+            await create_tables(connection)
+        logger.info("The database is %s", engine.url)
+        yield engine
+    finally:
+        await engine.dispose()
+        logger.info("The database is closed")
+
+
+EngineDep = Annotated[AsyncEngine, Depends(get_engine, scope="app")]
+
+
+async def get_session(engine: EngineDep) -> AsyncIterator[AsyncSession]:
+    """Commit if all went well, roll back if anything was raised, and close in any case."""
+    async with AsyncSession(engine, expire_on_commit=False) as session:
+        try:
+            yield session
+            await session.commit()
+        except Exception:
+            await session.rollback()
+            raise
+
+
+SessionDep = Annotated[AsyncSession, Depends(get_session)]
+
+# Open until the response is sent, for one that is read from the database while it is sent.
+StreamingSessionDep = Annotated[AsyncSession, Depends(get_session, scope="request")]
+
+
+async def create_tables(connection: AsyncConnection) -> None:
+    """Create what is missing, one process at a time: several workers may start at once."""
+    if connection.dialect.name == "sqlite":
+        await connection.exec_driver_sql("PRAGMA journal_mode = WAL")  # readers block no writer
+        await connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(1)")
+    await connection.run_sync(Base.metadata.create_all)
+    await connection.commit()

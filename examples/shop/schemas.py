@@ -1,0 +1,52 @@
+"""What goes in and out, as JSON. A response holds what its class names, and nothing else."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class NewUser(Struct):
+    name: Annotated[str, Meta(min_length=1, max_length=50)]
+
+
+class PublicUser(Struct):
+    id: int
+    name: str
+
+
+class CreatedUser(PublicUser):
+    token: str
+    """Told this once: the database keeps a digest."""
+
+
+class StockedProduct(Struct):
+    name: str
+    price_cents: int
+    stock: int
+
+
+class NewOrderLine(Struct):
+    item: str
+    quantity: Annotated[int, Meta(ge=1, le=1000)]
+
+
+class NewOrder(Struct):
+    lines: Annotated[list[NewOrderLine], Meta(min_length=1, max_length=100)]
+
+
+class PlacedLine(Struct):
+    item: str
+    quantity: int
+    price_cents: int
+
+
+class PlacedOrder(Struct):
+    id: int
+    placed_at: datetime
+    lines: list[PlacedLine]
+
+
+class LoggedEvent(Struct):
+    at: datetime
+    event: str
