@@ -107,8 +107,9 @@ class Exchange(_Connection):
         """Receive the whole body, before anything is opened."""
         self.body = await self.request.body()
 
-    async def deliver(self, response: Response) -> None:
+    async def deliver(self) -> None:
         """Send the response, unless it was streamed already; then run the background tasks."""
+        response: Response = self.result
         background = response.background
         if not self.sent:
             self.sent = True
@@ -138,12 +139,11 @@ class Exchange(_Connection):
             failures, self._failures = self._failures, None
             raise_failures(failures)
 
-    async def answer(self, handler: Handler, error: Exception) -> Response | None:
+    async def answer(self, handler: Handler, error: Exception) -> None:
         """Have an exception handler make the response; what was prepared until now is dropped."""
         self._response = None
         self._tasks = None
-        response: Response | None = await _call_handler(handler, self.request, error)
-        return response
+        self.result = await _call_handler(handler, self.request, error)
 
     def _completed(self, response: Response) -> Response:
         """The response with what was set on the one under construction.

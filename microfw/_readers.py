@@ -5,7 +5,7 @@ in was decided when the route was added. Where a value does not fit, the reader 
 wrong at the exchange, and returns what the exchange gives it to stand for an invalid value.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
@@ -19,6 +19,7 @@ from microfw._validation import (
     Invalid,
     JSONConverter,
     below,
+    is_array,
     is_mapping,
     is_sequence,
     missing,
@@ -120,6 +121,8 @@ def text_reader(value: Value, convert: Convert) -> Read:
 
 # ---------------------------------------------------------------------- body
 
+_SHOWN_LEVELS = 200
+
 
 def body_reader(value: Value, converter: JSONConverter, bodies: Bodies) -> Read:
     """Make the reader of a value that is the body, or a part of it."""
@@ -155,7 +158,7 @@ def _whole_reader(value: Value, converter: JSONConverter) -> Read:
         try:
             return converter.convert(body)
         except Invalid as problem:
-            return exchange.invalid(below(_with_text(problem.errors), "body"))
+            return exchange.invalid(_answerable(problem.errors))
 
     return read
 
@@ -173,7 +176,7 @@ def _part_reader(value: Value, converter: JSONConverter) -> Read:
                 try:
                     return converter.convert(part)
                 except Invalid as problem:
-                    return exchange.invalid(below(problem.errors, "body", key))
+                    return exchange.invalid(_answerable(below(problem.errors, key)))
         elif body is not None:
             return exchange.invalid([missing(None, "body", key)])
         return value.absent(exchange, key)
@@ -195,14 +198,30 @@ def _decoded_body(exchange: Exchange) -> Any:
     return exchange.decoded_body
 
 
-def _with_text(errors: Sequence[Error]) -> list[Error]:
-    """Show a body of bytes as the text that it most likely is."""
-    return [
-        {**error, "input": error["input"].decode(errors="replace")}
-        if isinstance(error["input"], bytes)
-        else error
-        for error in errors
-    ]
+def _answerable(errors: Sequence[Error]) -> list[Error]:
+    """Make the errors fit to be sent: bytes as the text that they most likely are, nothing deep."""
+    for error in errors:
+        if isinstance(error["input"], bytes):
+            error["input"] = error["input"].decode(errors="replace")
+        elif _is_deep(error["input"]):
+            error["input"] = "..."
+    return below(errors, "body")
+
+
+def _is_deep(value: Any) -> bool:
+    """Tell whether data is nested deeper than an encoder could follow from anywhere."""
+    level = [value]
+    for _ in range(_SHOWN_LEVELS):
+        level = [part for item in level for part in _parts(item)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if is_mapping(value):
+        return value.values()
+    return value if is_array(value) else ()
 
 
 def _is_json(connection: HTTPConnection) -> bool:

@@ -106,7 +106,7 @@ class _Stream:
         timeout = self._exchange.cleanup.timeout
         with anyio.move_on_after(timeout, shield=True):
             if self._is_async:
-                await uninterrupted(self._generator.aclose())
+                await uninterrupted(self._generator.aclose(), self._exchange.asyncio_task)
             else:
                 await self._exchange.threads.call(self._generator.close)
 

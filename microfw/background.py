@@ -151,8 +151,7 @@ def _shape(name: str) -> Shape:
     return Shape(
         title=f"background task {name}",
         run="run",
-        result="done",
-        finish="done = finished({call})",
+        finish="finished({call})",
         names={"finished": _finished},
         parameters=("args", "kwargs"),
         pass_on="*args, **kwargs",

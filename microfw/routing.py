@@ -100,8 +100,8 @@ class Route(starlette.routing.Route):
         environment = _environment_of(scope)
         exchange = Exchange(environment, scope, receive, send)
         try:
-            response = await self.handler.get(environment).call(exchange)
-            if response is None:
+            await self.handler.get(environment).call(exchange)
+            if exchange.result is None:
                 raise exchange.swallowed_error()
         except ClientDisconnect:
             return
@@ -109,12 +109,12 @@ class Route(starlette.routing.Route):
             handler = None if exchange.sent else handler_of(scope, error)
             if handler is None:
                 raise
-            response = await exchange.answer(handler, error)
+            await exchange.answer(handler, error)
             error.__traceback__ = None
         finally:
             exchange.swallowed = None
-        if response is not None and not exchange.delivered:
-            await exchange.deliver(response)
+        if exchange.result is not None and not exchange.delivered:
+            await exchange.deliver()
         exchange.raise_failures()
 
     def _shape(self, reads_body: bool) -> Shape:
@@ -125,10 +125,10 @@ class Route(starlette.routing.Route):
         title = f"{' '.join(sorted(self.methods or ()))} {self.path}"
         names: dict[str, Any] = {"invalid": _invalid_request}
         if signature.yields:
-            finish = "response = await stream(exchange, {call})"
+            finish = "await stream(exchange, {call})"
             names["stream"] = streamer(response_class, status_code)
         else:
-            finish = "response = respond(exchange, {call})"
+            finish = "respond(exchange, {call})"
             names["respond"] = _respond_with(
                 responder(
                     annotation=options.get("response_model", signature.returns),
@@ -139,12 +139,11 @@ class Route(starlette.routing.Route):
         return Shape(
             title=title,
             run="exchange",
-            result="response",
             finish=finish,
             names=names,
             before=("await exchange.receive_body()",) if reads_body else (),
-            between=("await exchange.deliver(response)",),
-            last="it is sent now, if it was not; then background tasks run",
+            between=("await exchange.deliver()",),
+            last="now the result is sent, if it was not; then background tasks run",
         )
 
 
@@ -184,8 +183,8 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         environment = _environment_of(scope)
         exchange = WebSocketExchange(environment, scope, receive, send)
         try:
-            done = await self.handler.get(environment).call(exchange)
-            if done is None:
+            await self.handler.get(environment).call(exchange)
+            if exchange.result is None:
                 raise exchange.swallowed_error()
         except WebSocketDisconnect:
             return
@@ -203,8 +202,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         return Shape(
             title=f"WEBSOCKET {self.path}",
             run="exchange",
-            result="done",
-            finish="done = ended({call})",
+            finish="ended({call})",
             names={"invalid": _invalid_websocket, "ended": _ended},
         )
 

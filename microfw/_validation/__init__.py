@@ -9,7 +9,7 @@ from microfw._validation._constraints import (
 )
 from microfw._validation._encoding import encode_json
 from microfw._validation._errors import Error, Invalid, below, missing
-from microfw._validation._plain import is_mapping
+from microfw._validation._plain import is_array, is_mapping
 from microfw._validation._received import JSONConverter, parse_json, text_converter
 from microfw._validation._results import result_encoder
 from microfw._validation._shape import Convert, UnsupportedTypeError
@@ -26,6 +26,7 @@ __all__ = [
     "below",
     "constraints_of",
     "encode_json",
+    "is_array",
     "is_mapping",
     "is_scalar",
     "is_scalar_sequence",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, get_args
 
 from microfw._validation._annotations import bare
 from microfw._validation._models import Style, model_of, style_of
+from microfw._validation._plain import kind_of
 
 _ARRAYS = {list, tuple, set, frozenset}
 
@@ -30,7 +31,7 @@ def completer_of(annotation: Any) -> Callable[[Any], None] | None:
         return None
 
     def complete(value: Any) -> None:
-        kind: Any = type(value)
+        kind = kind_of(value)
         if kind in _ARRAYS:
             for item in value:
                 complete(item)

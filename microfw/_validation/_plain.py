@@ -1,4 +1,4 @@
-"""Tests of what a value is, for values of which nothing is known."""
+"""What a value is, for values of which nothing is known."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
@@ -17,6 +17,11 @@ def is_array(value: object) -> TypeGuard[Sequence[Any]]:
 def is_class(value: object) -> TypeGuard[type[Any]]:
     """Tell whether a value is a class."""
     return isinstance(value, type)
+
+
+def kind_of(value: object) -> Any:
+    """Return the very class of a value."""
+    return type(value)
 
 
 def is_hashable(value: object) -> bool:

@@ -20,8 +20,7 @@ def speaks_pydantic(annotation: Any, metadata: tuple[Any, ...] = ()) -> bool:
         origin: Any = get_origin(part)
         if origin is not None:
             parts.extend(_parts(part))
-            part = origin
-        if any(hasattr(part, name) for name in _SCHEMA) or _is_of_pydantic(part):
+        elif any(hasattr(part, name) for name in _SCHEMA) or _is_of_pydantic(part):
             return True
     return False
 
@@ -29,11 +28,10 @@ def speaks_pydantic(annotation: Any, metadata: tuple[Any, ...] = ()) -> bool:
 def _parts(annotation: Any) -> list[Any]:
     if get_origin(annotation) is Annotated:
         return [annotation.__origin__, *annotation.__metadata__]
-    return [
-        part
-        for argument in get_args(annotation)
-        for part in (argument if isinstance(argument, list) else [argument])
-    ]
+    parts = [get_origin(annotation)]
+    for argument in get_args(annotation):
+        parts.extend(argument if isinstance(argument, list) else [argument])
+    return parts
 
 
 def _is_of_pydantic(part: Any) -> bool:

@@ -213,6 +213,27 @@ def _uuid_problem(text: str) -> str:
     return "invalid UUID"
 
 
+class TextConverter:
+    """From text to a class whose constructor takes it, and refuses it with a `ValueError`."""
+
+    __slots__ = ("_error", "_kind", "_message")
+
+    def __init__(self, kind: type[Any], error: str, message: str) -> None:
+        self._kind = kind
+        self._error = error
+        self._message = message
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, self._kind):
+            return value
+        if isinstance(value, str):
+            try:
+                return self._kind(value)
+            except ValueError:
+                pass
+        raise invalid(self._error, self._message, value)
+
+
 class EnumConverter:
     """From a member's value to the member; numbers in text only for enums that are numbers."""
 

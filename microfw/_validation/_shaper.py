@@ -8,6 +8,15 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from ipaddress import (
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 from uuid import UUID
 
@@ -83,6 +92,9 @@ class _Shaper:
             scalar = _SCALARS.get(annotation)
             if scalar is not None:
                 return self._scalar(scalar)
+            if annotation in _OF_TEXT:
+                self.beyond_msgspec = True
+                return _of_text(annotation, *_OF_TEXT[annotation])
             if annotation in self._models:
                 return self._models[annotation]
         origin: Any = get_origin(annotation) or annotation
@@ -184,6 +196,11 @@ def _enum(enum: type[Any]) -> Shape:
     return Shape(label, scalars.EnumConverter(enum), (enum,), refusal=refusal)
 
 
+def _of_text(kind: type[Any], code: str, noun: str) -> Shape:
+    refusal = (code, f"Input is not a valid {noun}")
+    return Shape(kind.__name__, scalars.TextConverter(kind, *refusal), (kind,), refusal=refusal)
+
+
 def _known(
     kind: type[Any], label: str, family: Family, convert: Convert, noun: str, code: str = ""
 ) -> Shape:
@@ -215,4 +232,14 @@ _SCALARS: dict[Any, Shape] = {
     timedelta: _known(
         timedelta, "timedelta", Family.TEMPORAL, to_timedelta, "timedelta", "time_delta"
     ),
+}
+
+_OF_TEXT: dict[Any, tuple[str, str]] = {
+    Path: ("path_type", "path"),
+    IPv4Address: ("ip_v4_address", "IPv4 address"),
+    IPv4Interface: ("ip_v4_interface", "IPv4 interface"),
+    IPv4Network: ("ip_v4_network", "IPv4 network"),
+    IPv6Address: ("ip_v6_address", "IPv6 address"),
+    IPv6Interface: ("ip_v6_interface", "IPv6 interface"),
+    IPv6Network: ("ip_v6_network", "IPv6 network"),
 }

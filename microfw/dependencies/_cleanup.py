@@ -40,11 +40,10 @@ class Cleanup:
         logger.error(text)
         return CleanupTimeoutError(text)
 
-    def started(self, running: Expiring) -> None:
+    def started(self, running: Expiring, loop: asyncio.AbstractEventLoop) -> None:
         """Set the time for what has begun to wait, on asyncio's event loop."""
         if self.timeout is None:
             return
-        loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._loop = loop
             self._timer = None

@@ -56,8 +56,7 @@ class Shape:
     Args:
         title: What the source is for, as its first line says.
         run: The name of the parameter that is the `Run`.
-        result: The variable that tells whether the endpoint has succeeded; `None` until then.
-        finish: The statement that sets it, with `{call}` for the endpoint's call.
+        finish: What becomes of the endpoint's result, as an expression with `{call}` for the call.
         names: What these lines refer to.
         parameters: Further parameters of the handler.
         pass_on: What the endpoint is called with besides the arguments of the plan.
@@ -68,7 +67,6 @@ class Shape:
 
     title: str
     run: str
-    result: str
     finish: str
     names: Mapping[str, object]
     parameters: tuple[str, ...] = ()
@@ -104,16 +102,16 @@ def compile_plan(plan: Plan, shape: Shape) -> Handler:
 class _Kind(Enum):
     """How a function in the making is defined, how it goes on in another one, what it is."""
 
-    HANDLER = "async def", "{result} = await {call}", ""
-    IN_THREAD = "def", "{result} = {call}", "in a worker thread"
-    IN_THREAD_YIELDING_RESULT = (
+    HANDLER = "async def", "await ", ""
+    IN_THREAD = "def", "", "in a worker thread"
+    IN_THREAD_AROUND_SENDING = (
         "def",
-        "yield from {call}",
+        "yield from ",
         "in a worker thread: up to `yield`; then, once the response is sent, the exit code",
     )
     IN_THREAD_YIELDING_VALUES = (
         "def",
-        "yield from {call}",
+        "yield from ",
         "in a worker thread: setup up to `yield`, later the exit code",
     )
     IN_THREAD_RETURNING_VALUES = "def", "", "in a worker thread, nothing stays open"
@@ -171,7 +169,7 @@ class _Writer:
         self._last_users = _last_users(plan)
         self._functions: list[_Function] = []
         self.namespace: dict[str, Any] = {**_RUNTIME, **shape.names}
-        taken = (*self.namespace, "handle", shape.run, shape.result, *shape.parameters)
+        taken = (*self.namespace, "handle", shape.run, *shape.parameters)
         self._taken = dict.fromkeys(taken, 1)  # each with the last number put to it
         self._read_values: dict[tuple[int, str], str] = {}
         self._callables = [
@@ -182,7 +180,9 @@ class _Writer:
     def source(self) -> str:
         shape = self._shape
         arguments = ", ".join((shape.run, *shape.parameters))
-        handle = self._function(f"handle({arguments})", 0, _Kind.HANDLER)
+        handle = self._function(f"handle({arguments})", _Kind.HANDLER)
+        if shape.last:
+            handle.close_with(f"# {shape.last}")
         for line in shape.before:
             handle.write(line)
         self._write(handle, 0, self._last, _Kind.HANDLER)
@@ -195,9 +195,8 @@ class _Writer:
         while number <= last:
             if function.blocks >= MAX_DEPTH:
                 call = self._call_of_steps(number, last, given)
-                line = kind.continuation.format(result=self._shape.result, call=call)
-                function.write(line)
-                function = self._function(call, number, kind)
+                function.write(f"{kind.continuation}{call}")
+                function = self._function(call, kind)
             if number == self._border:
                 kind = self._begin_function_scope(function, kind)
             if kind is _Kind.HANDLER and self._steps[number].in_thread:
@@ -213,25 +212,18 @@ class _Writer:
         elif kind is _Kind.IN_THREAD_YIELDING_VALUES:
             function.write(f"yield {_tuple(given)}")
 
-    def _function(self, call: str, first: int, kind: _Kind) -> _Function:
-        """Begin the function that `call` calls, with step `first`."""
+    def _function(self, call: str, kind: _Kind) -> _Function:
+        """Begin the function that `call` calls."""
         comment = f"  # {kind.comment}" if kind.comment else ""
         function = _Function(f"{kind.definition} {call}:{comment}")
         self._functions.append(function)
-        result = self._shape.result
-        if kind in (_Kind.HANDLER, _Kind.IN_THREAD):
-            last = f"  # {self._shape.last}" if len(self._functions) == 1 else ""
-            function.close_with(f"return {result}{last}")
-        opens = any(step.opens for step in self._steps[first:-1])
-        if opens and kind in (_Kind.HANDLER, _Kind.IN_THREAD, _Kind.IN_THREAD_YIELDING_RESULT):
-            function.write(f"{result} = None")
         return function
 
     def _begin_function_scope(self, function: _Function, kind: _Kind) -> _Kind:
         """Arrange for what is done when scope "function" ends inside of scope "request"."""
         self._border = -1
-        if kind is _Kind.IN_THREAD_YIELDING_RESULT:
-            function.close_with(f"yield {self._shape.result}")
+        if kind is _Kind.IN_THREAD_AROUND_SENDING:
+            function.close_with("yield")
             return _Kind.IN_THREAD
         function.close_with(*self._between())
         return kind
@@ -241,7 +233,7 @@ class _Writer:
         if not shape.between:
             return []
         return [
-            f'if {shape.result} is not None:  # scope "function" has ended',
+            f'if {shape.run}.result is not None:  # scope "function" has ended',
             *(f"{INDENT}{line}" for line in shape.between),
         ]
 
@@ -276,16 +268,14 @@ class _Writer:
         shape = self._shape
         call = self._call_of_steps(first, self._last)
         if first < self._border:
-            function.open_with(
-                f"async with steps_in_thread({call}, {shape.run}) as {shape.result}:"
-            )
+            function.open_with(f"async with steps_in_thread({call}, {shape.run}):")
             for line in self._between() or ["pass"]:
                 function.write(line)
-            kind = _Kind.IN_THREAD_YIELDING_RESULT
+            kind = _Kind.IN_THREAD_AROUND_SENDING
         else:
-            function.write(f"{shape.result} = await {self._in_thread(call)}")
+            function.write(f"await {self._in_thread(call)}")
             kind = _Kind.IN_THREAD
-        self._write(self._function(call, first, kind), first, self._last, kind)
+        self._write(self._function(call, kind), first, self._last, kind)
 
     def _write_thread_call_for_values(self, function: _Function, first: int, last: int) -> None:
         call = self._call_of_steps(first, last)
@@ -293,7 +283,7 @@ class _Writer:
         receive = f"{', '.join(given)} = " if given else ""
         function.write(f"{receive}await {self._in_thread(call)}")
         kind = _Kind.IN_THREAD_RETURNING_VALUES
-        self._write(self._function(call, first, kind), first, last, kind)
+        self._write(self._function(call, kind), first, last, kind)
 
     def _write_thread_block(self, function: _Function, first: int, last: int) -> None:
         call = self._call_of_steps(first, last)
@@ -304,7 +294,7 @@ class _Writer:
         if given:
             function.write(f"{_tuple(given)} = {block}")
         kind = _Kind.IN_THREAD_YIELDING_VALUES
-        self._write(self._function(call, first, kind), first, last, kind)
+        self._write(self._function(call, kind), first, last, kind)
 
     def _call_of_steps(self, first: int, last: int, given: Iterable[str] = ()) -> str:
         """The call of a new function for some steps, with the values that they need."""
@@ -380,7 +370,7 @@ class _Writer:
         signature = self._steps[self._last].signature
         if signature.is_async and not signature.yields:
             call = f"await {call}"
-        function.write(shape.finish.format(call=call))
+        function.write(f"{shape.run}.result = {shape.finish.format(call=call)}")
 
     def _read(self, function: _Function, number: int) -> None:
         """Read the values that a step takes from its surroundings and that may be invalid."""

@@ -54,13 +54,17 @@ class Run:
     Attributes:
         cleanup: The time that exit code may take.
         app_values: The values of app-scope dependencies, by key.
+        result: What became of the endpoint's result; `None` until the endpoint has succeeded.
         errors: What was invalid so far, in the order in which it was read.
         swallowed: The first exception that a dependency swallowed.
     """
 
+    result: Any = None
     errors: list[Mapping[str, Any]] | None = None
     swallowed: Swallowed | None = None
     _threads: Threads | None = None
+    _task: "asyncio.Task[Any] | None" = None
+    _knows_task = False
 
     def __init__(self, cleanup: Cleanup, app_values: dict[Hashable, Any]) -> None:
         self.cleanup = cleanup
@@ -72,10 +76,18 @@ class Run:
         return INVALID
 
     @property
+    def asyncio_task(self) -> "asyncio.Task[Any] | None":
+        """The task of asyncio's in which this execution runs; `None` on trio."""
+        if not self._knows_task:
+            self._task = current_asyncio_task()
+            self._knows_task = True
+        return self._task
+
+    @property
     def threads(self) -> Threads:
         """The worker-thread calls of this execution."""
         if self._threads is None:
-            self._threads = Threads()
+            self._threads = Threads(self.asyncio_task)
         return self._threads
 
 
@@ -208,7 +220,8 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
     __slots__ = ("_scope",)
 
     async def __aenter__(self) -> Any:
-        self._scope = _new_cancel_scope()
+        on_trio = self._run.asyncio_task is None
+        self._scope = anyio.CancelScope() if on_trio else _asyncio_cancel_scope()()
         self._scope.__enter__()
         try:
             return await opened.__aenter__(self)
@@ -224,10 +237,12 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
     ) -> bool:
         self._scope.shield = True
         exit_code = opened.__aexit__(self, kind, error, traceback)
-        if current_asyncio_task() is None:
+        run = self._run
+        task = run.asyncio_task
+        if task is None:
             return await self._exit_on_trio(exit_code, error)
         try:
-            swallowed = await uninterrupted(exit_code, self._run.cleanup, self._place)
+            swallowed = await uninterrupted(exit_code, task, run.cleanup, self._place)
         except BaseException as raised:
             self._scope.__exit__(*sys.exc_info())
             if isinstance(raised, CleanupTimeoutError) and error is not None:
@@ -349,14 +364,8 @@ def app_value(run: Run, key: Hashable, name: str) -> Any:
 
 @cache
 def _asyncio_cancel_scope() -> type[anyio.CancelScope]:
+    """The class of AnyIO's that `anyio.CancelScope` looks up each time, when called on asyncio."""
     return type(anyio.CancelScope())
-
-
-def _new_cancel_scope() -> anyio.CancelScope:
-    """Make a cancel scope, without asking AnyIO each time which backend's."""
-    if current_asyncio_task() is None:
-        return anyio.CancelScope()
-    return _asyncio_cancel_scope()()
 
 
 def _is_stop_in_disguise(error: BaseException, raised: BaseException) -> bool:

@@ -1,5 +1,6 @@
 """Worker threads: one call for neighbouring sync steps, context variables there and back."""
 
+import asyncio
 import math
 from collections.abc import Callable
 from contextvars import Context, ContextVar, Token, copy_context
@@ -21,14 +22,18 @@ class Threads:
     All of them run in one context, so that `ContextVar.reset` works in exit code, and what they
     set there is carried to the event loop's task after each.
 
+    Args:
+        task: The task of asyncio's that makes them; `None` on trio.
+
     Attributes:
         holding: How many blocks of sync dependencies are open.
     """
 
-    __slots__ = ("_changes", "_context", "_tokens", "holding")
+    __slots__ = ("_changes", "_context", "_task", "_tokens", "holding")
 
-    def __init__(self) -> None:
+    def __init__(self, task: "asyncio.Task[Any] | None") -> None:
         self.holding = 0
+        self._task = task
         self._context: Context | None = None
         self._changes: list[tuple[ContextVar[Any], Any]] = []
         self._tokens: dict[ContextVar[Any], Token[Any]] = {}
@@ -52,7 +57,7 @@ class Threads:
             _unlimited.set(limiter)
         try:
             return await uninterrupted(
-                to_thread.run_sync(self._in_context, function, args, limiter=limiter)
+                to_thread.run_sync(self._in_context, function, args, limiter=limiter), self._task
             )
         finally:
             self._carry_back()

@@ -25,6 +25,7 @@ logger = logging.getLogger("microfw")
 
 async def uninterrupted(
     coroutine: Coroutine[Any, Any, Result],
+    task: "asyncio.Task[Any] | None",
     cleanup: Cleanup | None = None,
     place: Callable[[], str] = str,
 ) -> Result:
@@ -32,13 +33,13 @@ async def uninterrupted(
 
     Args:
         coroutine: What is to run to its end.
+        task: The current task on asyncio; `None` on trio, where nothing needs to be done.
         cleanup: Bounds the time that it may take, on asyncio. On trio cancel scopes do that.
         place: Tells what it is, should it take too long.
 
     Raises:
         CleanupTimeoutError: It took too long and was cancelled.
     """
-    task = current_asyncio_task()
     if task is None:
         return await coroutine
     guard = _Guard(coroutine, task, cleanup)
@@ -74,7 +75,7 @@ def current_asyncio_task() -> "asyncio.Task[Any] | None":
 class _Guard:
     """Drives a coroutine, and keeps the cancellations that it must not see."""
 
-    __slots__ = ("_cleanup", "_coroutine", "_task", "_waiting", "has_expired", "kept")
+    __slots__ = ("_cleanup", "_coroutine", "_task", "_waiting", "has_expired", "kept", "loop")
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class _Guard:
     ) -> None:
         self._coroutine = coroutine
         self._task = task
+        self.loop = task.get_loop()
         self._cleanup = cleanup
         self._waiting: _Waiting | None = None
         self.has_expired = False
@@ -98,7 +100,7 @@ class _Guard:
         except StopIteration as stop:
             return stop.value
         if cleanup is not None:
-            cleanup.started(self)
+            cleanup.started(self, self.loop)
         error: BaseException | None = None
         try:
             while True:
@@ -161,9 +163,7 @@ class _Waiting:
         self._cancelled: asyncio.CancelledError | None = None
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        if self._future is None:
-            return asyncio.get_running_loop()
-        return self._future.get_loop()
+        return self._guard.loop if self._future is None else self._future.get_loop()
 
     def add_done_callback(self, callback: Callable[..., Any], *, context: Context) -> None:
         if self._future is None:
