@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.cases import LIFECYCLE, chosen
 from benchmarks.contenders import ALL
-from benchmarks.measuring import UnequalWorkError, event_loop, measure
+from benchmarks.measuring import UnequalWorkError, event_loop, measure, one_core
 from benchmarks.report import as_data, environment, heading, table
 
 ROUNDS = 50
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         cases = chosen(LIFECYCLE, options.cases)
         contenders = [make() for make in ALL]
         measurements = []
-        with event_loop(options.loop) as run:
+        with event_loop(options.loop) as run, one_core() as pinned:
             for case in cases:
                 print(f"{case.name} ...", file=sys.stderr)
                 measurements.append(run(measure(case, contenders, options.rounds)))
@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(f"{error.name} is missing: install microfw[dev], or run scripts/bench")
     except (LookupError, UnequalWorkError) as error:
         sys.exit(str(error))
-    about = environment(contenders, options.loop)
-    print(heading(about, options.rounds), end="\n\n")
+    about = environment(contenders, options.loop, options.rounds, pinned)
+    print(heading(about), end="\n\n")
     print(table(measurements, contenders))
     if options.json is not None:
         data = as_data(about, measurements, contenders)

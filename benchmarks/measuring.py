@@ -3,11 +3,12 @@
 A round times each contender once, in an order of its own, for about `BLOCK_SECONDS`. Ratios are
 taken within a round, so that what slows the whole machine down for a while slows both of a ratio.
 The garbage collector runs as it does in a server; each block begins with a collection, so that
-nobody pays for what others have left.
+nobody pays for what others have left. The process stays on one core, where the system lets it.
 """
 
 import asyncio
 import gc
+import os
 import random
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -128,3 +129,17 @@ def event_loop(name: str) -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
         yield runner.run
+
+
+@contextmanager
+def one_core() -> Iterator[bool]:
+    """Keep the process on one core; the value tells whether the system can do that."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield False
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(before)})
+    try:
+        yield True
+    finally:
+        os.sched_setaffinity(0, before)

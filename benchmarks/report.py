@@ -12,7 +12,9 @@ from benchmarks.cases import Contender
 from benchmarks.measuring import Measurement
 
 
-def environment(contenders: Sequence[Contender], loop: str) -> dict[str, Any]:
+def environment(
+    contenders: Sequence[Contender], loop: str, rounds: int, pinned: bool
+) -> dict[str, Any]:
     """Describe what the figures depend on."""
     packages = {package for contender in contenders for package in contender.packages}
     if loop == "uvloop":
@@ -21,6 +23,8 @@ def environment(contenders: Sequence[Contender], loop: str) -> dict[str, Any]:
         "machine": f"{_processor()}, {cpu_count()} cores, {platform.system()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "loop": loop,
+        "rounds": rounds,
+        "pinned": pinned,
         "versions": {package: version(package) for package in sorted(packages)},
     }
 
@@ -37,11 +41,13 @@ def _processor() -> str:
     return platform.processor() or "unknown processor"
 
 
-def heading(about: dict[str, Any], rounds: int) -> str:
+def heading(about: dict[str, Any]) -> str:
     """Say in one paragraph what the figures depend on."""
     versions = ", ".join(f"{package} {number}" for package, number in about["versions"].items())
+    pinned = "pinned to one core" if about["pinned"] else "not pinned to a core"
     return (
-        f"{about['python']} on {about['loop']}, {rounds} rounds; {about['machine']};\n{versions}"
+        f"{about['python']} on {about['loop']}, {pinned}, {about['rounds']} rounds;"
+        f" {about['machine']};\n{versions}"
     )
 
 
@@ -49,7 +55,7 @@ def table(measurements: Iterable[Measurement], contenders: Sequence[Contender]) 
     """Make a table in Markdown: medians in microseconds, and ratios of the first to the others."""
     first, *others = [contender.name for contender in contenders]
     head = ["case", ""]
-    head += [f"{name} (µs)" for name in (first, *others)]
+    head += [f"{name} (us)" for name in (first, *others)]
     head += [f"{first} / {other}" for other in others]
     rows = [_row(measurement, first, others) for measurement in measurements]
     rule = ["---", "---", *("---:" for _ in head[2:])]

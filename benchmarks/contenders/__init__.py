@@ -2,14 +2,14 @@
 
 from benchmarks.cases import Contender
 from benchmarks.contenders.by_hand import BY_HAND
-from benchmarks.contenders.declared import declared
+from benchmarks.contenders.declared import Framework
 
 
 def microfw() -> Contender:
     """Make the contender that this is all about."""
     from microfw import App, Depends, HTTPException
 
-    return declared("microfw", ("microfw",), App, Depends, HTTPException)
+    return Framework("microfw", ("microfw",), App, Depends, HTTPException).contender()
 
 
 def fastapi() -> Contender:
@@ -24,7 +24,7 @@ def fastapi() -> Contender:
         return FastAPI(openapi_url=None)  # no other routes than the others have
 
     packages = ("fastapi", "pydantic")
-    return declared("FastAPI", packages, application, Depends, HTTPException)
+    return Framework("FastAPI", packages, application, Depends, HTTPException).contender()
 
 
 def by_hand() -> Contender:
