@@ -1,0 +1,616 @@
+"""E1 to E9, beyond the table: what logs say, handlers, chaining, and what nested blocks would do."""
+
+import inspect
+import linecache
+import traceback
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Annotated, Any
+
+import anyio
+import anyio.to_thread
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from microfw import App, Depends, HTTPException, Request
+from microfw.exceptions import SwallowedExceptionError, YieldError
+from microfw.responses import JSONResponse, StreamingResponse
+from tests.lifecycle.programs import (
+    Conflict,
+    Flavour,
+    Log,
+    Oops,
+    Program,
+    Step,
+    Variant,
+    build,
+    lets_pass,
+    lines,
+    nothing,
+    raises,
+    re_raises,
+    replaces,
+    replaces_from,
+    request,
+    swallows,
+    told,
+    write_function,
+)
+
+# ---------------------------------------------------------------------- E5: who has swallowed
+
+
+async def swallowing_async() -> AsyncIterator[None]:
+    try:
+        yield
+    except Oops:
+        pass
+
+
+def swallowing_sync() -> Iterator[None]:
+    try:
+        yield
+    except Oops:
+        pass
+
+
+def other_sync() -> Iterator[None]:
+    yield
+
+
+class Unit:
+    """A callable object whose call is a yield dependency."""
+
+    def __call__(self) -> Iterator[None]:
+        try:
+            yield
+        except Oops:
+            return
+
+
+def place(function: Any) -> str:
+    """The place of a function as a log shows it."""
+    code = function.__code__
+    return f"{code.co_qualname} ({__file__}:{code.co_firstlineno})"
+
+
+@pytest.mark.parametrize("endpoint_is_async", [True, False], ids=["async", "sync"])
+@pytest.mark.parametrize("scope", ["function", "request"])
+@pytest.mark.parametrize(
+    ("dependency", "swallower"),
+    [
+        pytest.param(swallowing_async, swallowing_async, id="async"),
+        pytest.param(swallowing_sync, swallowing_sync, id="sync"),
+        pytest.param(contextmanager(swallowing_sync), swallowing_sync, id="contextmanager"),
+        pytest.param(Unit(), Unit.__call__, id="object"),
+    ],
+)
+@pytest.mark.parametrize("neighbours", [0, 1, 20], ids="with {} neighbours".format)
+async def test_the_error_names_the_function_file_and_line_that_swallowed(
+    dependency: Any, swallower: Any, scope: Any, endpoint_is_async: bool, neighbours: int
+) -> None:
+    """E5"""
+    uses = [Depends(dependency, scope=scope)]
+    uses += [Depends(other_sync, scope=scope, use_cache=False) for _ in range(neighbours)]
+    uses[:0] = [Depends(other_sync, scope=scope, use_cache=False) for _ in range(neighbours)]
+    app = App(dependencies=uses)
+    original = Oops("original")
+
+    async def fail_async() -> None:
+        raise original
+
+    def fail_sync() -> None:
+        raise original
+
+    app.get("/")(fail_async if endpoint_is_async else fail_sync)
+
+    answer = await request(app)
+
+    assert answer.status == 500
+    assert type(answer.raised) is SwallowedExceptionError
+    assert str(answer.raised) == f"{place(swallower)} swallowed Oops('original')"
+    assert answer.raised.__cause__ is original
+    text = "".join(traceback.format_exception(answer.raised))
+    assert "raise original" in text
+    assert text.index("Oops: original") < text.index("direct cause") < text.index("swallowed Oops")
+
+
+# ---------------------------------------------------------------------- E6: handlers
+
+
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+async def test_a_handler_reads_the_body_that_a_step_has_read(is_async: bool) -> None:
+    """E6"""
+    app = App()
+    log = Log()
+
+    @app.exception_handler(Oops)
+    async def tell(request: Request, error: Oops) -> JSONResponse:
+        return JSONResponse({"body": (await request.body()).decode(), "error": told(error)}, 400)
+
+    async def fail_async(order: dict[str, int]) -> None:
+        log(str(order))
+        raise Oops("x")
+
+    def fail_sync(order: dict[str, int]) -> None:
+        log(str(order))
+        raise Oops("x")
+
+    app.post("/")(fail_async if is_async else fail_sync)
+
+    answer = await request(app, method="POST", body=b'{"a": 1}', log=log)
+
+    assert log == ["{'a': 1}", "sends 400"]
+    assert answer.json() == {"body": '{"a": 1}', "error": "Oops(x)"}
+
+
+async def test_a_handler_reads_a_body_that_no_step_has_read() -> None:
+    """E6"""
+    app = App()
+
+    @app.exception_handler(Oops)
+    async def tell(request: Request, error: Oops) -> JSONResponse:
+        return JSONResponse(await request.json(), 400)
+
+    @app.post("/")
+    async def fail() -> None:
+        raise Oops("x")
+
+    answer = await request(app, method="POST", body=b'{"a": 1}')
+
+    assert (answer.status, answer.json(), answer.raised) == (400, {"a": 1}, None)
+
+
+async def test_a_handler_that_raises_is_an_error_like_any_other() -> None:
+    """E6"""
+    app = App()
+
+    @app.exception_handler(Oops)
+    async def fail_again(request: Request, error: Oops) -> None:
+        raise ValueError("handler")
+
+    @app.get("/")
+    async def fail() -> None:
+        raise Oops("x")
+
+    answer = await request(app)
+
+    assert answer.status == 500
+    assert answer.raised is not None
+    assert chain_of(answer.raised) == ("ValueError", "handler", False, None, of_oops("x"))
+
+
+async def test_a_handler_for_500_is_not_asked_for_an_http_exception_with_another_status() -> None:
+    """E6"""
+    app = App()
+    log = Log()
+
+    @app.exception_handler(500)
+    async def tell(request: Request, error: Exception) -> JSONResponse:
+        log(f"handler for {told(error)}")
+        return JSONResponse("sorry", 500)
+
+    @app.get("/{status}")
+    async def fail(status: int) -> None:
+        raise HTTPException(status)
+
+    for status in ("404", "503", "500"):
+        log(status)
+        await request(app, f"/{status}", log=log)
+
+    assert log == lines("404, sends 404, 503, sends 503, 500, sends 500")
+
+
+async def test_default_handlers_can_be_called_from_ones_own() -> None:
+    """E6"""
+    from microfw.exception_handlers import http_exception_handler
+
+    app = App()
+    log = Log()
+
+    @app.exception_handler(HTTPException)
+    async def tell(request: Request, error: HTTPException) -> Any:
+        log(f"handler for {told(error)}")
+        return await http_exception_handler(request, error)
+
+    @app.get("/")
+    async def fail() -> None:
+        raise HTTPException(409, {"code": 7}, headers={"x-code": "7"})
+
+    answer = await request(app, log=log)
+
+    assert log == lines("handler for HTTPException(409), sends 409")
+    assert answer.json() == {"detail": {"code": 7}}
+    assert answer.header("x-code") == ["7"]
+
+
+async def test_a_response_of_a_handler_runs_its_own_background_work() -> None:
+    """E6, 8: it is sent like any other."""
+    from microfw import BackgroundTask
+
+    app = App()
+    log = Log()
+
+    @app.exception_handler(Oops)
+    async def tell(request: Request, error: Oops) -> JSONResponse:
+        return JSONResponse("sorry", 400, background=BackgroundTask(log, "task"))
+
+    @app.get("/")
+    async def fail() -> None:
+        raise Oops("x")
+
+    await request(app, log=log)
+
+    assert log == lines("sends 400, task")
+
+
+# ---------------------------------------------------------------------- E7: after the start
+
+
+@pytest.mark.parametrize("wide_is_async", [True, False], ids=["async", "sync"])
+async def test_an_error_in_a_returned_stream_is_raised_through_request_scope(
+    wide_is_async: bool,
+) -> None:
+    """E7"""
+    log = Log()
+
+    async def wide_async() -> AsyncIterator[None]:
+        with log.opened("wide"):
+            yield
+
+    def wide_sync() -> Iterator[None]:
+        with log.opened("wide"):
+            yield
+
+    async def narrow() -> AsyncIterator[None]:
+        with log.opened("narrow"):
+            yield
+
+    wide = wide_async if wide_is_async else wide_sync
+    app = App(dependencies=[Depends(wide, scope="request"), Depends(narrow)])
+
+    async def items() -> AsyncIterator[str]:
+        yield "one"
+        raise Oops("stream")
+
+    @app.get("/")
+    async def endpoint() -> StreamingResponse:
+        return StreamingResponse(items())
+
+    answer = await request(app, log=log)
+
+    assert log == lines(
+        """wide opens, narrow opens, narrow exits, sends 200, sends one, wide sees Oops(stream)"""
+    )
+    assert (answer.status, answer.complete) == (200, False)
+    assert told(answer.raised or Exception()) == "Oops(stream)"
+
+
+async def test_an_error_of_the_transport_is_seen_by_request_scope() -> None:
+    """E7"""
+    log = Log()
+
+    async def wide() -> AsyncIterator[None]:
+        with log.opened("wide"):
+            yield
+
+    app = App(dependencies=[Depends(wide, scope="request")])
+
+    @app.get("/")
+    async def endpoint() -> str:
+        return "done"
+
+    async def broken(message: Any) -> None:
+        raise OSError("gone")
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+    with pytest.raises(OSError, match="gone"):
+        await app(scope, receive, broken)
+
+    assert log == lines("wide opens, wide sees OSError(gone)")
+
+
+# ---------------------------------------------------------------------- E8: chaining
+
+Chain = tuple[str, str, bool, Any, Any] | None
+
+
+def chain_of(error: BaseException | None) -> Chain:
+    """An exception with all that is chained to it."""
+    if error is None:
+        return None
+    return (
+        type(error).__name__,
+        str(error),
+        error.__suppress_context__,
+        chain_of(error.__cause__),
+        chain_of(error.__context__),
+    )
+
+
+def of_oops(text: str) -> Chain:
+    """The chain of an `Oops` to which nothing is chained."""
+    return ("Oops", text, False, None, None)
+
+
+def replaces_from_none(text: str) -> Callable[[BaseException], object]:
+    def react(_: BaseException) -> None:
+        raise Conflict(text) from None
+
+    return react
+
+
+@st.composite
+def some_steps(draw: st.DrawFn) -> list[tuple[Step, Flavour]]:
+    """Draw dependencies of function scope that do anything they may."""
+    steps: list[tuple[Step, Flavour]] = []
+    for number in range(draw(st.integers(0, 6))):
+        name = f"step_{number}"
+        step = Step(
+            name,
+            setup=draw(st.sampled_from([nothing] * 5 + [raises(Oops, f"{name} setup")])),
+            on_success=draw(st.sampled_from([nothing, nothing, raises(Oops, f"{name} exit")])),
+            on_error=draw(
+                st.sampled_from(
+                    [
+                        lets_pass,
+                        lets_pass,
+                        re_raises,
+                        swallows,
+                        replaces(Conflict, f"{name} in place"),
+                        replaces_from(Conflict, f"{name} from"),
+                        replaces_from_none(f"{name} from none"),
+                    ]
+                )
+            ),
+            yields=draw(st.sampled_from([1, 1, 1, None])),
+            exit_code=draw(st.sampled_from([True, True, True, False])),
+        )
+        flavours: list[Flavour] = ["async", "quick", "thread", "loop"]
+        steps.append((step, draw(st.sampled_from(flavours))))
+    return steps
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@settings(max_examples=150, deadline=None)
+@given(
+    some_steps(),
+    st.sampled_from([nothing, raises(Oops, "endpoint")]),
+    st.sampled_from(["async", "thread"]),
+)
+def test_a_request_does_what_nested_with_blocks_do(
+    backend: str, steps: list[tuple[Step, Flavour]], action: Any, endpoint: Flavour
+) -> None:
+    """E2, E3, E8, O2: the same log, and the same exception with the same chain."""
+    expected_log, by_hand = Log(), By()
+    anyio.run(_run_by_hand, steps, action, expected_log, by_hand, backend="asyncio")
+
+    log = Log()
+    variant = Variant(tuple(flavour for _, flavour in steps) or ("async",), endpoint)
+    app = build(Program(steps=[step for step, _ in steps], endpoint=action), variant, log)
+
+    answer = anyio.run(request, app, "/", "POST", backend=backend)
+
+    assert log == expected_log
+    if by_hand.error is not None:
+        assert answer.status == 500
+        assert chain_of(answer.raised) == chain_of(by_hand.error)
+    elif by_hand.response is None:
+        assert answer.status == 500
+        assert isinstance(answer.raised, SwallowedExceptionError)
+    else:
+        assert (answer.status, answer.raised) == (200, None)
+
+
+class By:
+    """What came out of nested blocks."""
+
+    response: str | None = None
+    error: Exception | None = None
+
+
+async def _run_by_hand(
+    steps: list[tuple[Step, Flavour]], action: Any, log: Log, outcome: By
+) -> None:
+    functions = [(step, write_function(step, "async", log, [], step.name)) for step, _ in steps]
+    endpoint = write_function(
+        Step("endpoint", yields=None, setup=action), "async", log, [], "response"
+    )
+
+    async def nested(rest: list[tuple[Step, Any]]) -> None:
+        if not rest:
+            outcome.response = await endpoint()
+            return
+        (step, function), *inner = rest
+        if step.yields is None:
+            await function()
+            await nested(inner)
+            return
+        async with asynccontextmanager(function)():
+            await nested(inner)
+
+    try:
+        await nested(functions)
+    except Exception as error:
+        outcome.error = error
+
+
+@pytest.mark.parametrize("flavour", ["async", "quick", "thread", "loop"])
+@pytest.mark.parametrize("depth", [1, 3, 40])
+async def test_tracebacks_show_the_lines_of_the_generated_source(
+    flavour: Flavour, depth: int
+) -> None:
+    """E8"""
+    steps = [Step(f"step_{number}") for number in range(depth)]
+    program = Program(steps=steps, endpoint=raises(Oops, "x"))
+    endpoint: Flavour = "thread" if flavour == "thread" else "async"
+    app = build(program, Variant((flavour,), endpoint), Log())
+
+    answer = await request(app, method="POST")
+
+    assert answer.raised is not None
+    shown = traceback.extract_tb(answer.raised.__traceback__)
+    generated = [frame for frame in shown if frame.filename.startswith("<microfw")]
+    source = app.explain("/", "POST").splitlines()
+    assert generated
+    assert generated[0].name == "handle"
+    for frame in generated:
+        assert frame.lineno is not None
+        assert frame.line == source[frame.lineno - 1].strip()
+        assert frame.line == linecache.getline(frame.filename, frame.lineno).strip()
+    assert "endpoint(" in (generated[-1].line or "")
+    assert all(frame.line for frame in shown)
+
+
+async def test_the_traceback_of_an_error_does_not_grow_on_its_way_out() -> None:
+    """E8: frames of what opens dependencies are not between those of the program."""
+    steps = [Step(f"step_{number}") for number in range(10)]
+    app = build(
+        Program(steps=steps, endpoint=raises(Oops, "x")), Variant(("async",), "async"), Log()
+    )
+
+    answer = await request(app, method="POST")
+
+    assert answer.raised is not None
+    frames = traceback.extract_tb(answer.raised.__traceback__)
+    first = next(n for n, frame in enumerate(frames) if "<microfw" in frame.filename)
+    assert [frame.name for frame in frames[first:]] == ["handle", "endpoint", "act"]
+
+
+# ---------------------------------------------------------------------- E9: not one yield
+
+
+async def never_async() -> AsyncIterator[None]:
+    if inspect.isfunction(never_async):
+        return
+    yield
+
+
+def never_sync() -> Iterator[None]:
+    if inspect.isfunction(never_sync):
+        return
+    yield
+
+
+async def twice_async() -> AsyncIterator[None]:
+    yield
+    yield
+
+
+def twice_sync() -> Iterator[None]:
+    yield
+    yield
+
+
+@pytest.mark.parametrize("endpoint_is_async", [True, False], ids=["async", "sync"])
+@pytest.mark.parametrize(
+    ("dependency", "does"),
+    [
+        (never_async, "did not yield"),
+        (never_sync, "did not yield"),
+        (twice_async, "yielded twice"),
+        (twice_sync, "yielded twice"),
+    ],
+)
+async def test_a_generator_that_does_not_yield_once_is_named_with_file_and_line(
+    dependency: Any, does: str, endpoint_is_async: bool
+) -> None:
+    """E9"""
+    log = Log()
+
+    async def outer() -> AsyncIterator[None]:
+        with log.opened("outer"):
+            yield
+
+    async def endpoint_async() -> None:
+        log("endpoint")
+
+    def endpoint_sync() -> None:
+        log("endpoint")
+
+    app = App(dependencies=[Depends(outer), Depends(dependency)])
+    app.get("/")(endpoint_async if endpoint_is_async else endpoint_sync)
+
+    answer = await request(app, log=log)
+
+    message = f"{place(dependency)} {does}"
+    ran = ["endpoint"] if does == "yielded twice" else []
+    assert log == ["outer opens", *ran, f"outer sees YieldError({message})", "sends 500"]
+    assert type(answer.raised) is YieldError
+    assert str(answer.raised) == message
+
+
+@pytest.mark.parametrize("flavour", ["async", "quick", "thread", "loop"])
+async def test_a_generator_that_yields_again_after_an_error_chains_that_error(
+    flavour: Flavour,
+) -> None:
+    """E9, E8"""
+    steps = [Step("outer"), Step("twice", yields=2, on_error=swallows)]
+    log = Log()
+    app = build(Program(steps=steps, endpoint=raises(Oops, "x")), Variant((flavour,), "async"), log)
+
+    answer = await request(app, method="POST", log=log)
+
+    assert log == lines(
+        """outer opens, twice opens, endpoint, twice sees Oops(x), twice sees GeneratorExit(),
+        outer sees YieldError(twice (programs.py) yielded twice), sends 500"""
+    )
+    assert answer.raised is not None
+    assert chain_of(answer.raised.__context__) == of_oops("x")
+
+
+# ---------------------------------------------------------------------- stop iterations
+
+
+@pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
+@pytest.mark.parametrize("flavour", ["async", "quick", "thread", "loop"])
+async def test_a_stop_iteration_of_a_sync_endpoint_does_not_end_generators_early(
+    kind: type[Exception], flavour: Flavour
+) -> None:
+    """E2: Python does not let it pass through a coroutine; dependencies see an error all the same."""
+    log = Log()
+    app = build(
+        Program(steps=[Step("a"), Step("b")], endpoint=raises(kind, "x")),
+        Variant((flavour,), "async"),
+        log,
+    )
+
+    answer = await request(app, method="POST", log=log)
+
+    assert [line.split(" sees ")[0] for line in log] == [
+        "a opens",
+        "b opens",
+        "endpoint",
+        "b",
+        "a",
+        "sends 500",
+    ]
+    assert isinstance(answer.raised, kind | RuntimeError)
+
+
+async def test_an_error_that_passes_through_a_thread_is_the_same_object() -> None:
+    """E2"""
+    seen: list[BaseException] = []
+
+    def dependency() -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            seen.append(error)
+            raise
+
+    app = App(dependencies=[Depends(dependency), Depends(dependency, use_cache=False)])
+    original = Oops("x")
+
+    @app.get("/")
+    async def endpoint(inner: Annotated[None, Depends(dependency, use_cache=False)]) -> None:
+        raise original
+
+    answer = await request(app)
+
+    assert answer.raised is original
+    assert seen == [original] * 3
