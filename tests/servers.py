@@ -64,7 +64,19 @@ class Server:
         Raises:
             AssertionError: It has ended, or `PATIENCE` has, without.
         """
-        return self._log.wait_until(lambda log: log.count(text) >= times, f"said {text!r}")
+        return self.wait_until(lambda log: log.count(text) >= times, f"said {text!r}")
+
+    def wait_until(self, condition: Callable[[str], bool], what: str) -> str:
+        """Wait until the log fulfils a condition, and return the log.
+
+        Args:
+            condition: Is asked again with each new line.
+            what: For the error, "the server never ...".
+
+        Raises:
+            AssertionError: It has ended, or `PATIENCE` has, without.
+        """
+        return self._log.wait_until(condition, what)
 
     def start(self) -> None:
         """Wait until it answers."""

@@ -14,7 +14,7 @@ router = Router(tags=["audit"])
 
 
 async def record(user_id: int, event: str, session: SessionDep) -> None:
-    """Write an entry, as a background task: the request's session is closed, this one is its own."""
+    """Write an entry, as a background task. The session is its own: the request's is closed."""
     session.add(AuditEntry(user_id=user_id, event=event))
 
 

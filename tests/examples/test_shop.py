@@ -1,0 +1,368 @@
+"""The shop under a real uvicorn, with SQLite and with PostgreSQL."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.examples.postgresql import postgresql
+from tests.servers import Server, serve
+
+APP = "examples.shop.main:app"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"named": {"format": "%(name)s: %(message)s"}},
+    "handlers": {
+        "stdout": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": "named",
+        }
+    },
+    "root": {"handlers": ["stdout"]},
+    "loggers": {
+        "uvicorn": {"level": "INFO"},
+        "sqlalchemy.engine": {"level": "INFO"},
+        "sqlalchemy.pool": {"level": "DEBUG"},
+    },
+}
+"""Every statement, and every connection that is taken from the pool and given back."""
+
+EVENTS = re.compile(
+    r"sqlalchemy\.engine\.Engine: (BEGIN|COMMIT|ROLLBACK|SELECT|UPDATE \w+|INSERT INTO \w+)"
+    r"|sqlalchemy\.pool\.\S+: Connection .*(checked out|returned to pool)"
+    r'|uvicorn\.access: .*"(.*) HTTP/1.1" (\d+)'
+)
+
+MARK = "GET /mark 404"
+
+
+def events(log: str) -> list[str]:
+    return [" ".join(filter(None, match.groups())) for match in EVENTS.finditer(log)]
+
+
+class Shop:
+    """A running shop, and a customer."""
+
+    def __init__(self, server: Server, client: httpx2.Client) -> None:
+        self.server = server
+        self.client = client
+        self._names = count(1)
+        self._seen = 0
+
+    def register(self) -> None:
+        """Become a new customer."""
+        created = self.client.post("/users", json={"name": f"customer {next(self._names)}"})
+        self.client.headers["authorization"] = f"Bearer {created.json()['token']}"
+
+    def order(self, **quantities: int) -> httpx2.Response:
+        lines = [{"item": item, "quantity": quantity} for item, quantity in quantities.items()]
+        return self.client.post("/orders", json={"lines": lines})
+
+    def stock(self) -> dict[str, int]:
+        return {each["name"]: each["stock"] for each in self.client.get("/products").json()}
+
+    @contextmanager
+    def expect(self, *expected: str) -> Iterator[None]:
+        """Compare what happens in the block, and in the tasks that it starts."""
+        self.settle()
+        start = len(self.server.log)
+        yield
+        self.settle()
+        assert [each for each in events(self.server.log[start:]) if each != MARK] == [*expected]
+
+    def settle(self) -> None:
+        """Wait until the log has told all, every task has run, and every connection is back."""
+        start = len(self.server.log)
+        self.client.get("/mark")
+        self.server.wait_until(lambda log: MARK in events(log[start:]) and is_settled(log), "rests")
+
+
+def is_settled(log: str) -> bool:
+    happened = Counter(events(log))
+    return (
+        happened["INSERT INTO audit_log"] == happened["POST /orders 201"]
+        and happened["returned to pool"] == happened["checked out"]
+    )
+
+
+@contextmanager
+def serve_shop(folder: Path, database_url: str | None, **options: Any) -> Iterator[Server]:
+    log_config = folder / "logging.json"
+    log_config.write_text(json.dumps(LOGGING), encoding="utf-8")
+    env = {} if database_url is None else {"DATABASE_URL": database_url}
+    with serve(APP, cwd=folder, env=env, log_config=str(log_config), **options) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    if request.param == "sqlite":
+        yield None
+    else:
+        with postgresql() as url:
+            yield url
+
+
+@pytest.fixture(scope="module")
+def running_shop(
+    database_url: str | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shop]:
+    with (
+        serve_shop(tmp_path_factory.mktemp("shop"), database_url) as server,
+        httpx2.Client(base_url=server.url) as client,
+    ):
+        yield Shop(server, client)
+
+
+@pytest.fixture
+def shop(running_shop: Shop) -> Shop:
+    running_shop.register()
+    return running_shop
+
+
+def test_the_shop_is_healthy_if_its_database_answers(shop: Shop) -> None:
+    answer = shop.client.get("/health")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+def test_an_order_is_committed_before_its_answer_is_sent_and_audited_after_it(shop: Shop) -> None:
+    with shop.expect(
+        "checked out",
+        "BEGIN",
+        "SELECT",
+        "INSERT INTO orders",
+        "UPDATE products",
+        "INSERT INTO order_lines",
+        "UPDATE products",
+        "INSERT INTO order_lines",
+        "COMMIT",
+        "returned to pool",
+        "POST /orders 201",
+        "checked out",
+        "BEGIN",
+        "INSERT INTO audit_log",
+        "COMMIT",
+        "returned to pool",
+    ):
+        answer = shop.order(book=2, pen=1)
+
+    assert answer.status_code == 201
+
+
+def test_an_order_can_be_read_again_as_it_was_answered(shop: Shop) -> None:
+    placed = shop.order(book=2, pen=1).json()
+
+    assert shop.client.get("/orders").json() == [placed]
+    assert placed["lines"] == [
+        {"item": "book", "quantity": 2, "price_cents": 1250},
+        {"item": "pen", "quantity": 1, "price_cents": 180},
+    ]
+    assert set(placed) == {"id", "placed_at", "lines"}
+    assert placed["placed_at"].endswith("Z")
+
+
+def test_an_order_that_fails_half_way_is_rolled_back_before_its_answer_is_sent(shop: Shop) -> None:
+    stock = shop.stock()
+    with shop.expect(
+        "checked out",
+        "BEGIN",
+        "SELECT",
+        "INSERT INTO orders",
+        "UPDATE products",
+        "INSERT INTO order_lines",
+        "UPDATE products",
+        "ROLLBACK",
+        "returned to pool",
+        "POST /orders 409",
+    ):
+        answer = shop.order(book=1, lamp=1000)
+
+    assert (answer.status_code, answer.json()) == (
+        409,
+        {"detail": "there are not 1000 of 'lamp' in stock"},
+    )
+    assert shop.stock() == stock
+    assert shop.client.get("/orders").json() == []
+    assert shop.client.get("/audit").json() == []
+
+
+def test_the_audit_log_tells_of_an_order_once_its_task_has_run(shop: Shop) -> None:
+    placed = shop.order(pen=3).json()
+    shop.settle()
+
+    entries = shop.client.get("/audit").json()
+
+    assert [entry["event"] for entry in entries] == [f"placed order {placed['id']}"]
+
+
+def test_invalid_orders_are_refused_before_anything_is_taken(shop: Shop) -> None:
+    stock = shop.stock()
+    with shop.expect(
+        "checked out",
+        "BEGIN",
+        "SELECT",
+        "ROLLBACK",
+        "returned to pool",
+        "POST /orders 422",
+    ):
+        answer = shop.order(book=0)
+
+    assert (answer.status_code, [error["loc"] for error in answer.json()["detail"]]) == (
+        422,
+        [["body", "lines", 0, "quantity"]],
+    )
+    assert shop.stock() == stock
+
+
+def test_only_so_many_get_the_last_ones_as_there_are(shop: Shop) -> None:
+    left = shop.stock()["lamp"]
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda _: shop.order(pen=1, lamp=1).status_code, range(8)))
+
+    assert sorted(answers) == [201] * left + [409] * (8 - left)
+    assert shop.stock()["lamp"] == 0
+
+
+def test_orders_are_exported_as_csv_while_the_session_is_open(shop: Shop) -> None:
+    placed = [shop.order(book=1, pen=2).json(), shop.order(pen=5).json()]
+    with shop.expect(
+        "checked out",
+        "BEGIN",
+        "SELECT",
+        "SELECT",
+        "GET /orders.csv 200",
+        "COMMIT",
+        "returned to pool",
+    ):
+        answer = shop.client.get("/orders.csv")
+
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    header, *rows = answer.text.splitlines()
+    assert header == "id,placed_at,item,quantity,price_cents"
+    assert [re.sub(r",\d{4}-.*?,", ",", row) for row in rows] == [
+        f"{placed[0]['id']},book,1,1250",
+        f"{placed[0]['id']},pen,2,180",
+        f"{placed[1]['id']},pen,5,180",
+    ]
+
+
+def test_the_feed_tells_everyone_of_each_new_order(shop: Shop) -> None:
+    address = f"{shop.server.websocket_url}/feed"
+    with connect(address) as first:
+        with connect(address) as second:
+            one = shop.order(book=1, pen=2).json()["id"]
+            expected = {
+                "order": one,
+                "lines": [{"item": "book", "quantity": 1}, {"item": "pen", "quantity": 2}],
+            }
+            assert [json.loads(follower.recv(10)) for follower in (first, second)] == [expected] * 2
+        shop.order(book=1, lamp=1000)
+        two = shop.order(pen=1).json()["id"]
+        assert json.loads(first.recv(10)) == {
+            "order": two,
+            "lines": [{"item": "pen", "quantity": 1}],
+        }
+
+
+def test_a_token_is_told_once(shop: Shop) -> None:
+    created = shop.client.post("/users", json={"name": "ada"})
+    token = created.json()["token"]
+    ada = {"authorization": f"Bearer {token}"}
+
+    assert (created.status_code, set(created.json())) == (201, {"id", "name", "token"})
+    assert shop.client.get("/users/me", headers=ada).json() == {
+        "id": created.json()["id"],
+        "name": "ada",
+    }
+    for path in ("/users/me", "/orders", "/orders.csv", "/audit", "/products", "/health"):
+        answer = shop.client.get(path, headers=ada)
+        assert answer.status_code == 200
+        assert "token" not in answer.text
+        assert token not in answer.text
+
+
+def test_a_name_can_be_taken_once(shop: Shop) -> None:
+    shop.client.post("/users", json={"name": "grace"})
+    with shop.expect(
+        "checked out",
+        "BEGIN",
+        "INSERT INTO users",
+        "ROLLBACK",
+        "returned to pool",
+        "POST /users 409",
+    ):
+        again = shop.client.post("/users", json={"name": "grace"})
+
+    assert (again.status_code, again.json()) == (409, {"detail": "the name 'grace' is taken"})
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer nobody", "Basic YTpi"])
+@pytest.mark.parametrize("path", ["/orders", "/orders.csv", "/audit", "/users/me"])
+def test_without_a_valid_token_nothing_is_shown(shop: Shop, path: str, authorization: str) -> None:
+    answer = shop.client.get(path, headers={"authorization": authorization})
+
+    assert (answer.status_code, answer.json()) == (401, {"detail": "a valid token is needed"})
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_one_customer_does_not_see_what_another_ordered(shop: Shop) -> None:
+    shop.order(pen=1)
+    shop.register()
+
+    assert shop.client.get("/orders").json() == []
+    assert shop.client.get("/orders.csv").text == "id,placed_at,item,quantity,price_cents\r\n"
+    assert shop.client.get("/audit").json() == []
+
+
+def test_sigint_ends_the_feed_and_disposes_of_the_engine_last(
+    database_url: str | None, tmp_path: Path
+) -> None:
+    with serve_shop(tmp_path, database_url) as server:
+        httpx2.get(f"{server.url}/health")
+        with connect(f"{server.websocket_url}/feed") as follower:
+            start = len(server.log)
+            server.interrupt()
+            with pytest.raises(ConnectionClosed) as closed:
+                follower.recv(10)
+        log = server.stop()[start:]
+
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+    assert re.sub(r"\d+\]|<.*>|0x\w+", "...", log).splitlines() == []
+
+
+def test_workers_that_start_together_make_one_database(tmp_path: Path) -> None:
+    with serve_shop(tmp_path, None, workers=2) as server:
+        products = httpx2.get(f"{server.url}/products").json()
+
+    assert [product["name"] for product in products] == ["book", "lamp", "pen"]
+
+
+def test_what_was_ordered_is_there_after_a_restart(tmp_path: Path) -> None:
+    with serve_shop(tmp_path, None) as server, httpx2.Client(base_url=server.url) as client:
+        shop = Shop(server, client)
+        shop.register()
+        shop.order(book=7)
+
+    with serve_shop(tmp_path, None) as server:
+        headers = client.headers
+        orders = httpx2.get(f"{server.url}/orders", headers=headers).json()
+        audit = httpx2.get(f"{server.url}/audit", headers=headers).json()
+
+    assert [order["lines"][0]["quantity"] for order in orders] == [7]
+    assert [entry["event"] for entry in audit] == [f"placed order {orders[0]['id']}"]
