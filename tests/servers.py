@@ -83,11 +83,11 @@ class Server:
         raise NotImplementedError
 
     def interrupt(self) -> None:
-        """Ask it to stop, as Ctrl-C does, and do not wait for it."""
+        """Ask it to stop, as Ctrl-C does, and do not wait for it. Twice: it waits for nobody."""
         raise NotImplementedError
 
     def stop(self) -> str:
-        """Interrupt it, if it still runs, wait until it has ended, and return the log."""
+        """Interrupt it, if nobody has, wait until it has ended, and return the log."""
         raise NotImplementedError
 
 
@@ -145,6 +145,7 @@ class ServerProcess(Server):
     ) -> None:
         super().__init__()
         self._workers = int(options.get("workers", 1))
+        self._interrupted = False
         arguments = {"host": self.host, "port": 0, "use_colors": False, **options}
         command = [sys.executable, "-m", "uvicorn", app]
         for name, value in arguments.items():
@@ -170,11 +171,13 @@ class ServerProcess(Server):
         _wait_until_it_accepts(self.host, self.port)
 
     def interrupt(self) -> None:
+        self._interrupted = True
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
 
     def stop(self) -> str:
-        self.interrupt()
+        if not self._interrupted:
+            self.interrupt()
         try:
             self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -209,10 +212,11 @@ class ServerThread(Server):
         self.wait_for(READY)
 
     def interrupt(self) -> None:
+        self._server.force_exit = self._server.should_exit
         self._server.should_exit = True
 
     def stop(self) -> str:
-        self.interrupt()
+        self._server.should_exit = True
         if self._thread.ident is not None:
             self._thread.join(PATIENCE)
         self._socket.close()
