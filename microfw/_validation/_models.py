@@ -51,6 +51,8 @@ class Model:
     tag: tuple[str, Any] | None = None
     is_array: bool = False
     """Whether JSON holds it as an array instead of an object."""
+    beyond_msgspec: bool = False
+    """Whether msgspec would take or show more than these fields."""
 
 
 def style_of(kind: Any) -> Style | None:
@@ -112,7 +114,8 @@ def _dataclass(kind: Any, origin: Any) -> Model:
         for field in dataclasses.fields(origin)
         if field.init
     )
-    return Model(origin, origin.__name__, Style.DATACLASS, fields)
+    sets_others = len(fields) < len(dataclasses.fields(origin))
+    return Model(origin, origin.__name__, Style.DATACLASS, fields, beyond_msgspec=sets_others)
 
 
 def _attrs(kind: Any, origin: Any) -> Model:
@@ -129,7 +132,9 @@ def _attrs(kind: Any, origin: Any) -> Model:
         for field in origin.__attrs_attrs__
         if field.init
     )
-    return Model(origin, origin.__name__, Style.ATTRS, fields)
+    # Without slots, whatever is set on an instance would be encoded.
+    loose = len(fields) < len(origin.__attrs_attrs__) or bool(origin.__dictoffset__)
+    return Model(origin, origin.__name__, Style.ATTRS, fields, beyond_msgspec=loose)
 
 
 def _typed_dict(kind: Any, origin: Any) -> Model:

@@ -31,12 +31,12 @@ _REFUSALS = {
 class ModelConverter:
     """Takes a dict (where JSON holds the model so, a list), and in results any object."""
 
-    __slots__ = ("_fields", "_known", "_model", "_reads_objects", "_shapes")
+    __slots__ = ("_known", "_model", "_reads_objects", "shapes")
 
-    def __init__(self, model: Model, shapes: Sequence[Shape], *, reads_objects: bool) -> None:
+    def __init__(self, model: Model, *, reads_objects: bool) -> None:
         self._model = model
-        self._shapes = shapes
-        self._fields = tuple(zip(model.fields, shapes, strict=True))
+        self.shapes: Sequence[Shape] = ()
+        """Those of the fields, which may hold the same model and so are made after this."""
         self._known = {field.key for field in model.fields}
         if model.tag is not None:
             self._known.add(model.tag[0])
@@ -63,7 +63,7 @@ class ModelConverter:
     def _of_mapping(self, mapping: Mapping[str, Any], value: Any) -> Any:
         made: dict[str, Any] = {}
         errors: list[Error] = []
-        for field, shape in self._fields:
+        for field, shape in zip(self._model.fields, self.shapes, strict=True):
             if field.key in mapping:
                 try:
                     made[field.name] = shape.convert(mapping[field.key])
@@ -98,7 +98,7 @@ class ModelConverter:
     def _of_array(self, value: Sequence[Any]) -> Any:
         entries = value[1:] if self._model.tag is not None else value
         required = sum(field.required for field in self._model.fields)
-        made = each(self._shapes, entries, value, "NamedTuple", required)
+        made = each(self.shapes, entries, value, "NamedTuple", required)
         names = (field.name for field in self._model.fields)
         return self._made(dict(zip(names, made, strict=False)), value)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, get_args, get_origin
 
 from microfw._validation._errors import Invalid
+from microfw._validation._plain import is_array
 
 _SCHEMA = ("__pydantic_core_schema__", "__get_pydantic_core_schema__")
 
@@ -30,7 +31,7 @@ def _parts(annotation: Any) -> list[Any]:
         return [annotation.__origin__, *annotation.__metadata__]
     parts = [get_origin(annotation)]
     for argument in get_args(annotation):
-        parts.extend(argument if isinstance(argument, list) else [argument])
+        parts.extend(argument if is_array(argument) else [argument])
     return parts
 
 

@@ -16,7 +16,7 @@ from microfw._validation._errors import Invalid, error
 from microfw._validation._shape import Convert, Medium
 from microfw._validation._shaper import shape_of
 
-_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
 _OFFSET = re.compile(r" \(byte (\d+)\)$")
 _parse = msgspec.json.Decoder().decode
 
@@ -31,6 +31,17 @@ def text_converter(annotation: Any, constraints: Constraints) -> Convert:
         ConstraintError: A constraint does not fit the type.
     """
     return shape_of(annotation, constraints, Medium.TEXT)[0].convert
+
+
+def decoder_of(annotation: Any) -> msgspec.json.Decoder[Any] | None:
+    """Make msgspec's decoder of a type; `None` if that is beyond it.
+
+    It is so for unions of classes that have no tags, and classes that are not annotated throughout.
+    """
+    try:
+        return msgspec.json.Decoder(annotation)
+    except (TypeError, ValueError, KeyError):
+        return None
 
 
 class JSONConverter:
@@ -64,11 +75,10 @@ class JSONConverter:
         return self.convert(parse_json(data))
 
     def _direct(self, annotation: Any) -> Convert:
-        try:
-            decode_directly = msgspec.json.Decoder(annotation).decode
-        except (TypeError, ValueError):  # such as unions of classes that have no tags
+        decoder = decoder_of(annotation)
+        if decoder is None:
             return self._decode
-
+        decode_directly = decoder.decode
         complete = completer_of(annotation)
 
         def decode(data: bytes) -> Any:

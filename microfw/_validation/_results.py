@@ -16,6 +16,7 @@ from microfw._validation._encoding import encode_declared, encode_json
 from microfw._validation._errors import Invalid, below
 from microfw._validation._exactness import exactness_of, nests_models
 from microfw._validation._pydantic import adapter_of, pydantic_converter, speaks_pydantic
+from microfw._validation._received import decoder_of
 from microfw._validation._shape import Convert, Medium
 from microfw._validation._shaper import shape_of
 from microfw.exceptions import ResponseValidationError
@@ -38,8 +39,8 @@ def result_encoder(annotation: Any) -> Callable[[Any], bytes]:
         dump = adapter_of(annotation).dump_json
         validate = _reporting(pydantic_converter(annotation))
         return lambda value: dump(validate(value), by_alias=True)
-    is_exact = exactness_of(annotation)
     narrow = _narrowing(annotation)
+    is_exact = exactness_of(annotation)
     return lambda value: encode_declared(value if is_exact(value) else narrow(value))
 
 
@@ -48,7 +49,7 @@ def _narrowing(annotation: Any) -> Convert:
     shape, beyond_msgspec = shape_of(annotation, Constraints(), Medium.RESULT)
     thorough = _reporting(shape.convert)
     # msgspec takes instances as they are; models inside of models could bring more than is named.
-    if beyond_msgspec or nests_models(annotation) or not _is_known(annotation):
+    if beyond_msgspec or nests_models(annotation) or decoder_of(annotation) is None:
         return thorough
 
     complete = completer_of(annotation)
@@ -63,14 +64,6 @@ def _narrowing(annotation: Any) -> Convert:
         return narrowed
 
     return narrow
-
-
-def _is_known(annotation: Any) -> bool:
-    try:
-        msgspec.json.Decoder(annotation)
-    except (TypeError, ValueError):  # such as unions of classes that have no tags
-        return False
-    return True
 
 
 def _reporting(convert: Convert) -> Convert:

@@ -59,7 +59,7 @@ def constrained(shape: Shape, constraints: Constraints) -> Shape:
     tests = tests_of(constraints, shape.family)
     convert = _tested(shape.convert, tests)
     if constraints.max_length is not None and shape.family in _COUNTED_FIRST:
-        convert = _counted_first(convert, tests, constraints.max_length)
+        convert = _counted_first(convert, tests[-1], constraints.max_length)
     if constraints.strict:
         convert = _exact_only(convert, shape)
     is_renamed = shape.family in _NAMED_WHEN_CONSTRAINED
@@ -77,13 +77,12 @@ def _tested(convert: Convert, tests: list[Test]) -> Convert:
     return convert_and_test if tests else convert
 
 
-def _counted_first(convert: Convert, tests: list[Test], limit: int) -> Convert:
+def _counted_first(convert: Convert, test: Test, limit: int) -> Convert:
     """Do not look into what has too many items."""
 
     def convert_if_short(value: Any) -> Any:
         if (is_array(value) or is_mapping(value)) and len(value) > limit:
-            for test in tests:
-                test(value, value)
+            test(value, value)
         return convert(value)
 
     return convert_if_short

@@ -35,7 +35,7 @@ from microfw._validation._containers import (
     tagged,
 )
 from microfw._validation._errors import invalid
-from microfw._validation._models import Model, Style, model_of
+from microfw._validation._models import Model, model_of
 from microfw._validation._objects import ModelConverter
 from microfw._validation._plain import is_class, is_hashable
 from microfw._validation._pydantic import pydantic_converter, speaks_pydantic
@@ -85,7 +85,9 @@ class _Shaper:
                 shape = self._perhaps_absent(shape)
         else:
             shape = self._plain(annotation)
-        return constrained(shape, constraints) if constraints else shape
+        # Decimals have a limit where none is written: they are finite.
+        is_limited = bool(constraints) or shape.family is Family.DECIMAL
+        return constrained(shape, constraints) if is_limited else shape
 
     def _plain(self, annotation: Any) -> Shape:
         if is_hashable(annotation):
@@ -118,8 +120,7 @@ class _Shaper:
                 shape.family,
                 shape.refusal,
             )
-        # Decimals have limits where none are written: they are finite.
-        return constrained(shape, Constraints()) if shape.family is Family.DECIMAL else shape
+        return shape
 
     def _of_pydantic(self, annotation: Any, metadata: tuple[Any, ...]) -> Shape:
         self.beyond_msgspec = True
@@ -170,17 +171,12 @@ class _Shaper:
         return Shape(kind.__name__, convert, (kind,))
 
     def _model(self, annotation: Any, model: Model) -> Shape:
-        # Known before its fields are, which may be of the same type.
-        shape = Shape(model.name, scalars.to_any, tag=model.tag)
-        self.beyond_msgspec |= model.style is Style.ATTRS and bool(model.make.__dictoffset__)
+        converter = ModelConverter(model, reads_objects=self._medium is Medium.RESULT)
+        shape = Shape(model.name, converter, tag=model.tag)
+        self.beyond_msgspec |= model.beyond_msgspec
         shape.keys = frozenset(field.key for field in model.fields)
-        self._models[annotation] = shape
-        converter = ModelConverter(
-            model,
-            [self.shape(field.annotation) for field in model.fields],
-            reads_objects=self._medium is Medium.RESULT,
-        )
-        shape.convert = converter
+        self._models[annotation] = shape  # known before its fields are
+        converter.shapes = [self.shape(field.annotation) for field in model.fields]
         return shape
 
 

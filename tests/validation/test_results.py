@@ -1,0 +1,442 @@
+"""What endpoints return, to JSON."""
+
+import dataclasses
+import enum
+import ipaddress
+import json
+import pathlib
+import re
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from types import MappingProxyType, SimpleNamespace
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+from uuid import UUID
+
+import annotated_types
+import attrs
+import msgspec
+import pydantic
+import pytest
+import sqlalchemy.orm
+
+from microfw._validation import UnsupportedTypeError, encode_json, result_encoder
+from microfw.exceptions import ResponseValidationError
+
+
+class Struct(msgspec.Struct):
+    name: str
+
+
+class SecretStruct(Struct):
+    password: str = "secret"
+
+
+@dataclasses.dataclass
+class Data:
+    name: str
+
+
+@dataclasses.dataclass
+class SecretData(Data):
+    password: str = "secret"
+
+
+@attrs.define
+class Attrs:
+    name: str
+
+
+@attrs.define
+class SecretAttrs(Attrs):
+    password: str = "secret"
+
+
+@attrs.define(slots=False)
+class LooseAttrs:
+    name: str
+
+
+@attrs.define(slots=False)
+class SecretLooseAttrs(LooseAttrs):
+    password: str = "secret"
+
+
+class Typed(TypedDict):
+    name: str
+
+
+class Model(pydantic.BaseModel):
+    name: str
+
+
+class SecretModel(Model):
+    password: str = "secret"
+
+
+class Base(sqlalchemy.orm.DeclarativeBase):
+    pass
+
+
+class Account(Base):
+    __tablename__ = "accounts"
+    name: sqlalchemy.orm.Mapped[str] = sqlalchemy.orm.mapped_column(primary_key=True)
+    password: sqlalchemy.orm.Mapped[str]
+
+
+class Nested(msgspec.Struct):
+    one: Struct
+    some: list[Struct] = []
+    named: dict[str, Struct | None] = {}
+    nested: list["Nested"] = []
+
+
+@dataclasses.dataclass
+class NestedData:
+    one: Data
+    some: list[Data] = dataclasses.field(default_factory=list)
+
+
+class NestedTyped(TypedDict):
+    one: Typed
+    any: Any
+
+
+class Cat(msgspec.Struct, tag=True):
+    lives: int
+
+
+class SecretCat(Cat):
+    password: str = "secret"
+
+
+class Dog(msgspec.Struct, tag=True):
+    tricks: int
+
+
+class Color(enum.Enum):
+    RED = "red"
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+DECLARED = [Struct, Data, Attrs, LooseAttrs, Typed, Model]
+SECRETS = [
+    SecretStruct("ada"),
+    SecretData("ada"),
+    SecretAttrs("ada"),
+    SecretLooseAttrs("ada"),
+    SecretModel(name="ada"),
+    Account(name="ada", password="secret"),
+    SimpleNamespace(name="ada", password="secret"),
+    {"name": "ada", "password": "secret"},
+    MappingProxyType({"name": "ada", "password": "secret"}),
+]
+
+
+def encode(annotation: Any, value: Any) -> Any:
+    return json.loads(result_encoder(annotation)(value))
+
+
+def errors(annotation: Any, value: Any) -> list[Any]:
+    with pytest.raises(ResponseValidationError) as raised:
+        encode(annotation, value)
+    assert raised.value.body is value
+    return [(error["type"], error["loc"]) for error in raised.value.errors()]
+
+
+@pytest.mark.parametrize("declared", DECLARED)
+@pytest.mark.parametrize("secret", SECRETS)
+def test_what_the_annotation_does_not_name_is_never_sent(declared, secret):
+    if declared is Typed and not isinstance(secret, dict | MappingProxyType):
+        secret = vars(secret) if hasattr(secret, "__dict__") else secret
+    if declared is Model and isinstance(secret, MappingProxyType):
+        secret = dict(secret)
+    assert encode(declared, secret) == {"name": "ada"}
+    assert encode(list[declared], [secret, secret]) == [{"name": "ada"}, {"name": "ada"}]
+    assert encode(dict[str, declared], {"a": secret}) == {"a": {"name": "ada"}}
+    assert encode(declared | None, secret) == {"name": "ada"}
+    assert encode(tuple[declared, int], (secret, 1)) == [{"name": "ada"}, 1]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_what_stands_in_a_model_is_filtered_too(secret):
+    expected = {"one": {"name": "ada"}, "some": [{"name": "ada"}]}
+    whole = {**expected, "named": {"a": {"name": "ada"}, "b": None}, "nested": []}
+
+    assert encode(Nested, Nested(secret, [secret], {"a": secret, "b": None})) == whole
+    assert encode(list[Nested], [Nested(secret, [secret], {"a": secret, "b": None})]) == [whole]
+    assert encode(NestedData, NestedData(secret, [secret])) == expected
+    assert encode(NestedData, {"one": secret, "some": [secret], "other": 1}) == expected
+    inner = Nested(Struct("bob"), nested=[Nested(secret)])
+    assert encode(Nested, inner)["nested"][0]["one"] == {"name": "ada"}
+
+
+def test_attributes_that_are_no_fields_are_not_sent():
+    data, loose, struct = Data("ada"), LooseAttrs("ada"), NestedData(Data("ada"))
+    data.password = loose.password = struct.one.password = "secret"
+
+    assert encode(Data, data) == {"name": "ada"}
+    assert encode(LooseAttrs, loose) == {"name": "ada"}
+    assert encode(NestedData, struct) == {"one": {"name": "ada"}, "some": []}
+
+
+def test_a_union_shows_what_the_member_that_fits_names():
+    assert encode(Cat | Dog, SecretCat(9)) == {"type": "Cat", "lives": 9}
+    assert encode(Cat | Dog, {"type": "Dog", "tricks": 3, "password": "secret"}) == {"type": "Dog", "tricks": 3}
+    assert encode(Struct | int, SecretStruct("ada")) == {"name": "ada"}
+    assert encode(Struct | Nested, {"one": {"name": "a", "password": "secret"}})["one"] == {"name": "a"}
+    assert errors(Cat | Dog, Struct("ada")) == [("union_tag_not_found", ("response",))]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected"),
+    [
+        (str, "é\u2028", "é\u2028"),
+        (int, 3, 3),
+        (int, "4", 4),
+        (float, 1, 1.0),
+        (Decimal, Decimal("1.50"), "1.50"),
+        (bytes, b"ab", "YWI="),
+        (bytes, "a", "YQ=="),
+        (UUID, UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (datetime, datetime(2020, 1, 1, tzinfo=UTC), "2020-01-01T00:00:00Z"),
+        (datetime, date(2020, 1, 1), "2020-01-01T00:00:00"),
+        (date, datetime(2020, 1, 1), "2020-01-01"),
+        (time, time(1, 2), "01:02:00"),
+        (timedelta, timedelta(seconds=90), "PT90S"),
+        (Color, Color.RED, "red"),
+        (Color, "red", "red"),
+        (Literal["a"], "a", "a"),
+        (list[int], (1, 2), [1, 2]),
+        (list[int], deque([1]), [1]),
+        (list[int], (number for number in (1, 2)), [1, 2]),
+        (Iterable[int], range(2), [0, 1]),
+        (Iterator[int], iter([1]), [1]),
+        (list, [Struct("a")], [{"name": "a"}]),
+        (list[Any], [1, "a"], [1, "a"]),
+        (set[int], {1}, [1]),
+        (set[int], [1], [1]),
+        (frozenset[str], frozenset("a"), ["a"]),
+        (deque[int], deque([1]), [1]),
+        (tuple[int, ...], (1,), [1]),
+        (dict, {"a": Struct("b")}, {"a": {"name": "b"}}),
+        (dict[str, int], {"a": 1}, {"a": 1}),
+        (dict[str, int], {"a": "1"}, {"a": 1}),
+        (dict[int, Any], {1: {}}, {"1": {}}),
+        (int | None, None, None),
+        (int | str, "a", "a"),
+        (Point, Point(1, 2), [1, 2]),
+        (Point, (1, 2), [1, 2]),
+        (pathlib.Path, pathlib.Path("/a"), "/a"),
+        (pathlib.PurePath, pathlib.PurePosixPath("/a"), "/a"),
+        (Annotated[int, annotated_types.Gt(1)], 3, 3),
+        (NestedTyped, {"one": {"name": "a", "password": "secret"}, "any": 3}, {"one": {"name": "a"}, "any": 3}),
+    ],
+)
+def test_results_are_written_as_their_annotation_says(annotation, value, expected):
+    assert encode(annotation, value) == expected
+
+
+@pytest.mark.parametrize("annotation", [Any, object, None, type(None), Annotated[Any, "note"]])
+def test_where_the_annotation_says_nothing_everything_is_sent(annotation):
+    assert encode(annotation, {"a": SecretStruct("ada")}) == {"a": {"name": "ada", "password": "secret"}}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected"),
+    [
+        (int, "x", [("int_parsing", ("response",))]),
+        (Struct, {"name": 3}, [("string_type", ("response", "name"))]),
+        (Struct, None, [("model_attributes_type", ("response",))]),
+        (Struct, 3, [("model_attributes_type", ("response",))]),
+        (Struct, [1], [("model_attributes_type", ("response",))]),
+        (Struct, SimpleNamespace(), [("missing", ("response", "name"))]),
+        (list[Struct], [{"name": "a"}, {}], [("missing", ("response", 1, "name"))]),
+        (list[Struct], 3, [("list_type", ("response",))]),
+        (Nested, Nested(3), [("model_attributes_type", ("response", "one"))]),
+        (Model, {"name": 3}, [("string_type", ("response", "name"))]),
+        (Annotated[int, annotated_types.Gt(1)], 1, [("greater_than", ("response",))]),
+        (Annotated[int, msgspec.Meta(gt=1)], 1, [("greater_than", ("response",))]),
+        (pathlib.PurePath, "a", [("is_instance_of", ("response",))]),
+        (pathlib.Path, 3, [("path_type", ("response",))]),
+        (Point, ("x", 1), [("int_parsing", ("response", 0))]),
+        (Callable[[int], int], 3, [("is_instance_of", ("response",))]),
+    ],
+)
+def test_a_result_that_does_not_fit_is_an_error_with_its_place(annotation, value, expected):
+    assert errors(annotation, value) == expected
+
+
+def test_the_error_of_a_result_reads_well():
+    with pytest.raises(ResponseValidationError) as raised:
+        encode(list[Struct], [{"name": 3}])
+
+    assert str(raised.value) == (
+        "1 validation error\n  response.0.name: Input should be a valid string (string_type)"
+    )
+
+
+def test_a_row_with_named_columns_fits_a_model():
+    engine = sqlalchemy.create_engine("sqlite://")
+    with engine.connect() as connection:
+        row = connection.execute(sqlalchemy.text("SELECT 'ada' AS name, 'secret' AS password")).one()
+
+    assert encode(Struct, row) == {"name": "ada"}
+    assert encode(list[Data], [row]) == [{"name": "ada"}]
+    assert encode(Nested, SimpleNamespace(one=row)) == {"one": {"name": "ada"}, "some": [], "named": {}, "nested": []}
+
+
+def test_an_unset_field_is_not_sent():
+    class Change(msgspec.Struct):
+        name: str | msgspec.UnsetType = msgspec.UNSET
+
+    assert encode(Change, Change()) == {}
+    assert encode(Change, SimpleNamespace(name=msgspec.UNSET)) == {}
+
+
+def test_a_dataclass_made_from_another_object_has_its_defaults():
+    @dataclasses.dataclass
+    class Item:
+        name: str
+        price: int | None = None
+
+    assert encode(list[Item], [{"name": "a"}]) == [{"name": "a", "price": None}]
+
+
+def test_pydantic_writes_its_models_by_alias():
+    class Order(pydantic.BaseModel):
+        number: int = pydantic.Field(serialization_alias="no")
+
+    assert encode(Order, Order(number=1)) == {"no": 1}
+    assert encode(list[Order], [SimpleNamespace(number=1)]) == [{"no": 1}]
+    assert encode(Any, {"a": Order(number=1)}) == {"a": {"no": 1}}
+
+
+def test_a_result_type_that_is_no_type_is_refused_at_once():
+    with pytest.raises(UnsupportedTypeError, match=r"\[\] is not a type of values"):
+        result_encoder([])
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Whole(int):
+    pass
+
+
+class Loose:
+    def __init__(self) -> None:
+        self.name = "ada"
+        self._sa_instance_state = object()
+
+
+class Secret:
+    def get_secret_value(self) -> str:
+        return "secret"
+
+    def __str__(self) -> str:
+        return "***"
+
+
+class Slots:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Slots()"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({1: 2, None: 3, False: 4, date(2020, 1, 1): 5, Color.RED: 6}, b'{"1":2,"null":3,"false":4,"2020-01-01":5,"red":6}'),
+        ([Text("a"), Whole(3), bytearray(b"a"), OrderedDict(a=1), Counter("aa")], b'["a",3,"YQ==",{"a":1},{"a":2}]'),
+        ([deque([1]), range(2), (x for x in "a"), {"a"}], b'[[1],[0,1],["a"],["a"]]'),
+        ([pathlib.Path("/a"), re.compile("^a"), ipaddress.ip_address("::1")], b'["/a","^a","::1"]'),
+        ([Decimal("1.50"), float("nan"), float("inf"), 10**30], b"[1.50,null,null,1000000000000000000000000000000]"),
+        ([SecretStruct("a"), SecretData("a"), Loose(), ValueError("a")], b'[{"name":"a","password":"secret"},{"name":"a","password":"secret"},{"name":"ada"},{}]'),
+        ([Secret(), pydantic.SecretStr("a"), pydantic.HttpUrl("http://a/")], b'["***","**********","http://a/"]'),
+        (Account(name="a", password="b"), b'{"name":"a","password":"b"}'),
+        (SecretModel(name="a"), b'{"name":"a","password":"secret"}'),
+        ("é", '"é"'.encode()),
+    ],
+)
+def test_whatever_has_a_meaning_in_json_is_written(value, expected):
+    written = encode_json(value)
+
+    assert json.loads(written) == json.loads(expected)
+    assert written == expected or isinstance(value, Account)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (Slots(), "a test_results.Slots is no JSON value: Slots()"),
+        (Slots, "a builtins.type is no JSON value: "),
+        (len, "a builtins.builtin_function_or_method is no JSON value: <built-in function len>"),
+        ({(1, 2): 3}, "(1, 2) cannot be a key in JSON"),
+    ],
+)
+def test_what_has_none_is_refused(value, message):
+    with pytest.raises(TypeError) as raised:
+        encode_json(value)
+
+    assert message.rpartition(".")[2] in str(raised.value)
+
+
+class Shout(str, enum.Enum):
+    LOUD = "loud"
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected"),
+    [
+        (str, Text("a"), "a"),
+        (str, Shout.LOUD, "loud"),
+        (str, b"b", "b"),
+        (int, Whole(3), 3),
+        (int, Decimal(3), 3),
+        (float, Decimal("1.5"), 1.5),
+        (float, b"1.5", 1.5),
+        (bool, b"on", True),
+        (bytes, bytearray(b"a"), "YQ=="),
+        (Decimal, Decimal(1), "1"),
+        (timedelta, 1.5, "PT1.5S"),
+        (timedelta, True, "PT1S"),
+        (time, 1.5, "00:00:01.500000Z"),
+        (time, time(1), "01:00:00"),
+        (date, 0.0, "1970-01-01"),
+        (tuple[UUID, Decimal, timedelta, time, date, Text, None], (UUID(int=1), Decimal(1), timedelta(1), time(1), date(1970, 1, 1), Text("a"), None), ["00000000-0000-0000-0000-000000000001", "1", "P1D", "01:00:00", "1970-01-01", "a", None]),
+        (dict[tuple[int, int], int], {}, {}),
+    ],
+)
+def test_python_values_of_other_types_become_the_declared_one(annotation, value, expected):
+    assert encode(annotation, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "kind", "message"),
+    [
+        (str, b"\xff", "string_unicode", "Input should be a valid string, unable to parse raw data as a unicode string"),
+        (int, float("nan"), "finite_number", "Input should be a finite number"),
+        (int, b"\xff", "int_parsing", "Input should be a valid integer, unable to parse string as an integer"),
+        (datetime, float("nan"), "datetime_parsing", "Input should be a valid datetime, NaN values not permitted"),
+        (time, -1, "time_parsing", "Input should be in a valid time format, time in seconds should be positive"),
+        (time, 86400, "time_parsing", "Input should be in a valid time format, numeric times may not exceed 86,399 seconds"),
+        (time, True, "time_type", "Input should be a valid time"),
+        (timedelta, float("inf"), "time_delta_parsing", "Input should be a valid timedelta, durations may not exceed 999,999,999 days"),
+        (timedelta, [], "time_delta_type", "Input should be a valid timedelta"),
+        (tuple[int, int], 3, "tuple_type", "Input should be a valid tuple"),
+    ],
+)
+def test_python_values_that_cannot_become_it_are_errors(annotation, value, kind, message):
+    with pytest.raises(ResponseValidationError) as raised:
+        encode(annotation, value)
+
+    (error,) = raised.value.errors()
+    assert (error["type"], error["msg"]) == (kind, message)
