@@ -238,6 +238,15 @@ def test_only_so_many_get_the_last_ones_as_there_are(shop: Shop) -> None:
     assert shop.stock()["lamp"] == 0
 
 
+def test_orders_of_the_same_things_do_not_stop_each_other(shop: Shop) -> None:
+    pairs = [{"book": 1, "pen": 1}, {"pen": 1, "book": 1}]
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(lambda n: shop.order(**pairs[n % 2]).status_code, range(16)))
+
+    assert answers == [201] * 16
+
+
 def test_orders_are_exported_as_csv_while_the_session_is_open(shop: Shop) -> None:
     placed = [shop.order(book=1, pen=2).json(), shop.order(pen=5).json()]
     with shop.expect(
@@ -355,7 +364,7 @@ def test_sigint_ends_the_feed_and_disposes_of_the_engine_last(
 
 
 def test_workers_that_start_together_make_one_database(tmp_path: Path) -> None:
-    with serve_shop(tmp_path, None, workers=2) as server:
+    with serve_shop(tmp_path, None, workers=4) as server:
         products = httpx2.get(f"{server.url}/products").json()
 
     assert [product["name"] for product in products] == ["book", "lamp", "pen"]
