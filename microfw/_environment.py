@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from microfw.dependencies import Cleanup, Lifetime, hashable, override_error
 
@@ -25,10 +25,18 @@ class DependencyOverrides(Overrides):
         check_override(dependency, other)
         super().__setitem__(dependency, other)
 
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        for dependency, other in dict(*args, **kwargs).items():
+            self[dependency] = other
 
-def check_override(dependency: Callable[..., Any], other: object) -> None:
+    def __ior__(self, others: Any) -> Self:
+        self.update(others)
+        return self
+
+
+def check_override(dependency: object, other: object) -> None:
     """Raise an `OverrideError` unless `other` can take a dependency's place."""
-    if not callable(other):
+    if not (callable(dependency) and callable(other)):
         raise override_error(dependency, other)
 
 

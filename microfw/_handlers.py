@@ -20,7 +20,7 @@ from microfw.dependencies import (
 )
 
 _bind_app = refuse_request_values(
-    'scope "app"', "give the parameter a default, or the dependency a narrower scope"
+    'scope "app"', "give the dependency a narrower scope, or the parameter a plain default value"
 )
 
 KEPT_VARIANTS = 16

@@ -75,7 +75,9 @@ class App(Decorators, starlette.applications.Starlette):
             {**DEFAULT_HANDLERS, **(exception_handlers or {})},
             max_body_size=max_body_size,
         )
-        self.environment = Environment(cleanup_timeout, Lifetime.of(default_scope))
+        self.environment = Environment(
+            cleanup_timeout, Lifetime.of(default_scope, f"App(default_scope={default_scope!r})")
+        )
         self.router = Router(
             routes,
             dependencies=dependencies,

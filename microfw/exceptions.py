@@ -15,8 +15,11 @@ __all__ = [
     "AppScopeError",
     "CleanupTimeoutError",
     "CycleError",
+    "DeclarationError",
+    "EndpointError",
     "GeneratorError",
     "HTTPException",
+    "IncludeError",
     "LifecycleError",
     "MultipleBodiesError",
     "NotCallableError",
@@ -26,6 +29,7 @@ __all__ = [
     "RegistrationError",
     "RequestValidationError",
     "RequestValueError",
+    "ResponseTypeError",
     "ResponseValidationError",
     "ScopeError",
     "SwallowedExceptionError",
@@ -81,7 +85,23 @@ class PathParameterError(RegistrationError):
 
 
 class NotCallableError(RegistrationError):
-    """`Depends(...)` of something that cannot be called."""
+    """`Depends(...)`, or a background task, of something that cannot be called."""
+
+
+class DeclarationError(RegistrationError):
+    """A declaration is written so that it says nothing, or two things at once."""
+
+
+class EndpointError(RegistrationError):
+    """A function cannot be the endpoint of its route."""
+
+
+class ResponseTypeError(RegistrationError):
+    """The return annotation, or `response_model=`, is no type that can be sent."""
+
+
+class IncludeError(RegistrationError):
+    """Something is included that is no router, or is the very router that includes it."""
 
 
 class GeneratorError(RegistrationError):

@@ -90,7 +90,7 @@ class Route(starlette.routing.Route):
         self.handler = RouteHandler(
             endpoint,
             self.dependencies,
-            Lifetime.of(default_scope),
+            Lifetime.of(default_scope, f"default_scope={default_scope!r}"),
             lambda: RequestBinder(self.param_convertors),
             self._shape,
         )
@@ -173,7 +173,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         self.handler = RouteHandler(
             endpoint,
             self.dependencies,
-            Lifetime.of(default_scope),
+            Lifetime.of(default_scope, f"default_scope={default_scope!r}"),
             lambda: RequestBinder(self.param_convertors, websocket=True),
             self._shape,
         )

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from microfw.exceptions import DeclarationError, ScopeError
 
 Scope = Literal["function", "request", "app"]
 """How long a yield dependency stays open.
@@ -21,7 +23,18 @@ class Lifetime(IntEnum):
     APP = 2
 
     @classmethod
-    def of(cls, scope: Scope) -> "Lifetime":
+    def of(cls, scope: Scope, where: str) -> "Lifetime":
+        """The lifetime that an author's word stands for; `where` is what it was written in.
+
+        Raises:
+            ScopeError: There is no such scope.
+        """
+        if scope not in get_args(Scope):
+            raise ScopeError(
+                f"there is no scope {scope!r}",
+                where=where,
+                cure='write "function", "request" or "app"',
+            )
         return cls[scope.upper()]
 
     @property
@@ -72,8 +85,11 @@ def Depends(  # noqa: N802 - the field's name for it
             needs it wider.
         sync_to_thread: `False` runs a sync dependency on the event loop instead of in a worker
             thread; for those that never block.
+
+    Raises:
+        ScopeError: There is no such scope.
     """
-    lifetime = None if scope is None else Lifetime.of(scope)
+    lifetime = None if scope is None else Lifetime.of(scope, f"Depends(scope={scope!r})")
     return Dependency(dependency, use_cache, lifetime, sync_to_thread)
 
 
@@ -88,6 +104,16 @@ def Security(  # noqa: N802 - the field's name for it
     """Declare a dependency like `Depends`, and the security scopes that it is to check.
 
     The dependency and those below it read `scopes` from a parameter of type `SecurityScopes`.
+
+    Raises:
+        DeclarationError: `scopes` is one string.
+        ScopeError: There is no such scope.
     """
-    lifetime = None if scope is None else Lifetime.of(scope)
+    lifetime = None if scope is None else Lifetime.of(scope, f"Security(scope={scope!r})")
+    if isinstance(scopes, str):
+        raise DeclarationError(
+            f"the security scopes are one string, {scopes!r}",
+            where=f"Security(scopes={scopes!r})",
+            cure=f"write a list, scopes={scopes.split()!r}",
+        )
     return Dependency(dependency, use_cache, lifetime, sync_to_thread, tuple(scopes))

@@ -6,10 +6,17 @@ and visit each node once, so that neither depth nor diamonds cost more than thei
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncContextDecorator, ContextDecorator
 from dataclasses import dataclass, field
 from typing import Any
 
-from microfw.dependencies._declarations import Dependency, Lifetime, SecurityScopes
+from microfw.dependencies._declarations import (
+    Dependency,
+    Depends,
+    Lifetime,
+    Security,
+    SecurityScopes,
+)
 from microfw.dependencies._plan import (
     AppValue,
     Argument,
@@ -34,6 +41,7 @@ from microfw.dependencies._signatures import (
 )
 from microfw.exceptions import (
     CycleError,
+    DeclarationError,
     GeneratorError,
     NotCallableError,
     OverrideError,
@@ -151,6 +159,7 @@ class _Callables:
         for _, _, below in current.uses:  # those of `dependencies=`
             yield below
         for parameter in current.signature.parameters:
+            _check_declaration(parameter, current, path.values())
             dependency = dependency_of(parameter)
             if dependency is not None:
                 below = self._callable_of(dependency, parameter, path.values())
@@ -166,8 +175,8 @@ class _Callables:
         call = dependency.call
         if call is None and parameter is not None and parameter.annotation is not EMPTY:
             call = parameter.annotation
-        if not callable(call):
-            raise _not_callable(call, parameter, [*path])
+        if not callable(call) or isinstance(call, ContextDecorator | AsyncContextDecorator):
+            raise _not_callable(dependency, parameter, [*path])
         override = self._overrides.get(hashable(call))
         if override is not None:
             if not callable(override):
@@ -247,7 +256,7 @@ def _settle_lifetimes(in_order: list[_Node], default: Lifetime) -> None:
         explicit = node.dependency.lifetime
         if explicit is not None:
             if dependant is not None and need > explicit:
-                raise _narrower(node, dependant)
+                raise _narrower(node, dependant, needed)
             node.lifetime = explicit
         else:
             base = default if node.signature.yields else Lifetime.FUNCTION
@@ -356,8 +365,8 @@ def _may_be_invalid(source: Source, steps: list[Step]) -> bool:
 
 
 def dependency_of(parameter: Parameter) -> Dependency | None:
-    """The `Depends(...)` of a parameter, in `Annotated` or as its default value."""
-    for declared in (*parameter.metadata, parameter.default):
+    """The `Depends(...)` of a parameter: its default value, or the last one in `Annotated`."""
+    for declared in (parameter.default, *reversed(parameter.metadata)):
         if isinstance(declared, Dependency):
             return declared
     return None
@@ -373,24 +382,52 @@ def hashable(call: Any) -> Hashable:
 
 
 def override_error(dependency: object, override: object) -> OverrideError:
-    """The error for an override that cannot be called."""
+    """The error for an override where one of the two cannot be called."""
+    cure = "override a dependency with a callable: a function, `lambda: value`, a generator"
+    if callable(dependency):
+        what = f"{name_of(dependency)!r} is overridden with {override!r}, which cannot be called"
+        return OverrideError(what, where=place_of(dependency), cure=cure)
     return OverrideError(
-        f"{name_of(dependency)!r} is overridden with {override!r}, which cannot be called",
-        where=place_of(dependency),
-        cure="override a dependency with a callable: a function, `lambda: value`, a generator",
+        f"{dependency!r} is overridden, which is no dependency: it cannot be called",
+        where="dependency_overrides",
+        cure="name the function itself, overrides[get_it], not what it returns",
     )
 
 
+def _check_declaration(
+    parameter: Parameter, current: _Callable, path: Iterable[_Callable]
+) -> None:
+    """Raise a `DeclarationError` unless a parameter is declared as one dependency, or as none."""
+    name = parameter.name
+    in_annotated = any(isinstance(each, Dependency) for each in parameter.metadata)
+    if in_annotated and isinstance(parameter.default, Dependency):
+        what = f"parameter {name!r} has two dependencies, in `Annotated` and as its default value"
+        cure = "keep one of the two"
+    elif isinstance(parameter.annotation, Dependency):
+        what = f"parameter {name!r} has `Depends(...)` in the place of its type"
+        cure = f"write {name}: Annotated[<its type>, Depends(...)]"
+    elif any(each is Depends or each is Security for each in (*parameter.metadata, parameter.default)):
+        what = f"parameter {name!r} is declared with `Depends` itself, which is not called"
+        cure = "write `Depends(get_it)`; `Depends()` calls the class in the annotation"
+    else:
+        return
+    names = [callable_.signature.name for callable_ in path]
+    raise DeclarationError(what, where=current.signature.where, path=names, cure=cure)
+
+
 def _not_callable(
-    call: object, parameter: Parameter | None, path: list[_Callable]
+    dependency: Dependency, parameter: Parameter | None, path: list[_Callable]
 ) -> NotCallableError:
-    use = f"parameter {parameter.name!r}" if parameter else "`dependencies=`"
+    use = f"parameter {parameter.name!r}" if parameter else "one of `dependencies=`"
+    call = dependency.call
+    cure = "give `Depends` the function itself, `Depends(get_it)`, not what it returns"
     if call is None:
-        what = f"{use} has `Depends()` without a dependency, and no class as annotation"
+        what = f"{use} has `Depends()` without a dependency, and no class as its annotation"
         cure = "name the dependency, `Depends(get_it)`, or annotate the parameter with a class"
+    elif callable(call):
+        what = f"{use} depends on {call!r}, a context manager that can be entered once"
     else:
         what = f"{use} depends on {call!r}, which cannot be called"
-        cure = "give `Depends` the function itself, `Depends(get_it)`, not what it returns"
     names = [callable_.signature.name for callable_ in path]
     return NotCallableError(what, where=path[-1].signature.where, path=names, cure=cure)
 
@@ -405,13 +442,18 @@ def _cycle(path: list[_Callable], again: _Callable) -> CycleError:
     )
 
 
-def _narrower(node: _Node, dependant: _Node) -> ScopeError:
+def _narrower(node: _Node, dependant: _Node, needed: Mapping[int, _Node]) -> ScopeError:
+    path = [dependant.signature.name, node.signature.name]
+    widest = dependant
+    while widest.dependency.lifetime is None and id(widest) in needed:
+        widest = needed[id(widest)]  # up to the one that asks for the wide scope
+        path.insert(0, widest.signature.name)
     name, scope = node.signature.name, Lifetime(node.dependency.lifetime or 0).scope
     return ScopeError(
         f"{dependant.signature.name!r} lives in scope {dependant.lifetime.scope!r} and uses"
         f" {name!r}, which is closed earlier, at the end of scope {scope!r}",
         where=dependant.signature.where,
-        path=(*dependant.path, name),
+        path=(*widest.path[:-1], *path),
         cure=f"give {name!r} the wider scope,"
         f' `Depends({name}, scope="{dependant.lifetime.scope}")`, or none at all;'
         f" or narrow {dependant.signature.name!r}",

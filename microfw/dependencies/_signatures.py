@@ -7,8 +7,8 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from types import CodeType, FunctionType, MethodType
-from typing import Annotated, Any, get_args, get_origin
+from types import CodeType, FunctionType, MethodType, SimpleNamespace
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from microfw.exceptions import UnresolvableAnnotationError
 
@@ -234,17 +234,26 @@ def _names_known_to(function: Any, call: Any) -> dict[str, Any]:
 
 
 def _resolved(annotation: Any, names: dict[str, Any], call: Any, what: str) -> Any:
-    if not isinstance(annotation, str):
+    """The annotation with the strings in it evaluated."""
+    if isinstance(annotation, type):
         return annotation
     try:
-        return eval(annotation, names)  # an annotation is the author's own code
-    except Exception as error:
+        holder = SimpleNamespace(__annotations__={"it": annotation})
+        # With a namespace of its own: one `Optional["X"]` may stand for different classes X.
+        return get_type_hints(holder, names, {}, include_extras=True)["it"]
+    except (NameError, AttributeError) as error:
         missing = error.name if isinstance(error, NameError) and error.name else annotation
         raise UnresolvableAnnotationError(
             f"the annotation {annotation!r} of {what} names {missing!r}, which is not known",
             where=place_of(call),
             cure=f"make {missing!r} importable from the function's module: define or import it at"
             " the module's top level, outside of `if TYPE_CHECKING:` and of other functions",
+        ) from error
+    except Exception as error:
+        raise UnresolvableAnnotationError(
+            f"the annotation {annotation!r} of {what} is no type: {error}",
+            where=place_of(call),
+            cure="write a type, without quotes if it is a type already",
         ) from error
 
 
