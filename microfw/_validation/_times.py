@@ -9,7 +9,7 @@ import msgspec
 
 from microfw._validation._errors import Invalid, invalid
 
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d*)?|\.\d+)", re.ASCII)
 _TIME = re.compile(
     r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
     r"(?P<zone>[Zz]|[+-]\d\d:?\d\d)?",
@@ -27,6 +27,7 @@ _CLOCK_DURATION = re.compile(
     re.ASCII,
 )
 _MILLISECONDS_FROM = 2e10  # larger timestamps are milliseconds, those below seconds
+_NUMBERS_END = 2**63
 _LAST_TIMESTAMP = 253_402_300_800
 _DAY = 86_400
 _MORE = "unexpected extra characters at the end of the input"
@@ -53,18 +54,9 @@ def to_datetime(value: Any) -> datetime:
 
 
 def _datetime_of_text(text: str) -> datetime:
-    if _NUMBER.fullmatch(text):
-        return _datetime_of_number(float(text), text)
     try:
-        day = _date(text[:10])
-        if len(text) == 10:
-            return datetime(day.year, day.month, day.day)
-        if text[10] not in "Tt_ ":
-            raise _Unreadable(_MORE)
-        try:
-            return datetime.combine(day, _time(text[11:]))
-        except _Unreadable:
-            raise _Unreadable(_MORE) from None
+        number = _number(text)
+        return _moment(text) if number is None else _of_timestamp(number)
     except _Unreadable as problem:
         raise invalid(
             "datetime_from_date_parsing",
@@ -74,29 +66,51 @@ def _datetime_of_text(text: str) -> datetime:
         ) from None
 
 
-def _datetime_of_number(number: float, value: object = None) -> datetime:
+def _datetime_of_number(number: float) -> datetime:
     try:
         return _of_timestamp(number)
     except _Unreadable as problem:
         raise invalid(
             "datetime_parsing",
             f"Input should be a valid datetime, {problem}",
-            number if value is None else value,
+            number,
             error=str(problem),
         ) from None
+
+
+def _number(text: str) -> float | None:
+    if _NUMBER.fullmatch(text) is None:
+        return None
+    number = int(text) if "." not in text else float(text)
+    return number if abs(number) < _NUMBERS_END else None
 
 
 def _of_timestamp(number: float) -> datetime:
     if number != number:
         raise _Unreadable("NaN values not permitted")
-    if abs(number) > _MILLISECONDS_FROM:
-        number = number / 1000
-    if number >= _LAST_TIMESTAMP:
+    seconds = number / 1000 if abs(number) > _MILLISECONDS_FROM else number
+    if seconds >= _LAST_TIMESTAMP:
         raise _Unreadable("dates after 9999 are not supported as unix timestamps")
+    if seconds is not number:  # milliseconds are counted exactly
+        length = timedelta(milliseconds=number)
+    else:
+        length = timedelta(seconds=seconds)
     try:
-        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+        return datetime(1970, 1, 1, tzinfo=UTC) + length
     except OverflowError:
         raise _Unreadable("dates before 0000 are not supported as unix timestamps") from None
+
+
+def _moment(text: str) -> datetime:
+    day = _date(text[:10])
+    if len(text) == 10:
+        return datetime(day.year, day.month, day.day)
+    if text[10] not in "Tt_ ":
+        raise _Unreadable(_MORE)
+    try:
+        return datetime.combine(day, _time(text[11:]))
+    except _Unreadable:
+        raise _Unreadable(_MORE) from None
 
 
 def to_date(value: Any) -> date:

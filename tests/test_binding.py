@@ -1,0 +1,336 @@
+"""How the parameters of a route are bound, and what an author is told who writes a wrong one."""
+
+import dataclasses
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from starlette.background import BackgroundTasks
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.websockets import WebSocket
+
+from microfw._binding import RequestBinder
+from microfw.dependencies import Attribute, Reader, Signature, Site, describe
+from microfw.exceptions import (
+    MultipleBodiesError,
+    PathParameterError,
+    RegistrationError,
+    UnfillableParameterError,
+    UnresolvableAnnotationError,
+)
+from microfw.params import Body, Cookie, Header, Path, Query
+
+
+class Item(msgspec.Struct):
+    name: str
+
+
+class Session:
+    """Something that only a dependency can make."""
+
+
+class OwnRequest(Request):
+    pass
+
+
+class OwnTasks(BackgroundTasks):
+    pass
+
+
+@dataclasses.dataclass
+class Dangling:
+    other: "Missing"  # noqa: F821
+
+
+def bound(endpoint: Any, *path: str, websocket: bool = False) -> tuple[RequestBinder, Signature, list[Any]]:
+    binder = RequestBinder(path, websocket=websocket)
+    signature = describe(endpoint)
+    site = Site(signature, ("endpoint", signature.name))
+    return binder, signature, [binder(parameter, site) for parameter in signature.parameters]
+
+
+def told(kind: type[RegistrationError], endpoint: Any, *path: str, websocket: bool = False) -> str:
+    with pytest.raises(kind) as raised:
+        binder, signature, _ = bound(endpoint, *path, websocket=websocket)
+        binder.finish(signature)
+    assert type(raised.value) is kind
+    text = str(raised.value)
+    return text.replace(describe(endpoint).where, "<where>")
+
+
+def test_some_types_say_alone_what_a_parameter_is():
+    def endpoint(
+        request: Request,
+        own: OwnRequest,
+        connection: HTTPConnection,
+        response: Response,
+        json: JSONResponse,
+        tasks: OwnTasks,
+    ): ...
+
+    _, _, sources = bound(endpoint)
+
+    names = ["request", "request", "connection", "response", "response", "tasks"]
+    assert sources == [Attribute(name) for name in names]
+
+
+def test_a_websocket_route_has_its_websocket():
+    def endpoint(websocket: WebSocket, connection: HTTPConnection): ...
+
+    assert bound(endpoint, websocket=True)[2] == [Attribute("websocket"), Attribute("connection")]
+
+
+def test_readers_are_named_after_their_parameters():
+    def endpoint(item_id: int, item: Item): ...
+
+    _, _, sources = bound(endpoint, "item_id")
+
+    assert all(isinstance(source, Reader) for source in sources)
+    assert [source.read.__name__ for source in sources] == ["read_item_id", "read_item"]
+    assert [source.read.__qualname__ for source in sources] == ["read_item_id", "read_item"]
+
+
+def test_the_body_is_received_only_where_a_parameter_wants_it():
+    def without(q: str = "", h: str = Header(""), c: str = Cookie("")): ...
+
+    def by_type(item: Item): ...
+
+    def declared(number: int = Body()): ...
+
+    assert bound(without)[0].reads_body is False
+    assert bound(by_type)[0].reads_body is True
+    assert bound(declared)[0].reads_body is True
+
+
+def test_a_path_that_is_taken_as_a_whole_is_fine():
+    def takes_all(a: int, b: str = Path()): ...
+
+    def takes_by_alias(number: Annotated[int, Path(alias="a")], other: Annotated[str, Path(alias="b")]): ...
+
+    def takes_request(request: Request): ...
+
+    def takes_connection(connection: HTTPConnection): ...
+
+    for endpoint in (takes_all, takes_by_alias, takes_request, takes_connection):
+        binder, signature, _ = bound(endpoint, "a", "b")
+        binder.finish(signature)
+
+
+def test_a_part_of_the_path_that_nobody_takes_is_told():
+    def endpoint(a: int): ...
+
+    assert told(PathParameterError, endpoint, "c", "a", "b") == (
+        "the path has {b}, {c}, but neither the function nor a dependency takes it\n"
+        "  in:   <where>\n"
+        "  cure: add a parameter 'b', or take it out of the path"
+    )
+
+
+def test_a_path_parameter_that_the_path_has_not_is_told():
+    def endpoint(a: int = Path()): ...
+
+    assert told(PathParameterError, endpoint) == (
+        "'a' is declared as Path(), but the path has no {a}\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: add {a} to the path, or declare 'a' as Query()"
+    )
+
+
+def test_a_path_parameter_that_is_declared_otherwise_is_told():
+    def endpoint(a: int = Query()): ...
+
+    assert told(PathParameterError, endpoint, "a") == (
+        "'a' stands in the path, but is declared as Query()\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: declare it as Path(), or give one of the two another name"
+    )
+
+
+def test_a_type_that_nothing_in_a_request_can_become_is_told():
+    def endpoint(session: Session): ...
+
+    assert told(UnfillableParameterError, endpoint) == (
+        "'session' is a Session, which nothing in a request can become: Session is not a type of values\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: if a dependency makes it, write session: Annotated[Session, Depends(...)]"
+    )
+
+
+def test_a_body_of_such_a_type_is_told_too():
+    def endpoint(sessions: dict[str, Session]): ...
+
+    assert "which nothing in a request can become" in told(UnfillableParameterError, endpoint)
+
+
+def test_two_declarations_of_one_parameter_are_told():
+    def endpoint(a: Annotated[int, Query(), Header()] = Cookie()): ...
+
+    assert told(UnfillableParameterError, endpoint) == (
+        "'a' is declared as Query() and Header() and Cookie()\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: keep one of the declarations"
+    )
+
+
+def test_a_default_inside_of_annotated_is_told():
+    def endpoint(a: Annotated[int, Query(3)]): ...
+
+    assert told(UnfillableParameterError, endpoint) == (
+        "'a' has a default inside of Annotated[..., Query()]\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: write it behind the annotation, a: ... = 3"
+    )
+
+
+def test_a_request_that_is_declared_as_a_value_is_told():
+    def endpoint(request: Request = Query()): ...
+
+    assert told(UnfillableParameterError, endpoint) == (
+        "'request' is a Request, and is declared as a value of the request, too\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: write request: Request, without a declaration"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "cure"),
+    [
+        (Request, "take a WebSocket, or an HTTPConnection where routes of both kinds use it"),
+        (Response, "send through the WebSocket what is to be said"),
+        (BackgroundTasks, "do the work in the endpoint, which may go on as long as the connection"),
+    ],
+)
+def test_what_a_websocket_route_does_not_have_is_told(kind, cure):
+    def endpoint(a: kind): ...
+
+    assert told(UnfillableParameterError, endpoint, websocket=True) == (
+        f"'a' is a {kind.__name__}, which a WebSocket route does not have\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        f"  cure: {cure}"
+    )
+
+
+def test_a_websocket_in_a_route_for_http_is_told():
+    def endpoint(a: WebSocket): ...
+
+    assert told(UnfillableParameterError, endpoint) == (
+        "'a' is a WebSocket, which a route for HTTP does not have\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: take a Request, or an HTTPConnection where routes of both kinds use it"
+    )
+
+
+def test_a_body_in_a_websocket_route_is_told():
+    def endpoint(item: Item): ...
+
+    assert told(UnfillableParameterError, endpoint, websocket=True) == (
+        "'item' is read from the body, which a WebSocket's handshake has not\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: receive it as a message, or declare it as Query()"
+    )
+
+
+@pytest.mark.parametrize(
+    ("declaration", "place"),
+    [(Query(), "query string"), (Header(), "headers"), (Cookie(), "cookies")],
+)
+def test_a_type_that_text_cannot_hold_is_told(declaration, place):
+    def endpoint(item: Item = declaration): ...
+
+    assert told(UnfillableParameterError, endpoint) == (
+        f"'item' is a Item, which no value of the {place} can be\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: use a type that one piece of text can hold, such as str, int or datetime,"
+        " or a list of these"
+    )
+
+
+def test_a_list_in_the_path_is_told():
+    def endpoint(a: list[int]): ...
+
+    assert told(UnfillableParameterError, endpoint, "a") == (
+        "'a' is a list[int], which no value of the path can be\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: use a type that one piece of text can hold, such as str, int or datetime"
+    )
+
+
+def test_a_constraint_that_makes_no_sense_is_told():
+    def endpoint(a: int = Query(min_length=3)): ...
+
+    assert told(UnfillableParameterError, endpoint) == (
+        "'a' is a int, for which a constraint makes no sense: min_length says nothing about int values\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: remove the constraint, or change the type"
+    )
+
+
+def test_a_model_that_names_something_unknown_is_told():
+    def endpoint(a: Dangling): ...
+
+    assert told(UnresolvableAnnotationError, endpoint) == (
+        "'a' is a Dangling, an annotation of which names 'Missing', which is not known\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: define or import 'Missing' at the top level of the module of Dangling"
+    )
+
+
+def test_a_body_that_is_no_json_cannot_be_shared():
+    def endpoint(item: Item, text: str = Body(media_type="text/plain")): ...
+
+    def alone(text: str = Body(media_type="text/plain")): ...
+
+    def shared(item: Item, patch: dict = Body(media_type="application/merge-patch+json")): ...
+
+    assert told(MultipleBodiesError, endpoint) == (
+        "'text' is a body of text/plain, which it cannot share with the others of this route\n"
+        "  in:   <where>\n"
+        "  path: endpoint -> endpoint\n"
+        "  cure: read the body in one parameter, or let all of them be parts of a JSON object"
+    )
+    for fine in (alone, shared):
+        binder, signature, _ = bound(fine)
+        binder.finish(signature)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "is_body"),
+    [
+        (int, False),
+        (UUID | None, False),
+        (Any, False),
+        ("untyped", False),
+        (list[int], True),
+        (set, True),
+        (tuple[int, str], True),
+        (dict, True),
+        (dict[str, int] | None, True),
+        (Item, True),
+        (Item | None, True),
+    ],
+)
+def test_without_a_declaration_the_kind_of_type_decides_about_the_body(annotation, is_body):
+    if annotation == "untyped":
+
+        def endpoint(a): ...
+
+    else:
+
+        def endpoint(a: annotation): ...
+
+    assert bound(endpoint)[0].reads_body is is_body
