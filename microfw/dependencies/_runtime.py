@@ -294,6 +294,14 @@ class in_thread:  # noqa: N801 - reads as a word in generated code
     def _enter(self) -> Any:
         return self._block.__enter__()
 
+    def _exit(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        return self._block.__exit__(kind, error, traceback)
+
     async def __aenter__(self) -> Any:
         try:
             value = await self._threads.call(self._enter)
@@ -314,7 +322,7 @@ class in_thread:  # noqa: N801 - reads as a word in generated code
         swallowed = False
         try:
             with anyio.CancelScope(shield=True):
-                swallowed = await self._threads.call(self._block.__exit__, kind, error, traceback)
+                swallowed = await self._threads.call(self._exit, kind, error, traceback)
         finally:
             self._threads.holding -= 1
         return swallowed
@@ -327,10 +335,22 @@ class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated c
     it does not get there, because one of them swallowed an exception of those further inside.
     """
 
-    __slots__ = ()
+    __slots__ = ("_context",)
 
     def _enter(self) -> Any:
         return next(self._generator, None)
+
+    def _exit(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        try:
+            return self._block.__exit__(kind, error, traceback)
+        except BaseException as raised:
+            self._context = raised.__context__
+            raise
 
     async def __aexit__(
         self,
@@ -341,7 +361,16 @@ class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated c
         if self._generator.gi_frame is None:
             self._threads.holding -= 1
             return False
-        return await in_thread.__aexit__(self, kind, error, traceback)
+        self._context = error
+        try:
+            return await in_thread.__aexit__(self, kind, error, traceback)
+        except BaseException as raised:
+            # The event loop raises it while `error` is handled. In nested blocks that is over once
+            # an inner one has swallowed `error`.
+            raised.__context__ = self._context
+            raise
+        finally:
+            del self._context
 
 
 async def call_in_thread(run: Run, function: Callable[..., Result], *args: Any) -> Result:

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from contextvars import Context, ContextVar, Token, copy_context
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import RunVar
@@ -56,28 +56,34 @@ class Threads:
             limiter = CapacityLimiter(math.inf)
             _unlimited.set(limiter)
         try:
-            return await uninterrupted(
+            outcome = await uninterrupted(
                 to_thread.run_sync(self._in_context, function, args, limiter=limiter), self._task
             )
         finally:
             self._carry_back()
+        return outcome.unwrap()
 
-    def _in_context(self, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+    def _in_context(
+        self, function: Callable[..., Result], args: tuple[Any, ...]
+    ) -> "_Outcome[Result]":
         here = copy_context()
         if self._context is None:
             self._context = here.copy()
         context = self._context
         context.run(_adopt, here)
         before = context.copy()
+        outcome: _Outcome[Result] = _Outcome()
         try:
-            return context.run(function, *args)
-        finally:
-            self._changes = [
-                (variable, value)
-                for variable, value in context.items()
-                if before.get(variable, _ABSENT) is not value
-            ]
-            self._changes += [(variable, _ABSENT) for variable in before if variable not in context]
+            outcome.value = context.run(function, *args)
+        except BaseException as error:
+            outcome.error = error
+        self._changes = [
+            (variable, value)
+            for variable, value in context.items()
+            if before.get(variable, _ABSENT) is not value
+        ]
+        self._changes += [(variable, _ABSENT) for variable in before if variable not in context]
+        return outcome
 
     def _carry_back(self) -> None:
         for variable, value in self._changes:
@@ -89,6 +95,30 @@ class Threads:
                 token = variable.set(value)
                 self._tokens.setdefault(variable, token)
         self._changes = []
+
+
+class _Outcome(Generic[Result]):
+    """What a call has come to, in place of an exception thrown into the task that waits for it.
+
+    An exception that is thrown into nested coroutines is chained to what each of them is handling.
+    """
+
+    __slots__ = ("error", "value")
+
+    value: Result
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+
+    def unwrap(self) -> Result:
+        """Return the value, or raise the error."""
+        if self.error is None:
+            return self.value
+        error, self.error = self.error, None
+        try:
+            raise error
+        finally:
+            del error  # the traceback holds this frame
 
 
 _ABSENT = object()
