@@ -151,7 +151,7 @@ def _shape(name: str) -> Shape:
     return Shape(
         title=f"background task {name}",
         run="run",
-        finish="finished({call})",
+        finish="finished(returned)",
         names={"finished": _finished},
         parameters=("args", "kwargs"),
         pass_on="*args, **kwargs",

@@ -17,19 +17,33 @@ from microfw._binding import RequestBinder
 from microfw._environment import Environment
 from microfw._exchange import Exchange, WebSocketExchange, handler_of
 from microfw._handlers import RouteHandler
+from microfw._mistakes import (
+    check_dependencies,
+    check_endpoint,
+    check_event,
+    check_is_path,
+    check_methods,
+    check_options,
+    check_path,
+    check_prefix,
+    check_router,
+    check_websocket_endpoint,
+)
 from microfw._streaming import streamer
-from microfw.dependencies import Dependency, Lifetime, Shape, describe, place_of
+from microfw._validation import UnsupportedTypeError
+from microfw.dependencies import Lifetime, Shape, place_of
 from microfw.dependencies import Scope as DependencyScope
 from microfw.exceptions import (
-    PathError,
-    RegistrationError,
     RequestValidationError,
+    ResponseTypeError,
+    UnresolvableAnnotationError,
     WebSocketRequestValidationError,
 )
 from microfw.responses import JSONResponse, responder
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 EventHandler = Callable[[], Any]
+Finish = Callable[[Exchange, Any], Any]
 AnyLifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
@@ -74,9 +88,12 @@ class Route(starlette.routing.Route):
         default_scope: DependencyScope = "function",
         **options: Unpack[RouteOptions],
     ) -> None:
+        check_endpoint(endpoint)
+        check_path(path, endpoint)
+        check_methods(methods, endpoint)
+        check_options(options, RouteOptions.__optional_keys__, endpoint)
         self.options = options
         self.default_scope = default_scope
-        _check_path(path, endpoint)
         super().__init__(
             path or "/",
             endpoint,
@@ -86,7 +103,7 @@ class Route(starlette.routing.Route):
         )
         self.path = path
         self.methods = {method.upper() for method in methods or ["GET"]}
-        self.dependencies = _dependencies(options.get("dependencies"))
+        self.dependencies = check_dependencies(options.get("dependencies"), place_of(endpoint))
         self.handler = RouteHandler(
             endpoint,
             self.dependencies,
@@ -94,6 +111,8 @@ class Route(starlette.routing.Route):
             lambda: RequestBinder(self.param_convertors),
             self._shape,
         )
+        self._streams = self.handler.endpoint.yields
+        self._finish = self._streamer() if self._streams else self._responder()
         self.app = _wrapped(self._respond, options.get("middleware"))
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -118,33 +137,46 @@ class Route(starlette.routing.Route):
         exchange.raise_failures()
 
     def _shape(self, reads_body: bool) -> Shape:
-        options = self.options
-        response_class = options.get("response_class", JSONResponse)
-        status_code = options.get("status_code")
-        signature = describe(self.endpoint)
-        title = f"{' '.join(sorted(self.methods or ()))} {self.path}"
-        names: dict[str, Any] = {"invalid": _invalid_request}
-        if signature.yields:
-            finish = "await stream(exchange, {call})"
-            names["stream"] = streamer(response_class, status_code)
-        else:
-            finish = "respond(exchange, {call})"
-            names["respond"] = _respond_with(
-                responder(
-                    annotation=options.get("response_model", signature.returns),
-                    response_class=response_class,
-                    status_code=status_code,
-                )
-            )
+        finish = "await stream(exchange, returned)" if self._streams else "respond(exchange, returned)"
+        name = "stream" if self._streams else "respond"
         return Shape(
-            title=title,
+            title=f"{' '.join(sorted(self.methods or ()))} {self.path}",
             run="exchange",
             finish=finish,
-            names=names,
+            names={"invalid": _invalid_request, name: self._finish},
             before=("await exchange.receive_body()",) if reads_body else (),
             between=("await exchange.deliver()",),
             last="now the result is sent, if it was not; then background tasks run",
         )
+
+    def _streamer(self) -> Finish:
+        options = self.options
+        return streamer(options.get("response_class", JSONResponse), options.get("status_code"))
+
+    def _responder(self) -> Finish:
+        options = self.options
+        endpoint = self.handler.endpoint
+        annotation = options.get("response_model", endpoint.returns)
+        try:
+            build = responder(
+                annotation=annotation,
+                response_class=options.get("response_class", JSONResponse),
+                status_code=options.get("status_code"),
+            )
+        except UnsupportedTypeError as problem:
+            raise ResponseTypeError(
+                f"{endpoint.name!r} returns {annotation!r}, which cannot be sent: {problem}",
+                where=endpoint.where,
+                cure="annotate a type of values or a Response, or say response_model=None",
+            ) from None
+        except NameError as problem:
+            raise UnresolvableAnnotationError(
+                f"{endpoint.name!r} returns {annotation!r}, an annotation of which names"
+                f" {problem.name!r}, which is not known",
+                where=endpoint.where,
+                cure=f"define or import {problem.name!r} at the top level of that class's module",
+            ) from problem
+        return _respond_with(build)
 
 
 class WebSocketRoute(starlette.routing.WebSocketRoute):
@@ -164,12 +196,13 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         middleware: Sequence[Middleware] | None = None,
         default_scope: DependencyScope = "function",
     ) -> None:
-        _check_path(path, endpoint)
-        _check_is_async(endpoint)
+        check_endpoint(endpoint)
+        check_path(path, endpoint)
+        check_websocket_endpoint(endpoint)
         super().__init__(path or "/", endpoint, name=name)
         self.path = path
         self.middleware = middleware
-        self.dependencies = _dependencies(dependencies)
+        self.dependencies = check_dependencies(dependencies, place_of(endpoint))
         self.handler = RouteHandler(
             endpoint,
             self.dependencies,
@@ -202,7 +235,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         return Shape(
             title=f"WEBSOCKET {self.path}",
             run="exchange",
-            finish="ended({call})",
+            finish="ended(returned)",
             names={"invalid": _invalid_websocket, "ended": _ended},
         )
 
@@ -250,6 +283,7 @@ class Decorators:
         **options: Unpack[RouteOptions],
     ) -> Callable[[Endpoint], Endpoint]:
         """Map a path and some methods to the decorated function."""
+        check_is_path(path)
 
         def decorate(endpoint: Endpoint) -> Endpoint:
             self.add_api_route(path, endpoint, methods=methods, **options)
@@ -297,6 +331,7 @@ class Decorators:
         dependencies: Sequence[Any] | None = None,
     ) -> Callable[[Endpoint], Endpoint]:
         """Map a path's WebSockets to the decorated async function."""
+        check_is_path(path)
 
         def decorate(endpoint: Endpoint) -> Endpoint:
             self.add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
@@ -344,12 +379,13 @@ class Router(Decorators, starlette.routing.Router):
         include_in_schema: bool = True,
     ) -> None:
         super().__init__(routes, redirect_slashes, default, lifespan)
-        _check_prefix(prefix)
+        check_prefix(prefix, "Router")
         self.prefix = prefix
         self.tags = list(tags or ())
-        self.dependencies = list(dependencies or ())
+        self.dependencies = check_dependencies(dependencies, "Router(dependencies=...)")
         self.responses = dict(responses or {})
         self.default_response_class = default_response_class
+        Lifetime.of(default_scope, f"Router(default_scope={default_scope!r})")
         self.default_scope: DependencyScope = default_scope
         self.deprecated = deprecated
         self.include_in_schema = include_in_schema
@@ -370,6 +406,8 @@ class Router(Decorators, starlette.routing.Router):
         **options: Unpack[RouteOptions],
     ) -> None:
         """Add a route; what the decorators do."""
+        check_path(path, endpoint)
+        check_dependencies(options.get("dependencies"), place_of(endpoint))
         merged = self._merged(options)
         route = Route(
             self.prefix + path,
@@ -389,11 +427,15 @@ class Router(Decorators, starlette.routing.Router):
         dependencies: Sequence[Any] | None = None,
     ) -> None:
         """Add a WebSocket route; what `websocket` does."""
+        check_path(path, endpoint)
         route = WebSocketRoute(
             self.prefix + path,
             endpoint,
             name=name,
-            dependencies=[*self.dependencies, *(dependencies or ())],
+            dependencies=[
+                *self.dependencies,
+                *check_dependencies(dependencies, place_of(endpoint)),
+            ],
             default_scope=self.default_scope,
         )
         self.routes.append(route)
@@ -414,7 +456,9 @@ class Router(Decorators, starlette.routing.Router):
 
         This router's dependencies run first, then those given here, then the other router's.
         """
-        _check_prefix(prefix)
+        check_router(router, self)
+        check_prefix(prefix, "include_router")
+        dependencies = check_dependencies(dependencies, "include_router(dependencies=...)")
         including = Router(
             prefix=prefix,
             tags=tags,
@@ -481,10 +525,11 @@ class Router(Decorators, starlette.routing.Router):
 
     def on_event(self, event_type: str) -> Callable[[EventHandler], EventHandler]:
         """Call the decorated function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
-        handlers = {"startup": self.on_startup, "shutdown": self.on_shutdown}
+        check_event(event_type)
+        handlers = self.on_startup if event_type == "startup" else self.on_shutdown
 
         def decorate(handler: EventHandler) -> EventHandler:
-            handlers[event_type].append(handler)
+            handlers.append(handler)
             return handler
 
         return decorate
@@ -570,35 +615,3 @@ def _invalid_websocket(exchange: WebSocketExchange) -> WebSocketRequestValidatio
 
 def _ended(_: object) -> bool:
     return True
-
-
-def _dependencies(declared: Sequence[Any] | None) -> list[Dependency]:
-    return list(declared or ())
-
-
-def _check_path(path: str, endpoint: Callable[..., Any]) -> None:
-    if path and not path.startswith("/"):
-        raise PathError(
-            f"the path {path!r} does not start with '/'",
-            where=place_of(endpoint),
-            cure=f"write {'/' + path!r}",
-        )
-
-
-def _check_prefix(prefix: str) -> None:
-    if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
-        raise PathError(
-            f"the prefix {prefix!r} does not start with '/', or ends with it",
-            where="Router(prefix=...) or include_router(prefix=...)",
-            cure=f"write {'/' + prefix.strip('/')!r}",
-        )
-
-
-def _check_is_async(endpoint: Callable[..., Any]) -> None:
-    signature = describe(endpoint)
-    if not signature.is_async or signature.yields:
-        raise RegistrationError(
-            f"the WebSocket endpoint {signature.name!r} is not an async function",
-            where=signature.where,
-            cure="write `async def`: a WebSocket is received from and sent to with `await`",
-        )

@@ -56,7 +56,7 @@ class Shape:
     Args:
         title: What the source is for, as its first line says.
         run: The name of the parameter that is the `Run`.
-        finish: What becomes of the endpoint's result, as an expression with `{call}` for the call.
+        finish: What becomes of what the endpoint has `returned`, as an expression.
         names: What these lines refer to.
         parameters: Further parameters of the handler.
         pass_on: What the endpoint is called with besides the arguments of the plan.
@@ -169,7 +169,7 @@ class _Writer:
         self._last_users = _last_users(plan)
         self._functions: list[_Function] = []
         self.namespace: dict[str, Any] = {**_RUNTIME, **shape.names}
-        taken = (*self.namespace, "handle", shape.run, *shape.parameters)
+        taken = (*self.namespace, "handle", "returned", shape.run, *shape.parameters)
         self._taken = dict.fromkeys(taken, 1)  # each with the last number put to it
         self._read_values: dict[tuple[int, str], str] = {}
         self._callables = [
@@ -370,7 +370,8 @@ class _Writer:
         signature = self._steps[self._last].signature
         if signature.is_async and not signature.yields:
             call = f"await {call}"
-        function.write(f"{shape.run}.result = {shape.finish.format(call=call)}")
+        function.write(f"returned = {call}")
+        function.write(f"{shape.run}.result = {shape.finish}")
 
     def _read(self, function: _Function, number: int) -> None:
         """Read the values that a step takes from its surroundings and that may be invalid."""

@@ -394,9 +394,7 @@ def override_error(dependency: object, override: object) -> OverrideError:
     )
 
 
-def _check_declaration(
-    parameter: Parameter, current: _Callable, path: Iterable[_Callable]
-) -> None:
+def _check_declaration(parameter: Parameter, current: _Callable, path: Iterable[_Callable]) -> None:
     """Raise a `DeclarationError` unless a parameter is declared as one dependency, or as none."""
     name = parameter.name
     in_annotated = any(isinstance(each, Dependency) for each in parameter.metadata)
@@ -406,7 +404,9 @@ def _check_declaration(
     elif isinstance(parameter.annotation, Dependency):
         what = f"parameter {name!r} has `Depends(...)` in the place of its type"
         cure = f"write {name}: Annotated[<its type>, Depends(...)]"
-    elif any(each is Depends or each is Security for each in (*parameter.metadata, parameter.default)):
+    elif any(
+        each is Depends or each is Security for each in (*parameter.metadata, parameter.default)
+    ):
         what = f"parameter {name!r} is declared with `Depends` itself, which is not called"
         cure = "write `Depends(get_it)`; `Depends()` calls the class in the annotation"
     else:
