@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
+from microfw import Body, Cookie, Header, Path, Query
 from microfw._binding import RequestBinder
 from microfw.dependencies import Attribute, Reader, Signature, Site, describe
 from microfw.exceptions import (
@@ -20,7 +21,6 @@ from microfw.exceptions import (
     UnfillableParameterError,
     UnresolvableAnnotationError,
 )
-from microfw.params import Body, Cookie, Header, Path, Query
 
 
 class Item(msgspec.Struct):
@@ -41,10 +41,12 @@ class OwnTasks(BackgroundTasks):
 
 @dataclasses.dataclass
 class Dangling:
-    other: "Missing"  # noqa: F821
+    other: "Missing"  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
 
 
-def bound(endpoint: Any, *path: str, websocket: bool = False) -> tuple[RequestBinder, Signature, list[Any]]:
+def bound(
+    endpoint: Any, *path: str, websocket: bool = False
+) -> tuple[RequestBinder, Signature, list[Any]]:
     binder = RequestBinder(path, websocket=websocket)
     signature = describe(endpoint)
     site = Site(signature, ("endpoint", signature.name))
@@ -52,9 +54,12 @@ def bound(endpoint: Any, *path: str, websocket: bool = False) -> tuple[RequestBi
 
 
 def told(kind: type[RegistrationError], endpoint: Any, *path: str, websocket: bool = False) -> str:
-    with pytest.raises(kind) as raised:
+    def bind_and_finish() -> None:
         binder, signature, _ = bound(endpoint, *path, websocket=websocket)
         binder.finish(signature)
+
+    with pytest.raises(kind) as raised:
+        bind_and_finish()
     assert type(raised.value) is kind
     text = str(raised.value)
     return text.replace(describe(endpoint).where, "<where>")
@@ -107,7 +112,9 @@ def test_the_body_is_received_only_where_a_parameter_wants_it():
 def test_a_path_that_is_taken_as_a_whole_is_fine():
     def takes_all(a: int, b: str = Path()): ...
 
-    def takes_by_alias(number: Annotated[int, Path(alias="a")], other: Annotated[str, Path(alias="b")]): ...
+    def takes_by_alias(
+        number: Annotated[int, Path(alias="a")], other: Annotated[str, Path(alias="b")]
+    ): ...
 
     def takes_request(request: Request): ...
 
@@ -209,7 +216,9 @@ def test_a_request_that_is_declared_as_a_value_is_told():
     ],
 )
 def test_what_a_websocket_route_does_not_have_is_told(kind, cure):
-    def endpoint(a: kind): ...
+    def endpoint(a): ...
+
+    endpoint.__annotations__["a"] = kind
 
     assert told(UnfillableParameterError, endpoint, websocket=True) == (
         f"'a' is a {kind.__name__}, which a WebSocket route does not have\n"
@@ -295,7 +304,9 @@ def test_a_body_that_is_no_json_cannot_be_shared():
 
     def alone(text: str = Body(media_type="text/plain")): ...
 
-    def shared(item: Item, patch: dict = Body(media_type="application/merge-patch+json")): ...
+    def shared(
+        item: Item, patch: dict[str, Any] = Body(media_type="application/merge-patch+json")
+    ): ...
 
     assert told(MultipleBodiesError, endpoint) == (
         "'text' is a body of text/plain, which it cannot share with the others of this route\n"
@@ -325,12 +336,9 @@ def test_a_body_that_is_no_json_cannot_be_shared():
     ],
 )
 def test_without_a_declaration_the_kind_of_type_decides_about_the_body(annotation, is_body):
-    if annotation == "untyped":
+    def endpoint(a): ...
 
-        def endpoint(a): ...
-
-    else:
-
-        def endpoint(a: annotation): ...
+    if annotation != "untyped":
+        endpoint.__annotations__["a"] = annotation
 
     assert bound(endpoint)[0].reads_body is is_body

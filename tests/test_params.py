@@ -132,10 +132,22 @@ def test_a_body_may_be_embedded_and_have_a_media_type():
     [
         (Query, {"gee": 1}, "Query() got an unexpected keyword argument 'gee'"),
         (Query, {"embed": True}, "Query() got an unexpected keyword argument 'embed'"),
-        (Body, {"convert_underscores": True}, "Body() got an unexpected keyword argument 'convert_underscores'"),
+        (
+            Body,
+            {"convert_underscores": True},
+            "Body() got an unexpected keyword argument 'convert_underscores'",
+        ),
         (Path, {"default": 3}, "Path() takes no default: a path without the value is another path"),
-        (Path, {"default_factory": list}, "Path() takes no default: a path without the value is another path"),
-        (Cookie, {"default": 3, "default_factory": list}, "Cookie() takes a default or a default_factory, not both"),
+        (
+            Path,
+            {"default_factory": list},
+            "Path() takes no default: a path without the value is another path",
+        ),
+        (
+            Cookie,
+            {"default": 3, "default_factory": list},
+            "Cookie() takes a default or a default_factory, not both",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_where_it_is_written(declare, options, message):

@@ -6,7 +6,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, Required, TypeVar, get_args, get_origin
+from typing import Any, Required, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -188,7 +188,4 @@ def _with_arguments(hint: Any, arguments: Mapping[Any, Any]) -> Any:
     parameters = getattr(hint, "__parameters__", ())
     if not parameters:
         return hint
-    if get_origin(hint) is Annotated:
-        inner, *metadata = get_args(hint)
-        return Annotated[(_with_arguments(inner, arguments), *metadata)]
     return hint[tuple(arguments.get(parameter, Any) for parameter in parameters)]

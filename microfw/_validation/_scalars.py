@@ -207,10 +207,10 @@ def _uuid_problem(text: str) -> str:
         return f"invalid length: found {len(text)}"
     if len(groups) != len(_GROUPS):
         return f"invalid group count: expected {len(_GROUPS)}, found {len(groups)}"
-    for number, (group, length) in enumerate(zip(groups, _GROUPS, strict=True)):
-        if len(group) != length:
-            return f"invalid group length in group {number}: expected {length}, found {len(group)}"
-    return "invalid UUID"
+    lengths = [len(group) for group in groups]
+    number = next(number for number in range(5) if lengths[number] != _GROUPS[number])
+    expected, found = _GROUPS[number], lengths[number]
+    return f"invalid group length in group {number}: expected {expected}, found {found}"
 
 
 class TextConverter:
