@@ -28,7 +28,8 @@ def test_the_python_blocks_run_one_after_the_other() -> None:
         refused = client.post("/orders", json={"item": "book", "quantity": 20})
     assert (accepted.status_code, accepted.json()) == (201, {"item": "book", "quantity": 2})
     assert (refused.status_code, refused.json()) == (409, {"detail": "not in stock"})
-    assert explain.startswith("print(") and printed.startswith("# POST /orders")
+    assert explain.startswith("print(")
+    assert printed.startswith("# POST /orders")
 
 
 def test_explain_prints_what_the_readme_shows(capsys: Any) -> None:

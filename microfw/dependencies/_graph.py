@@ -344,12 +344,17 @@ def _steps(nodes: list[_Node], app_keys: dict[int, Hashable], bind: Bind) -> tup
                 signature=node.signature,
                 name=node.name,
                 lifetime=node.lifetime,
-                in_thread=not node.signature.is_async and node.dependency.in_thread,
+                in_thread=_runs_in_thread(node),
                 fallible=any(_may_be_invalid(argument.source, steps) for argument in arguments),
                 arguments=tuple(arguments),
             )
         )
     return tuple(steps)
+
+
+def _runs_in_thread(node: _Node) -> bool:
+    streams = node.user is None and node.signature.yields  # its items are asked for one by one
+    return not node.signature.is_async and node.dependency.in_thread and not streams
 
 
 def _surrounding(parameter: Parameter, node: _Node, bind: Bind) -> Surrounding | None:

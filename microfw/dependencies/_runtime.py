@@ -267,7 +267,7 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
             cut_off = cleanup.cut_off(self._place())
             if error is None and caught:
                 raise cut_off from None
-            if caught or _is_cancellation(error):
+            if caught or (error is not None and _is_cancellation(error)):
                 return False
             raise  # the task was cancelled besides
         scope.__exit__(None, None, None)

@@ -143,9 +143,11 @@ def _class_of(call: Any) -> Any:
 def _without_context_manager(call: Any) -> Any:
     """The generator function, where `contextlib` has made a context manager's function of it."""
     if isinstance(call, functools.partial):
-        inner = _without_context_manager(call.func)
-        rebound: Any = functools.partial(inner, *call.args, **call.keywords)
-        return call if inner is call.func else rebound
+        partial: functools.partial[Any] = call
+        inner = _without_context_manager(partial.func)
+        if inner is partial.func:
+            return partial
+        return functools.partial(inner, *partial.args, **partial.keywords)
     if isinstance(call, MethodType):
         inner = _without_context_manager(call.__func__)
         return call if inner is call.__func__ else MethodType(inner, call.__self__)
