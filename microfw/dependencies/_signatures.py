@@ -142,12 +142,9 @@ def _class_of(call: Any) -> Any:
 
 def _without_context_manager(call: Any) -> Any:
     """The generator function, where `contextlib` has made a context manager's function of it."""
-    if isinstance(call, functools.partial):
-        partial: functools.partial[Any] = call
-        inner = _without_context_manager(partial.func)
-        if inner is partial.func:
-            return partial
-        return functools.partial(inner, *partial.args, **partial.keywords)
+    if _class_of(call) is functools.partial:
+        inner = _without_context_manager(call.func)
+        return call if inner is call.func else functools.partial(inner, *call.args, **call.keywords)
     if isinstance(call, MethodType):
         inner = _without_context_manager(call.__func__)
         return call if inner is call.__func__ else MethodType(inner, call.__self__)
