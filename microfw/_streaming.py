@@ -6,6 +6,7 @@ from typing import Any
 import anyio
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive
 
 from microfw._exchange import Exchange
 from microfw.dependencies import uninterrupted
@@ -65,7 +66,7 @@ class _Stream:
         """
         failure: Exception | None = None
         async with anyio.create_task_group() as group:
-            group.start_soon(self._watch, group.cancel_scope)
+            group.start_soon(_watch, self._exchange.receive, group.cancel_scope)
             try:
                 await self._send()
             except Exception as error:
@@ -80,11 +81,6 @@ class _Stream:
                 del failure  # the traceback holds this frame
         if not self._complete:
             raise ClientDisconnect
-
-    async def _watch(self, scope: anyio.CancelScope) -> None:
-        while (await self._exchange.receive())["type"] != "http.disconnect":
-            pass
-        scope.cancel()
 
     async def _send(self) -> None:
         item = await self._next()
@@ -109,6 +105,12 @@ class _Stream:
                 await uninterrupted(self._generator.aclose(), self._exchange.asyncio_task)
             else:
                 await self._exchange.threads.call(self._generator.close)
+
+
+async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    scope.cancel()
 
 
 def _encode_line(item: Any) -> bytes:
