@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any
 
 import anyio
-import anyio.to_thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

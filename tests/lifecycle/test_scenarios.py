@@ -975,7 +975,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module", autouse=True)
 async def one_event_loop(anyio_backend: str) -> AsyncIterator[None]:
     """Keep one event loop for all scenarios: they are many."""
-    yield
+    yield  # noqa: PT022 - the loop lives as long as a fixture is open in it
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)

@@ -1,0 +1,287 @@
+"""V1 to V3, beyond the table: invalid values, in which order they are told, and to whom."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+
+from microfw import App, Body, Cookie, Depends, Header, HTTPException, RequestValidationError
+from tests.lifecycle.programs import Log, lines, request
+
+
+class Order(msgspec.Struct):
+    amount: int
+
+
+both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+
+
+@both
+async def test_a_session_rolls_back_when_values_are_invalid(is_async: bool) -> None:
+    """V2, E4"""
+    log = Log()
+
+    async def session_async() -> AsyncIterator[str]:
+        try:
+            yield "session"
+            log("commit")
+        except RequestValidationError as error:
+            log(f"roll back for {[entry['loc'] for entry in error.errors()]}")
+            raise
+        finally:
+            log("close")
+
+    def session_sync() -> Iterator[str]:
+        try:
+            yield "session"
+            log("commit")
+        except RequestValidationError as error:
+            log(f"roll back for {[entry['loc'] for entry in error.errors()]}")
+            raise
+        finally:
+            log("close")
+
+    session = session_async if is_async else session_sync
+
+    def endpoint(
+        session: Annotated[str, Depends(session)], item_id: int, order: Order, page: int = 1
+    ) -> None:
+        log("endpoint")
+
+    app = App()
+    app.post("/{item_id}")(endpoint)
+
+    answer = await request(app, "/x", "POST", query="page=y", body=b'{"amount": "z"}', log=log)
+
+    assert log == [
+        "roll back for [('path', 'item_id'), ('body', 'amount'), ('query', 'page')]",
+        "close",
+        "sends 422",
+    ]
+    assert [entry["loc"] for entry in answer.json()["detail"]] == [
+        ["path", "item_id"],
+        ["body", "amount"],
+        ["query", "page"],
+    ]
+
+
+@both
+async def test_auth_answers_401_before_values_and_body_are_told_invalid(is_async: bool) -> None:
+    """V2, V3"""
+    log = Log()
+
+    async def user_async(token: Annotated[str | None, Header()] = None) -> str:
+        log("user")
+        if token is None:
+            raise HTTPException(401)
+        return token
+
+    def user_sync(token: Annotated[str | None, Header()] = None) -> str:
+        log("user")
+        if token is None:
+            raise HTTPException(401)
+        return token
+
+    user = user_async if is_async else user_sync
+    app = App()
+
+    @app.post("/{item_id}")
+    async def endpoint(item_id: int, order: Order, user: Annotated[str, Depends(user)]) -> str:
+        log("endpoint")
+        return user
+
+    bad = await request(app, "/x", "POST", body=b"{", log=log)
+    told = await request(app, "/x", "POST", body=b"{", headers={"token": "t"}, log=log)
+    good = await request(app, "/1", "POST", body=b'{"amount": 1}', headers={"token": "t"}, log=log)
+
+    assert log == lines("user, sends 401, user, sends 422, user, endpoint, sends 200")
+    assert bad.json() == {"detail": "Unauthorized"}
+    assert [entry["loc"] for entry in told.json()["detail"]] == [["path", "item_id"], ["body", 1]]
+    assert good.json() == "t"
+
+
+@both
+async def test_what_does_not_depend_on_an_invalid_value_runs(is_async: bool) -> None:
+    """V2: through any number of dependencies, and yield dependencies are not opened without values."""
+    log = Log()
+
+    async def page_async(number: int) -> AsyncIterator[int]:
+        with log.opened("page"):
+            yield number
+
+    def page_sync(number: int) -> Iterator[int]:
+        with log.opened("page"):
+            yield number
+
+    def query(page: Annotated[int, Depends(page_async if is_async else page_sync)]) -> str:
+        log("query")
+        return f"page {page}"
+
+    async def cursor(query: Annotated[str, Depends(query)]) -> AsyncIterator[str]:
+        with log.opened("cursor"):
+            yield query
+
+    def session(cookie: Annotated[str, Cookie()] = "") -> Iterator[str]:
+        with log.opened("session"):
+            yield cookie
+
+    def tenant(session: Annotated[str, Depends(session)]) -> str:
+        log("tenant")
+        return session
+
+    app = App()
+
+    @app.get("/")
+    def endpoint(
+        cursor: Annotated[str, Depends(cursor)], tenant: Annotated[str, Depends(tenant)]
+    ) -> list[str]:
+        log("endpoint")
+        return [cursor, tenant]
+
+    answer = await request(app, query="number=two", log=log)
+    assert log == lines("session opens, tenant, session sees RequestValidationError, sends 422")
+    assert [entry["loc"] for entry in answer.json()["detail"]] == [["query", "number"]]
+
+    log.clear()
+    answer = await request(app, query="number=2", headers={"cookie": "cookie=c"}, log=log)
+    assert log == lines(
+        """page opens, query, cursor opens, session opens, tenant, endpoint, session exits,
+        cursor exits, page exits, sends 200"""
+    )
+    assert answer.json() == ["page 2", "c"]
+
+
+async def test_a_malformed_body_is_told_once_however_many_steps_read_it() -> None:
+    """V2, V3"""
+    log = Log()
+
+    def amount(amount: Annotated[int, Body()]) -> int:
+        log("amount")
+        return amount
+
+    app = App()
+
+    @app.post("/")
+    async def endpoint(
+        amount: Annotated[int, Depends(amount)], note: Annotated[str, Body()], page: int
+    ) -> None:
+        log("endpoint")
+
+    answer = await request(app, method="POST", body=b"{", log=log)
+
+    assert log == ["sends 422"]
+    assert [entry["loc"] for entry in answer.json()["detail"]] == [["body", 1], ["query", "page"]]
+
+
+async def test_a_value_that_is_the_same_is_told_for_each_step_that_reads_it() -> None:
+    """V1: a callable's own values are its own."""
+    log = Log()
+
+    def first(page: int) -> int:
+        return page
+
+    def second(page: int) -> int:
+        return page
+
+    app = App()
+
+    @app.get("/")
+    async def endpoint(
+        a: Annotated[int, Depends(first)], b: Annotated[int, Depends(second)], page: str
+    ) -> None:
+        log("endpoint")
+
+    answer = await request(app, query="page=x", log=log)
+
+    assert log == ["sends 422"]
+    assert [entry["input"] for entry in answer.json()["detail"]] == ["x", "x"]
+
+
+async def test_values_are_read_after_the_steps_before_have_run() -> None:
+    """V1: middleware-like dependencies may still change what is read."""
+    log = Log()
+
+    def rewrite(request: Any = None) -> None:
+        log("rewrite")
+
+    class Reading(str):
+        """A type whose values tell when they are made."""
+
+    app = App(dependencies=[Depends(rewrite)])
+
+    def made_now() -> str:
+        log("default of page is made")
+        return "1"
+
+    from microfw import Query
+
+    @app.get("/")
+    def endpoint(page: Annotated[str, Query(default_factory=made_now)]) -> str:
+        log("endpoint")
+        return page
+
+    await request(app, log=log)
+
+    assert log == lines("rewrite, default of page is made, endpoint, sends 200")
+
+
+async def test_the_whole_body_has_arrived_before_anything_opens() -> None:
+    """V3, step 2 of the lifecycle: no resource waits for the client's upload."""
+    log = Log()
+
+    async def session() -> AsyncIterator[None]:
+        with log.opened("session"):
+            yield
+
+    app = App(dependencies=[Depends(session)])
+
+    @app.post("/")
+    async def endpoint(order: Order) -> int:
+        log("endpoint")
+        return order.amount
+
+    parts = iter([b'{"amo', b'unt":', b" 3}"])
+
+    async def receive() -> Any:
+        part = next(parts)
+        log(f"receives {part.decode().strip()}")
+        return {"type": "http.request", "body": part, "more_body": part != b" 3}"}
+
+    async def send(message: Any) -> None:
+        log(message["type"])
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+    await app(scope, receive, send)
+
+    assert log == [
+        'receives {"amo',
+        'receives unt":',
+        "receives 3}",
+        "session opens",
+        "endpoint",
+        "session exits",
+        "http.response.start",
+        "http.response.body",
+    ]
+
+
+async def test_the_body_is_not_received_where_no_step_declares_one() -> None:
+    """Step 2 of the lifecycle."""
+    app = App()
+    log = Log()
+
+    @app.post("/")
+    async def endpoint() -> None:
+        log("endpoint")
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        log(message["type"])
+
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b""}
+    await app(scope, receive, send)
+
+    assert log == ["endpoint", "http.response.start", "http.response.body"]
