@@ -29,7 +29,7 @@ class User(Base):
     __tablename__ = "users"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
     token_digest: Mapped[str] = mapped_column(unique=True)
 
 
