@@ -1,5 +1,6 @@
 """Limits on a value: what an author writes, and the tests made of it."""
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass, fields
@@ -158,10 +159,10 @@ def _shown(bound: Any) -> str:
 
 
 _COMPARISONS: tuple[tuple[str, str, str, Callable[[Any, Any], bool]], ...] = (
-    ("le", "less_than_equal", "less than or equal to", lambda value, bound: value <= bound),
-    ("lt", "less_than", "less than", lambda value, bound: value < bound),
-    ("ge", "greater_than_equal", "greater than or equal to", lambda value, bound: value >= bound),
-    ("gt", "greater_than", "greater than", lambda value, bound: value > bound),
+    ("le", "less_than_equal", "less than or equal to", operator.le),
+    ("lt", "less_than", "less than", operator.lt),
+    ("ge", "greater_than_equal", "greater than or equal to", operator.ge),
+    ("gt", "greater_than", "greater than", operator.gt),
 )
 
 

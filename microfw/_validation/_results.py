@@ -39,19 +39,21 @@ def result_encoder(annotation: Any) -> Callable[[Any], bytes]:
         dump = adapter_of(annotation).dump_json
         validate = _reporting(pydantic_converter(annotation))
         return lambda value: dump(validate(value), by_alias=True)
-    narrow = _narrowing(annotation)
-    is_exact = exactness_of(annotation)
+    shape, beyond_msgspec = shape_of(annotation, Constraints(), Medium.RESULT)
+    is_exact = exactness_of(annotation).holds
+    narrow = _reporting(shape.convert)
+    if not beyond_msgspec and decoder_of(annotation) is not None:
+        narrow = _quickly(annotation, is_exact, narrow)
     return lambda value: encode_declared(value if is_exact(value) else narrow(value))
 
 
-def _narrowing(annotation: Any) -> Convert:
-    """Make the function that returns a value with nothing but what the type names."""
-    shape, beyond_msgspec = shape_of(annotation, Constraints(), Medium.RESULT)
-    thorough = _reporting(shape.convert)
-    # msgspec takes instances as they are; models inside of models could bring more than is named.
-    if beyond_msgspec or nests_models(annotation) or decoder_of(annotation) is None:
-        return thorough
+def _quickly(annotation: Any, is_exact: Callable[[Any], bool], thorough: Convert) -> Convert:
+    """Let msgspec narrow what it can.
 
+    It takes instances as they are. So a model inside of a model may bring more than is named, and
+    is looked at again.
+    """
+    is_doubtful = nests_models(annotation)
     complete = completer_of(annotation)
 
     def narrow(value: Any) -> Any:
@@ -61,7 +63,7 @@ def _narrowing(annotation: Any) -> Convert:
             return thorough(value)
         if complete is not None:
             complete(narrowed)
-        return narrowed
+        return thorough(value) if is_doubtful and not is_exact(narrowed) else narrowed
 
     return narrow
 

@@ -21,6 +21,7 @@ _BOOLEANS = {
     **dict.fromkeys(("0", "false", "f", "no", "n", "off"), False),
 }
 _INTEGER = re.compile(r"([+-]?[0-9]+(?:_[0-9]+)*)(?:\.0+)?")
+_FEW_DIGITS = 20
 _MAX_DIGITS = 4300
 _FLOATS_END = 2**63  # from here on a float does not say which integer is meant
 # Unicode's white space; without the separators U+001C to U+001F, which `str.strip` takes too.
@@ -55,6 +56,8 @@ def to_str(value: Any) -> str:
 def to_int(value: Any) -> int:
     if type(value) is int:
         return value
+    if type(value) is str and len(value) < _FEW_DIGITS and value.isascii() and value.isdigit():
+        return int(value)
     if isinstance(value, str | bytes):
         return _int_of_text(_text(value), value)
     if isinstance(value, int):

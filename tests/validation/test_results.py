@@ -319,6 +319,25 @@ def test_a_row_with_named_columns_fits_a_model():
     }
 
 
+def test_a_model_that_lacks_a_field_is_not_taken_as_it_is():
+    partial = NestedData.__new__(NestedData)
+    partial.some = []
+
+    assert errors(NestedData, partial) == [("missing", ("response", "one"))]
+
+
+def test_values_of_several_classes_are_told_apart():
+    items: list[Any] = [Nested(Struct("a")), Cat(9), None, [Struct("b")]]
+    secrets: list[Any] = [Nested(SecretStruct("a")), Cat(9), None, [SecretStruct("b")]]
+    whole = {"one": {"name": "a"}, "some": [], "named": {}, "nested": []}
+    either = list[Nested | Cat | list[Struct] | None]
+
+    assert encode(either, items) == [whole, {"type": "Cat", "lives": 9}, None, [{"name": "b"}]]
+    assert encode(either, secrets) == [whole, {"type": "Cat", "lives": 9}, None, [{"name": "b"}]]
+    assert encode(list[int] | list[str], ["a"]) == ["a"]
+    assert encode(int | Any, SecretStruct("a")) == {"name": "a", "password": "secret"}
+
+
 def test_an_unset_field_is_not_sent():
     class Change(msgspec.Struct):
         name: str | msgspec.UnsetType = msgspec.UNSET
