@@ -118,12 +118,13 @@ class Exchange(_Connection):
         self.delivered = True
         if background is not None or self._tasks is not None:
             failures = await run_tasks(background, self.environment)
-            failures += await run_tasks(self._tasks, self.environment)
+            if self._tasks is not background:
+                failures += await run_tasks(self._tasks, self.environment)
             self._failures = failures
 
     async def start(self, response: Response) -> None:
         """Send the head of a streamed response."""
-        self.sent = True
+        self.sent = self.built = True
         response = self._completed(response)
         await self.send(
             {
