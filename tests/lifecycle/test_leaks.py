@@ -43,8 +43,9 @@ class Watched:
     async def alive(self) -> list[str]:
         """Those that are still there, once worker threads have put down what they were given."""
         with anyio.move_on_after(0.3):
-            while any(reference() is not None for _, reference in self._references):
-                await anyio.sleep(0.001)  # noqa: ASYNC110 - nobody tells when a thread lets go
+            # Nobody tells when a worker thread lets go of what it was given.
+            while any(reference() for _, reference in self._references):  # noqa: ASYNC110
+                await anyio.sleep(0.001)
         return [name for name, reference in self._references if reference() is not None]
 
 
