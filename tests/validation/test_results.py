@@ -309,6 +309,8 @@ def test_a_row_with_named_columns_fits_a_model():
             sqlalchemy.text("SELECT 'ada' AS name, 'secret' AS password")
         ).one()
 
+    engine.dispose()
+
     assert encode(Struct, row) == {"name": "ada"}
     assert encode(list[Data], [row]) == [{"name": "ada"}]
     assert encode(Nested, SimpleNamespace(one=row)) == {
