@@ -1,6 +1,7 @@
 """A PostgreSQL server of our own, where one is installed."""
 
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -42,7 +43,7 @@ def find_programs() -> Path | None:
     """Find the folder of `initdb` and `pg_ctl`: on PATH, or where Debian puts the newest."""
     on_path = shutil.which("initdb")
     if on_path is not None:
-        return Path(on_path).parent
+        return Path(on_path).resolve().parent
     found = Path("/usr/lib/postgresql").glob("*/bin/initdb")
     newest = max(found, key=lambda path: int(path.parts[-3]), default=None)
     return newest and newest.parent
@@ -52,4 +53,5 @@ def unprivileged_user() -> str | None:
     """Return whom to run as: PostgreSQL refuses root. `None`: as we are."""
     if os.geteuid() != 0:
         return None
-    return "postgres" if Path("/etc/passwd").read_text().find("\npostgres:") >= 0 else "nobody"
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
