@@ -1,6 +1,7 @@
 """Worker threads: one call for neighbouring sync steps, context variables there and back."""
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 from contextvars import Context, ContextVar, Token, copy_context
@@ -12,6 +13,8 @@ from anyio.lowlevel import RunVar
 from microfw.dependencies._uninterrupted import uninterrupted
 
 Result = TypeVar("Result")
+
+logger = logging.getLogger("microfw")
 
 _unlimited: RunVar[CapacityLimiter] = RunVar("microfw_unlimited_threads")
 
@@ -55,24 +58,32 @@ class Threads:
         except LookupError:
             limiter = CapacityLimiter(math.inf)
             _unlimited.set(limiter)
+        outcome: _Outcome[Result] = _Outcome()
+        call = to_thread.run_sync(self._in_context, outcome, function, args, limiter=limiter)
         try:
-            outcome = await uninterrupted(
-                to_thread.run_sync(self._in_context, function, args, limiter=limiter), self._task
-            )
+            await uninterrupted(call, self._task)
+        except BaseException:
+            if outcome.error is not None:
+                logger.exception(
+                    "failed while the request was being cancelled", exc_info=outcome.error
+                )
+            raise
         finally:
             self._carry_back()
         return outcome.unwrap()
 
     def _in_context(
-        self, function: Callable[..., Result], args: tuple[Any, ...]
-    ) -> "_Outcome[Result]":
+        self,
+        outcome: "_Outcome[Result]",
+        function: Callable[..., Result],
+        args: tuple[Any, ...],
+    ) -> None:
         here = copy_context()
         if self._context is None:
             self._context = here.copy()
         context = self._context
         context.run(_adopt, here)
         before = context.copy()
-        outcome: _Outcome[Result] = _Outcome()
         try:
             outcome.value = context.run(function, *args)
         except BaseException as error:
@@ -83,7 +94,6 @@ class Threads:
             if before.get(variable, _ABSENT) is not value
         ]
         self._changes += [(variable, _ABSENT) for variable in before if variable not in context]
-        return outcome
 
     def _carry_back(self) -> None:
         for variable, value in self._changes:
