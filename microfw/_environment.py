@@ -59,7 +59,7 @@ class Environment:
         self.default = default
         self.app_values: dict[Hashable, Any] = {}
         self.overrides: Overrides = DependencyOverrides()
-        self._contexts = 0
+        self._contexts: set[object] = set()
         self._context_overrides: ContextVar[Overrides | None] = ContextVar(
             "microfw_overrides", default=None
         )
@@ -77,11 +77,12 @@ class Environment:
             check_override(dependency, other)
         outer = self._context_overrides.get() or {}
         token = self._context_overrides.set({**outer, **overrides})
-        self._contexts += 1
+        context = object()
+        self._contexts.add(context)
         try:
             yield
         finally:
-            self._contexts -= 1
+            self._contexts.remove(context)
             self._context_overrides.reset(token)
 
 

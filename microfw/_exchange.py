@@ -22,6 +22,7 @@ logger = logging.getLogger("microfw")
 UNSET_STATUS: Any = None
 """The status of the injected response, until a step sets it; `None`, as in FastAPI."""
 
+NORMAL_CLOSURE = 1000
 INTERNAL_ERROR = 1011
 POLICY_VIOLATION = 1008
 

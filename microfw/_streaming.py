@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+from anyio.lowlevel import checkpoint
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive
@@ -89,6 +90,7 @@ class _Stream:
         while item is not _END:
             body = self._encode(item)
             await send({"type": "http.response.body", "body": body, "more_body": True})
+            await checkpoint()  # neither the generator nor the server may wait for anything
             item = await self._next()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         self._complete = True

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from microfw._binding import RequestBinder
 from microfw._environment import Environment
-from microfw._exchange import Exchange, WebSocketExchange, handler_of
+from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange, handler_of
 from microfw._handlers import RouteHandler
 from microfw._mistakes import (
     check_dependencies,
@@ -219,6 +219,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
             await self.handler.get(environment).call(exchange)
             if exchange.result is None:
                 raise exchange.swallowed_error()
+            await exchange.close(NORMAL_CLOSURE)
         except WebSocketDisconnect:
             return
         except Exception as error:
