@@ -11,7 +11,7 @@ from benchmarks.contenders import ALL
 from benchmarks.measuring import UnequalWorkError, event_loop, measure, one_core
 from benchmarks.report import as_data, environment, heading, table
 
-ROUNDS = 50
+ROUNDS = 200
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
