@@ -1,0 +1,1379 @@
+"""C1 to C3: whoever cancels a request, wherever it is, every open dependency exits, to its end."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+import pytest
+import trio
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
+
+from microfw import App, BackgroundTasks, Depends, HTTPException, Request, Response
+from microfw.exceptions import CleanupTimeoutError, SwallowedExceptionError
+from microfw.responses import StreamingResponse
+from tests.lifecycle.programs import Log, lines, request
+
+CANCELLATIONS = (asyncio.CancelledError, trio.Cancelled)
+
+
+def told(error: BaseException) -> str:
+    return "cancellation" if isinstance(error, CANCELLATIONS) else repr(error)
+
+
+class Scene:
+    """Where a program waits until the request has been cancelled.
+
+    Attributes:
+        reached: Is set when the program waits.
+        released: Lets threads go on, which no cancellation can reach.
+    """
+
+    def __init__(self) -> None:
+        self.log = Log()
+        self.reached = anyio.Event()
+        self.released = threading.Event()
+
+    async def wait(self) -> None:
+        self.log("waits")
+        self.reached.set()
+        await anyio.sleep_forever()
+
+    async def wait_until_released(self) -> None:
+        self.log("waits")
+        self.reached.set()
+        while not self.released.is_set():
+            await checkpoint()
+
+    def wait_in_thread(self) -> None:
+        self.log("waits")
+        anyio.from_thread.run_sync(self.reached.set)
+        assert self.released.wait(10)
+
+    @contextmanager
+    def block(self, name: str) -> Iterator[None]:
+        self.log(f"{name} opens")
+        try:
+            yield
+        except BaseException as error:
+            self.log(f"{name} sees {told(error)}")
+            raise
+        else:
+            self.log(f"{name} sees nothing")
+
+    def dependency(
+        self,
+        flavour: str,
+        name: str,
+        *below: Any,
+        scope: Any = None,
+        react: Callable[[BaseException], None] | None = None,
+    ) -> Any:
+        """Make a yield dependency; what is `suspending` has exit code that awaits a lot."""
+        uses: Any = below[0] if below else NOTHING
+
+        @contextmanager
+        def block() -> Iterator[None]:
+            try:
+                with self.block(name):
+                    yield
+            except BaseException as error:
+                if react is None:
+                    raise
+                react(error)
+
+        async def suspending(below: Any = uses) -> Any:
+            try:
+                with block():
+                    yield name
+            finally:
+                await several_turns()
+                with anyio.move_on_after(0):
+                    await anyio.sleep_forever()
+                async with anyio.create_task_group() as group:
+                    group.start_soon(checkpoint)
+                self.log(f"{name} ends")
+
+        async def quick(below: Any = uses) -> Any:
+            try:
+                with block():
+                    yield name
+            finally:
+                self.log(f"{name} ends")
+
+        def sync(below: Any = uses) -> Any:
+            try:
+                with block():
+                    yield name
+            finally:
+                self.log(f"{name} ends")
+
+        flavours = {"suspending": suspending, "quick": quick, "thread": sync, "loop": sync}
+        in_thread = flavour == "thread"
+        return Depends(flavours[flavour], scope=scope, sync_to_thread=in_thread)
+
+
+NOTHING = Depends(lambda: None, sync_to_thread=False)
+FLAVOURS = ["suspending", "quick", "thread", "loop"]
+
+
+def awaiting_send(app: Any) -> Any:
+    """Have the server notice a cancellation when something is sent."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        async def send_later(message: Any) -> None:
+            await checkpoint()
+            await send(message)
+
+        await app(scope, receive, send_later)
+
+    return wrapped
+
+
+def waiting_send(app: Any, scene: Scene, kind: str = "http.response.start") -> Any:
+    """Have the server not take what is sent."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        async def send_unless(message: Any) -> None:
+            if message["type"] == kind:
+                await scene.wait()
+            await send(message)
+
+        await app(scope, receive, send_unless)
+
+    return wrapped
+
+
+def leaving(app: Any, scene: Scene) -> Any:
+    """Have the client go once the scene is reached."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        async def receive_until() -> Any:
+            await scene.reached.wait()
+            return {"type": "http.disconnect"}
+
+        await app(scope, receive_until, send)
+
+    return wrapped
+
+
+# ---------------------------------------------------------------------- who cancels
+
+
+Cancel = Callable[[Scene, Callable[[], Awaitable[Any]]], Awaitable[str]]
+"""Runs a request, cancels it once the scene is reached, and tells how it has ended."""
+
+
+async def by_cancel_scope(scene: Scene, run: Callable[[], Awaitable[Any]]) -> str:
+    scope = anyio.CancelScope()
+
+    async def cancel() -> None:
+        await scene.reached.wait()
+        scope.cancel()
+        await several_turns()
+        scene.released.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(cancel)
+        with scope:
+            await run()
+    return "cancelled" if scope.cancelled_caught else "not cancelled"
+
+
+async def by_timeout(scene: Scene, run: Callable[[], Awaitable[Any]]) -> str:
+    scope = anyio.move_on_after(10)
+
+    async def hurry() -> None:
+        await scene.reached.wait()
+        scope.deadline = anyio.current_time()
+        while not scope.cancel_called:
+            await checkpoint()
+        await several_turns()
+        scene.released.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(hurry)
+        with scope:
+            await run()
+    return "cancelled" if scope.cancelled_caught else "not cancelled"
+
+
+async def by_task_group(scene: Scene, run: Callable[[], Awaitable[Any]]) -> str:
+    """A sibling of the request's task fails."""
+    ended = "cancelled"
+
+    async def the_request() -> None:
+        nonlocal ended
+        await run()
+        await checkpoint()
+        ended = "not cancelled"
+
+    async def fail() -> None:
+        await scene.reached.wait()
+        raise OSError("sibling")
+
+    async def release() -> None:
+        with anyio.CancelScope(shield=True):
+            await scene.reached.wait()
+            await several_turns()
+            scene.released.set()
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(release)
+            group.start_soon(the_request)
+            await fail()
+    except* OSError:
+        pass
+    return ended
+
+
+async def by_native_cancel(scene: Scene, run: Callable[[], Awaitable[Any]], times: int = 1) -> str:
+    task = asyncio.ensure_future(run())
+    await scene.reached.wait()
+    for _ in range(times):
+        task.cancel()
+        await several_turns()
+    scene.released.set()
+    await asyncio.wait([task])
+    return "cancelled" if task.cancelled() else "not cancelled"
+
+
+async def by_three_native_cancels(scene: Scene, run: Callable[[], Awaitable[Any]]) -> str:
+    return await by_native_cancel(scene, run, times=3)
+
+
+async def by_native_timeout(scene: Scene, run: Callable[[], Awaitable[Any]]) -> str:
+    async def release() -> None:
+        await scene.reached.wait()
+        timeout.reschedule(asyncio.get_running_loop().time())
+        while not timeout.expired():
+            await checkpoint()
+        await several_turns()
+        scene.released.set()
+
+    releasing = asyncio.create_task(release())
+    try:
+        async with asyncio.timeout(10) as timeout:
+            await run()
+    except TimeoutError:
+        return "cancelled"
+    finally:
+        await releasing
+    return "not cancelled"
+
+
+async def several_turns() -> None:
+    for _ in range(10):
+        await checkpoint()
+
+
+# AnyIO's cancellation stays in force, and shows at the next `await` that is not shielded. asyncio's
+# own is raised once: where the task waits, or when the thread or exit code that it waits for ends.
+LASTING = (by_cancel_scope, by_timeout, by_task_group)
+SINGLE = (by_native_cancel, by_three_native_cancels, by_native_timeout)
+
+ASYNCIO = pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio")
+UVLOOP = pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop")
+TRIO = pytest.param(("trio", {}), id="trio")
+
+
+def cancelled(
+    *how: Cancel, backends: Sequence[Any] = (ASYNCIO, UVLOOP, TRIO)
+) -> pytest.MarkDecorator:
+    """Run a test with these cancellations, on the backends that have them."""
+    return pytest.mark.parametrize(
+        ("anyio_backend", "cancel"),
+        [
+            pytest.param(*backend.values, cancel, id=f"{backend.id}-{cancel.__name__}")
+            for backend in backends
+            for cancel in how
+            if not (backend is TRIO and cancel in SINGLE)
+        ],
+    )
+
+
+on_asyncio = pytest.mark.parametrize("anyio_backend", [ASYNCIO, UVLOOP])
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def place(dependency: Any) -> str:
+    """A dependency as the log names it."""
+    code = dependency.call.__code__
+    return f"{code.co_qualname} ({__file__}:{code.co_firstlineno})"
+
+
+# ---------------------------------------------------------------------- C1: where it arrives
+
+
+@cancelled(*LASTING, *SINGLE)
+@pytest.mark.parametrize("outer", FLAVOURS)
+@pytest.mark.parametrize("inner", FLAVOURS)
+async def test_dependencies_exit_when_the_endpoint_is_cancelled(
+    scene: Scene, cancel: Cancel, outer: str, inner: str
+) -> None:
+    app = App()
+    first = scene.dependency(outer, "first")
+    second = scene.dependency(inner, "second", first)
+
+    @app.get("/")
+    async def endpoint(second: Annotated[str, second]) -> None:
+        await scene.wait()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "first opens, second opens, waits,"
+        "second sees cancellation, second ends, first sees cancellation, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+@pytest.mark.parametrize("outer", FLAVOURS)
+@pytest.mark.parametrize("yields", [True, False])
+async def test_dependencies_exit_when_the_setup_of_a_later_one_is_cancelled(
+    scene: Scene, cancel: Cancel, outer: str, yields: bool
+) -> None:
+    app = App()
+    first = scene.dependency(outer, "first")
+    second = scene.dependency("suspending", "second", first)
+
+    async def returning(second: Annotated[str, second]) -> None:
+        await scene.wait()
+
+    async def yielding(second: Annotated[str, second]) -> AsyncIterator[None]:
+        await scene.wait()
+        yield
+
+    @app.get("/")
+    async def endpoint(third: Annotated[None, Depends(yielding if yields else returning)]) -> None:
+        scene.log("never")
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "first opens, second opens, waits,"
+        "second sees cancellation, second ends, first sees cancellation, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_setup_in_a_thread_goes_on_to_its_end_and_then_exits(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    def yielding(first: Annotated[str, first]) -> Iterator[None]:
+        scene.wait_in_thread()
+        with scene.block("second"):
+            yield
+
+    @app.get("/")
+    async def endpoint(second: Annotated[None, Depends(yielding)]) -> None:
+        await checkpoint()
+        scene.log("never")
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "first opens, waits, second opens,"
+        "second sees cancellation, first sees cancellation, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_setup_of_neighbours_in_a_thread_goes_on_to_its_end_and_then_exits(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+
+    def waiting() -> Iterator[None]:
+        with scene.block("first"):
+            scene.wait_in_thread()
+            yield
+
+    second = scene.dependency("thread", "second", Depends(waiting))
+
+    @app.get("/")
+    async def endpoint(second: Annotated[str, second]) -> None:
+        await checkpoint()
+        scene.log("never")
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "first opens, waits, second opens,"
+        "second sees cancellation, second ends, first sees cancellation"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_a_setup_that_fails_in_a_thread_while_it_is_cancelled_is_told_and_gives_way(
+    scene: Scene, cancel: Cancel, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    def failing(first: Annotated[str, first]) -> None:
+        scene.wait_in_thread()
+        raise OSError("no connection")
+
+    @app.get("/")
+    async def endpoint(second: Annotated[None, Depends(failing)]) -> None:
+        scene.log("never")
+
+    ended = await cancel(scene, lambda: request(app, log=scene.log))
+    if cancel in SINGLE:
+        assert ended == "cancelled"
+        assert scene.log == lines("first opens, waits, first sees cancellation, first ends")
+        assert caplog.messages == ["failed while the request was being cancelled"]
+    else:  # not noticed yet
+        assert scene.log[:4] == [
+            *lines("first opens, waits"),
+            "first sees OSError('no connection')",
+            "first ends",
+        ]
+
+
+@cancelled(*LASTING)
+async def test_an_endpoint_in_a_thread_succeeds_though_it_is_cancelled_meanwhile(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+    second = scene.dependency("quick", "second", first)
+
+    @app.get("/")
+    def endpoint(second: Annotated[str, second]) -> None:
+        scene.wait_in_thread()
+
+    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
+    assert ended == "cancelled"
+    assert scene.log == lines(
+        "first opens, second opens, waits,"
+        "second sees nothing, second ends, first sees nothing, first ends"
+    )
+
+
+@cancelled(*SINGLE)
+async def test_dependencies_see_that_an_endpoint_in_a_thread_was_cancelled(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+    second = scene.dependency("quick", "second", first)
+
+    @app.get("/")
+    def endpoint(second: Annotated[str, second]) -> None:
+        scene.wait_in_thread()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "first opens, second opens, waits,"
+        "second sees cancellation, second ends, first sees cancellation, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_what_runs_in_one_thread_is_not_cancelled_half_way(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    first = scene.dependency("thread", "first")
+    second = scene.dependency("thread", "second", first)
+
+    @app.get("/")
+    def endpoint(second: Annotated[str, second]) -> None:
+        scene.wait_in_thread()
+
+    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
+    assert ended == "cancelled"
+    assert scene.log == lines(
+        "first opens, second opens, waits,"
+        "second sees nothing, second ends, first sees nothing, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_dependencies_of_scope_request_in_the_endpoint_s_thread_see_that_it_was_cancelled(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    first = scene.dependency("thread", "first", scope="request")
+    second = scene.dependency("thread", "second", first)
+
+    @app.get("/")
+    def endpoint(second: Annotated[str, second]) -> None:
+        scene.wait_in_thread()
+
+    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
+    assert ended == "cancelled"
+    assert scene.log == lines(
+        "first opens, second opens, waits,"
+        "second sees nothing, second ends, first sees cancellation, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_nothing_opens_for_a_request_that_is_cancelled_while_it_waits_for_a_thread(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+    second = scene.dependency("thread", "second", first)
+
+    @app.get("/")
+    async def endpoint(second: Annotated[str, second]) -> None:
+        scene.log("never")
+
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    all_threads = [object() for _ in range(int(limiter.total_tokens))]
+
+    async def run_without_a_free_thread() -> None:
+        for borrower in all_threads:
+            limiter.acquire_on_behalf_of_nowait(borrower)
+        async with anyio.create_task_group() as group:
+            group.start_soon(reach_when_it_waits)
+            await request(app, log=scene.log)
+
+    async def reach_when_it_waits() -> None:
+        while not limiter.statistics().tasks_waiting:
+            await checkpoint()
+        scene.log("waits")
+        scene.reached.set()
+
+    try:
+        assert await cancel(scene, run_without_a_free_thread) == "cancelled"
+    finally:
+        for borrower in all_threads:
+            limiter.release_on_behalf_of(borrower)
+    assert scene.log == lines("first opens, waits, first sees cancellation, first ends")
+
+
+@cancelled(*LASTING, *SINGLE)
+@pytest.mark.parametrize("outer", FLAVOURS)
+async def test_a_running_exit_ends_and_the_others_follow(
+    scene: Scene, cancel: Cancel, outer: str
+) -> None:
+    app = App()
+    first = scene.dependency(outer, "first")
+
+    async def waiting(first: Annotated[str, first]) -> AsyncIterator[None]:
+        with scene.block("second"):
+            yield
+        await scene.wait_until_released()
+        scene.log("second ends")
+
+    @app.get("/")
+    async def endpoint(second: Annotated[None, Depends(waiting)]) -> None: ...
+
+    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
+    assert ended == "cancelled"
+    seen = "nothing" if cancel in LASTING else "cancellation"
+    assert scene.log == lines(
+        "first opens, second opens, second sees nothing, waits, second ends,"
+        f"first sees {seen}, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_a_running_exit_in_a_thread_ends_and_the_others_follow(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    def waiting(first: Annotated[str, first]) -> Iterator[None]:
+        with scene.block("second"):
+            yield
+        scene.wait_in_thread()
+        scene.log("second ends")
+
+    @app.get("/")
+    async def endpoint(second: Annotated[None, Depends(waiting)]) -> None: ...
+
+    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
+    assert ended == "cancelled"
+    seen = "nothing" if cancel in LASTING else "cancellation"
+    assert scene.log == lines(
+        "first opens, second opens, second sees nothing, waits, second ends,"
+        f"first sees {seen}, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_an_exit_that_handles_an_exception_ends_though_it_is_cancelled(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    async def waiting(first: Annotated[str, first]) -> AsyncIterator[None]:
+        try:
+            with scene.block("second"):
+                yield
+        except OSError:
+            await scene.wait_until_released()
+            scene.log("second ends")
+            raise
+
+    @app.get("/")
+    async def endpoint(second: Annotated[None, Depends(waiting)]) -> None:
+        raise OSError("disk")
+
+    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
+    assert ended == "cancelled"
+    seen = "OSError('disk')" if cancel in LASTING else "cancellation"
+    assert scene.log == [
+        *lines("first opens, second opens"),
+        "second sees OSError('disk')",
+        *lines("waits, second ends"),
+        f"first sees {seen}",
+        "first ends",
+    ]
+
+
+@cancelled(*LASTING, *SINGLE)
+@pytest.mark.parametrize("wide", FLAVOURS)
+async def test_scope_request_sees_that_sending_was_cancelled(
+    scene: Scene, cancel: Cancel, wide: str
+) -> None:
+    app = App()
+    first = scene.dependency(wide, "first", scope="request")
+    second = scene.dependency("suspending", "second", first)
+
+    @app.get("/")
+    async def endpoint(second: Annotated[str, second]) -> None: ...
+
+    ended = await cancel(scene, lambda: request(waiting_send(app, scene), log=scene.log))
+    assert ended == "cancelled"
+    assert scene.log == lines(
+        "first opens, second opens, second sees nothing, second ends, waits,"
+        "first sees cancellation, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_a_streamed_response_is_cancelled_inside_of_scope_request(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first", scope="request")
+
+    async def parts() -> AsyncIterator[str]:
+        with scene.block("stream"):
+            yield "part"
+            await scene.wait()
+
+    @app.get("/")
+    async def endpoint(first: Annotated[str, first]) -> Response:
+        return StreamingResponse(parts())
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "first opens, sends 200, stream opens, sends part, waits,"
+        "stream sees cancellation, first sees cancellation, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+@pytest.mark.parametrize("outer", FLAVOURS)
+async def test_an_endpoint_that_streams_is_cancelled_inside_of_scope_function(
+    scene: Scene, cancel: Cancel, outer: str
+) -> None:
+    app = App()
+    first = scene.dependency(outer, "first")
+
+    @app.get("/", response_class=StreamingResponse)
+    async def endpoint(first: Annotated[str, first]) -> AsyncIterator[str]:
+        with scene.block("stream"):
+            yield "part"
+            await scene.wait()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "first opens, stream opens, sends 200, sends part, waits,"
+        "stream sees cancellation, first sees cancellation, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_an_endpoint_whose_stream_is_cancelled_while_sending_is_closed_and_may_await(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    @app.get("/", response_class=StreamingResponse)
+    async def endpoint(first: Annotated[str, first]) -> AsyncIterator[str]:
+        try:
+            yield "part"
+        except GeneratorExit:
+            scene.log("stream is closed")
+            await several_turns()
+            scene.log("stream ends")
+            raise
+
+    app = waiting_send(app, scene, "http.response.body")
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "first opens, sends 200, waits, stream is closed, stream ends,"
+        "first sees cancellation, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_an_endpoint_that_streams_from_a_thread_is_closed_there(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    @app.get("/", response_class=StreamingResponse)
+    def endpoint(first: Annotated[str, first]) -> Iterator[str]:
+        with scene.block("stream"):
+            yield "one"
+            scene.wait_in_thread()
+            yield "two"
+            scene.log("never")
+
+    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
+    assert ended == "cancelled"
+    assert scene.log == lines(
+        "first opens, stream opens, sends 200, sends one, waits,"
+        "stream sees GeneratorExit(), first sees cancellation, first ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE)
+@pytest.mark.parametrize("wide", FLAVOURS)
+async def test_scope_request_sees_that_a_background_task_was_cancelled(
+    scene: Scene, cancel: Cancel, wide: str
+) -> None:
+    app = App()
+    first = scene.dependency(wide, "first", scope="request")
+    second = scene.dependency("suspending", "second")
+
+    async def task(second: Annotated[str, second]) -> None:
+        await scene.wait()
+
+    @app.get("/")
+    async def endpoint(first: Annotated[str, first], tasks: BackgroundTasks) -> None:
+        tasks.add_task(task)
+        tasks.add_task(scene.log, "never")
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "first opens, sends 200, second opens, waits, second sees cancellation, second ends,"
+        "first sees cancellation, first ends"
+    )
+
+
+@pytest.mark.parametrize("outer", FLAVOURS)
+async def test_a_client_that_has_gone_ends_a_stream(
+    scene: Scene, outer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    first = scene.dependency(outer, "first")
+
+    @app.get("/", response_class=StreamingResponse)
+    async def endpoint(first: Annotated[str, first]) -> AsyncIterator[str]:
+        with scene.block("stream"):
+            yield "part"
+            await scene.wait()
+
+    answer = await request(leaving(app, scene), log=scene.log)
+    assert scene.log == lines(
+        "first opens, stream opens, sends 200, sends part, waits,"
+        "stream sees cancellation, first sees ClientDisconnect(), first ends"
+    )
+    assert (answer.raised, answer.complete, caplog.messages) == (None, False, [])
+
+
+async def test_a_client_that_goes_while_it_uploads_opens_nothing(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    @app.post("/")
+    async def endpoint(first: Annotated[str, first], body: dict[str, int]) -> None:
+        scene.log("never")
+
+    async def leaves(scope: Any, receive: Any, send: Any) -> None:
+        messages = iter(["http.request", "http.disconnect"])
+
+        async def receive_until_it_leaves() -> dict[str, Any]:
+            return {"type": next(messages), "body": b"{", "more_body": True}
+
+        await app(scope, receive_until_it_leaves, send)
+
+    answer = await request(leaves, method="POST", log=scene.log)
+    assert (scene.log, answer.status, answer.raised, caplog.messages) == ([], None, None, [])
+
+
+# ---------------------------------------------------------------------- C1: exit code
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_exit_code_may_use_cancel_scopes_task_groups_and_threads(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+
+    async def tidy() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            with anyio.move_on_after(0) as scope:
+                await anyio.sleep_forever()
+            scene.log(f"moved on: {scope.cancelled_caught}")
+            try:
+                with anyio.fail_after(0):
+                    await anyio.sleep_forever()
+            except TimeoutError:
+                scene.log("failed after")
+            async with anyio.create_task_group() as group:
+                group.start_soon(anyio.sleep_forever)
+                group.cancel_scope.cancel()
+            scene.log("group cancelled")
+            try:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(fail)
+                    await anyio.sleep_forever()
+            except* OSError:
+                scene.log("group failed")
+            await anyio.to_thread.run_sync(scene.log, "thread")
+            scene.log("ends")
+
+    @app.get("/")
+    async def endpoint(tidy: Annotated[None, Depends(tidy)]) -> None:
+        await scene.wait()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "waits, moved on: True, failed after, group cancelled, group failed, thread, ends"
+    )
+
+
+@cancelled(*LASTING, *SINGLE, backends=(ASYNCIO, UVLOOP))
+async def test_exit_code_may_use_what_asyncio_offers(scene: Scene, cancel: Cancel) -> None:
+    app = App()
+
+    async def tidy() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            try:
+                async with asyncio.timeout(0):
+                    await asyncio.sleep(10)
+            except TimeoutError:
+                scene.log("timed out")
+            try:
+                await asyncio.wait_for(asyncio.sleep(10), 0)
+            except TimeoutError:
+                scene.log("waited for")
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(fail())
+                    await asyncio.sleep(10)
+            except* OSError:
+                scene.log("group failed")
+            await asyncio.gather(asyncio.sleep(0), asyncio.shield(asyncio.sleep(0)))
+            await cancelled_task(scene)
+            scene.log("ends")
+
+    @app.get("/")
+    async def endpoint(tidy: Annotated[None, Depends(tidy)]) -> None:
+        await scene.wait()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines("waits, timed out, waited for, group failed, task cancelled, ends")
+
+
+async def fail() -> None:
+    raise OSError
+
+
+async def cancelled_task(scene: Scene) -> None:
+    task = asyncio.create_task(asyncio.sleep(10))
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        scene.log("task cancelled")
+
+
+@cancelled(*SINGLE)
+@pytest.mark.parametrize("native", ["timeout", "task group"])
+async def test_a_cancellation_from_outside_is_told_from_those_of_exit_code_itself(
+    scene: Scene, cancel: Cancel, native: str
+) -> None:
+    app = App()
+
+    async def tidy() -> AsyncIterator[None]:
+        yield
+        if native == "timeout":
+            async with asyncio.timeout(10):
+                await scene.wait_until_released()
+        else:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(checkpoint())
+                await scene.wait_until_released()
+        scene.log("ends")
+
+    @app.get("/")
+    async def endpoint(tidy: Annotated[None, Depends(tidy)]) -> None: ...
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines("waits, ends")
+
+
+@on_asyncio
+async def test_every_native_cancellation_is_counted_in_the_end(scene: Scene) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    async def waiting(first: Annotated[str, first]) -> AsyncIterator[None]:
+        yield
+        await scene.wait_until_released()
+
+    @app.get("/")
+    async def endpoint(second: Annotated[None, Depends(waiting)]) -> None: ...
+
+    task = asyncio.create_task(request(app))
+    await scene.reached.wait()
+    task.cancel("one")
+    await several_turns()
+    task.cancel("two")
+    await several_turns()
+    assert not task.done()
+    scene.released.set()
+    with pytest.raises(asyncio.CancelledError, match="two"):
+        await task
+    assert task.cancelling() == 2
+
+
+# ---------------------------------------------------------------------- C1: cleanup_timeout
+
+
+def cut_off(dependency: Any, seconds: str) -> str:
+    return (
+        f"the exit code of {place(dependency)} did not end within {seconds} seconds"
+        " and was cancelled"
+    )
+
+
+async def test_exit_code_that_takes_too_long_is_cut_off_and_named(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App(cleanup_timeout=0.01)
+    first = scene.dependency("suspending", "first")
+
+    async def hanging(first: Annotated[str, first]) -> AsyncIterator[None]:
+        yield
+        with scene.block("exit code"):
+            await anyio.sleep_forever()
+
+    second = Depends(hanging)
+
+    @app.get("/")
+    async def endpoint(second: Annotated[None, second]) -> None: ...
+
+    answer = await request(app, log=scene.log)
+    text = cut_off(second, "0.01")
+    assert scene.log == [
+        *lines("first opens, exit code opens, exit code sees cancellation"),
+        f"first sees {CleanupTimeoutError(text)!r}",
+        *lines("first ends, sends 500"),
+    ]
+    assert repr(answer.raised) == repr(CleanupTimeoutError(text))
+    assert caplog.messages == [text]
+
+
+async def test_the_exception_goes_on_when_the_exit_code_that_sees_it_is_cut_off(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App(cleanup_timeout=0.01)
+    first = scene.dependency("suspending", "first")
+
+    async def hanging(first: Annotated[str, first]) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await anyio.sleep_forever()
+
+    second = Depends(hanging)
+
+    @app.get("/")
+    async def endpoint(second: Annotated[None, second]) -> None:
+        raise HTTPException(404)
+
+    answer = await request(app, log=scene.log)
+    assert scene.log == [
+        "first opens",
+        f"first sees {HTTPException(404)!r}",
+        *lines("first ends, sends 404"),
+    ]
+    assert answer.raised is None
+    assert caplog.messages == [cut_off(second, "0.01")]
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_the_cancellation_goes_on_when_the_exit_code_that_sees_it_is_cut_off(
+    scene: Scene, cancel: Cancel, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App(cleanup_timeout=0.01)
+    first = scene.dependency("suspending", "first")
+
+    async def hanging(first: Annotated[str, first]) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await anyio.sleep_forever()
+
+    second = Depends(hanging)
+
+    @app.get("/")
+    async def endpoint(second: Annotated[None, second]) -> None:
+        await scene.wait()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines("first opens, waits, first sees cancellation, first ends")
+    assert caplog.messages == [cut_off(second, "0.01")]
+
+
+@cancelled(*LASTING, *SINGLE)
+@pytest.mark.parametrize("fails", [True, False])
+async def test_exit_code_is_cut_off_also_when_the_request_is_cancelled_meanwhile(
+    scene: Scene, cancel: Cancel, caplog: pytest.LogCaptureFixture, fails: bool
+) -> None:
+    app = App(cleanup_timeout=0.05)
+
+    async def hanging() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await scene.wait()
+
+    only = Depends(hanging)
+
+    @app.get("/")
+    async def endpoint(only: Annotated[None, only]) -> None:
+        if fails:
+            raise HTTPException(404)
+
+    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
+    assert ended == "cancelled"
+    assert scene.log == ["waits"]
+    assert caplog.messages == [cut_off(only, "0.05")]
+
+
+async def test_exit_code_without_a_time_limit_takes_as_long_as_it_needs(scene: Scene) -> None:
+    app = App(cleanup_timeout=None)
+
+    async def slow() -> AsyncIterator[None]:
+        yield
+        await anyio.sleep(0.05)
+        scene.log("ends")
+
+    @app.get("/")
+    async def endpoint(slow: Annotated[None, Depends(slow)]) -> None: ...
+
+    answer = await request(app, log=scene.log)
+    assert (scene.log, answer.status) == (lines("ends, sends 200"), 200)
+
+
+async def test_each_exit_has_its_own_time(scene: Scene) -> None:
+    app = App(cleanup_timeout=0.2)
+
+    def slow(name: str, *below: Any) -> Any:
+        async def dependency(below: Any = below[0] if below else NOTHING) -> Any:
+            yield
+            await anyio.sleep(0.12)
+            scene.log(f"{name} ends")
+
+        return Depends(dependency)
+
+    @app.get("/")
+    async def endpoint(third: Annotated[None, slow("third", slow("second", slow("first")))]): ...
+
+    answer = await request(app, log=scene.log)
+    assert (scene.log, answer.status) == (
+        lines("third ends, second ends, first ends, sends 200"),
+        200,
+    )
+
+
+# ---------------------------------------------------------------------- C2
+
+
+def swallow(error: BaseException) -> None: ...
+
+
+def replace(error: BaseException) -> None:
+    raise HTTPException(418)
+
+
+@cancelled(*LASTING, *SINGLE)
+@pytest.mark.parametrize("react", [swallow, replace])
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_no_dependency_can_make_a_response_of_a_cancellation(
+    scene: Scene,
+    cancel: Cancel,
+    flavour: str,
+    react: Callable[[BaseException], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+    second = scene.dependency(flavour, "second", first, react=react)
+    third = scene.dependency("quick", "third", second)
+
+    @app.get("/")
+    async def endpoint(third: Annotated[str, third]) -> None:
+        await scene.wait()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "first opens, second opens, third opens, waits,"
+        "third sees cancellation, third ends, second sees cancellation, second ends,"
+        "first sees cancellation, first ends"
+    )
+    told_by = [f"{place(second)} failed while its request was being cancelled"]
+    assert caplog.messages == (told_by if react is replace else [])
+    if react is replace:
+        assert isinstance(caplog.records[0].exc_info[1], HTTPException)  # type: ignore[index]
+
+
+@on_asyncio
+async def test_a_cancellation_that_is_not_the_request_s_is_an_exception_like_any_other(
+    scene: Scene,
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first", react=replace)
+
+    @app.get("/")
+    async def endpoint(first: Annotated[str, first]) -> None:
+        other = asyncio.create_task(asyncio.sleep(10))
+        other.cancel()
+        await other
+
+    await request(app, log=scene.log)
+    assert scene.log == lines("first opens, first sees cancellation, first ends, sends 418")
+
+
+# ---------------------------------------------------------------------- C3
+
+
+@pytest.mark.parametrize("outer", FLAVOURS)
+async def test_a_dependency_s_task_group_is_waited_for(scene: Scene, outer: str) -> None:
+    app = App()
+    first = scene.dependency(outer, "first")
+
+    async def get_group(first: Annotated[str, first]) -> AsyncIterator[TaskGroup]:
+        async with anyio.create_task_group() as group:
+            yield group
+        scene.log("group ends")
+
+    async def child() -> None:
+        await several_turns()
+        scene.log("child ends")
+
+    @app.get("/")
+    async def endpoint(group: Annotated[TaskGroup, Depends(get_group)]) -> None:
+        group.start_soon(child)
+        scene.log("endpoint")
+
+    await request(app, log=scene.log)
+    assert scene.log == lines(
+        "first opens, endpoint, child ends, group ends, first sees nothing, first ends, sends 200"
+    )
+
+
+@pytest.mark.parametrize("inner", FLAVOURS)
+async def test_what_a_dependency_s_task_group_raises_goes_on(scene: Scene, inner: str) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    async def get_group(first: Annotated[str, first]) -> AsyncIterator[TaskGroup]:
+        async with anyio.create_task_group() as group:
+            yield group
+
+    third = scene.dependency(inner, "third", Depends(get_group))
+
+    async def child() -> None:
+        raise OSError("child")
+
+    @app.get("/")
+    async def endpoint(
+        group: Annotated[TaskGroup, Depends(get_group)], third: Annotated[str, third]
+    ) -> None:
+        group.start_soon(child)
+        await anyio.sleep_forever()
+
+    answer = await request(app, log=scene.log)
+    assert isinstance(answer.raised, ExceptionGroup)
+    assert [repr(error) for error in answer.raised.exceptions] == ["OSError('child')"]
+    assert scene.log == [
+        *lines("first opens, third opens, third sees cancellation, third ends"),
+        f"first sees {answer.raised!r}",
+        *lines("first ends, sends 500"),
+    ]
+
+
+@pytest.mark.parametrize("inner", FLAVOURS)
+async def test_inner_exit_code_is_shielded_from_an_outer_dependency_s_cancelled_task_group(
+    scene: Scene, inner: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    async def get_group(first: Annotated[str, first]) -> AsyncIterator[TaskGroup]:
+        async with anyio.create_task_group() as group:
+            yield group
+        scene.log("group ends")
+
+    second = Depends(get_group)
+    third = scene.dependency(inner, "third", second)
+
+    @app.get("/")
+    async def endpoint(group: Annotated[TaskGroup, second], third: Annotated[str, third]) -> None:
+        group.cancel_scope.cancel()
+        await anyio.sleep_forever()
+
+    answer = await request(app, log=scene.log)
+    assert scene.log == lines(
+        "first opens, third opens, third sees cancellation, third ends, group ends,"
+        "first sees nothing, first ends, sends 500"
+    )
+    assert isinstance(answer.raised, SwallowedExceptionError)
+    assert str(answer.raised).startswith(f"{place(second)} swallowed ")
+    assert isinstance(answer.raised.__cause__, CANCELLATIONS)
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_a_dependency_s_task_group_ends_when_the_request_is_cancelled(
+    scene: Scene, cancel: Cancel, anyio_backend_name: str
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    async def get_group(first: Annotated[str, first]) -> AsyncIterator[TaskGroup]:
+        async with anyio.create_task_group() as group:
+            with scene.block("group"):
+                yield group
+        scene.log("group is over")
+
+    third = scene.dependency("suspending", "third", Depends(get_group))
+
+    async def child() -> None:
+        with scene.block("child"):
+            await anyio.sleep_forever()
+
+    @app.get("/")
+    async def endpoint(
+        group: Annotated[TaskGroup, Depends(get_group)], third: Annotated[str, third]
+    ) -> None:
+        group.start_soon(child)
+        await several_turns()
+        await scene.wait()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    seen_by_child = [line for line in scene.log if line.startswith("child")]
+    assert seen_by_child == lines("child opens, child sees cancellation")
+    # A nursery of trio's keeps what it takes for its own cancellation. It goes on all the same.
+    kept = ["group is over"] if anyio_backend_name == "trio" else []
+    assert [line for line in scene.log if not line.startswith("child")] == [
+        *lines("first opens, group opens, third opens, waits, third sees cancellation"),
+        *lines("third ends, group sees cancellation"),
+        *kept,
+        *lines("first sees cancellation, first ends"),
+    ]
+
+
+@pytest.mark.parametrize("in_sync_dependency", [True, False])
+async def test_a_dependency_s_cancel_scope_that_moves_on_leaves_no_response(
+    scene: Scene, in_sync_dependency: bool
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    def sync_limit(first: Annotated[str, first]) -> Iterator[None]:
+        with anyio.move_on_after(0.01):
+            yield
+        scene.log("moved on")
+
+    async def async_limit(first: Annotated[str, first]) -> AsyncIterator[None]:
+        with anyio.move_on_after(0.01):
+            yield
+        scene.log("moved on")
+
+    if in_sync_dependency:
+        second = Depends(sync_limit, sync_to_thread=False)
+    else:
+        second = Depends(async_limit)
+
+    @app.get("/")
+    async def endpoint(second: Annotated[None, second]) -> None:
+        await anyio.sleep_forever()
+
+    answer = await request(app, log=scene.log)
+    assert scene.log == lines("first opens, moved on, first sees nothing, first ends, sends 500")
+    assert str(answer.raised).startswith(f"{place(second)} swallowed ")
+
+
+async def test_a_dependency_s_time_limit_is_an_exception_for_a_handler(scene: Scene) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    async def limit(first: Annotated[str, first]) -> AsyncIterator[None]:
+        with anyio.fail_after(0.01):
+            yield
+
+    third = scene.dependency("suspending", "third", Depends(limit))
+
+    @app.exception_handler(TimeoutError)
+    async def too_late(_: Request, error: TimeoutError) -> Response:
+        return Response(status_code=504)
+
+    @app.get("/")
+    async def endpoint(third: Annotated[str, third]) -> None:
+        await anyio.sleep_forever()
+
+    await request(app, log=scene.log)
+    assert scene.log == lines(
+        "first opens, third opens, third sees cancellation, third ends,"
+        "first sees TimeoutError(), first ends, sends 504"
+    )
+
+
+@on_asyncio
+async def test_a_dependency_may_hold_what_asyncio_has_open(scene: Scene) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    async def limit(first: Annotated[str, first]) -> AsyncIterator[asyncio.TaskGroup]:
+        async with asyncio.timeout(0.01), asyncio.TaskGroup() as group:
+            yield group
+
+    third = scene.dependency("suspending", "third", Depends(limit))
+
+    @app.get("/")
+    async def endpoint(
+        group: Annotated[asyncio.TaskGroup, Depends(limit)], third: Annotated[str, third]
+    ) -> None:
+        group.create_task(anyio.sleep_forever())
+        await anyio.sleep_forever()
+
+    await request(app, log=scene.log)
+    assert scene.log == lines(
+        "first opens, third opens, third sees cancellation, third ends,"
+        "first sees TimeoutError(), first ends, sends 500"
+    )
