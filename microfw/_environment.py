@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from microfw.dependencies import Cleanup, Lifetime, hashable, override_error
 
@@ -28,10 +28,6 @@ class DependencyOverrides(Overrides):
     def update(self, *args: Any, **kwargs: Any) -> None:
         for dependency, other in dict(*args, **kwargs).items():
             self[dependency] = other
-
-    def __ior__(self, others: Any) -> Self:
-        self.update(others)
-        return self
 
 
 def check_override(dependency: object, other: object) -> None:

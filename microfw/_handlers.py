@@ -14,6 +14,7 @@ from microfw.dependencies import (
     Lifetime,
     Plan,
     Shape,
+    Signature,
     Step,
     compile_plan,
     make_plan,
@@ -59,6 +60,11 @@ class RouteHandler:
         self._variants: Variants[Handler] = Variants(KEPT_VARIANTS)
         self._handler: Handler | None = None
         self._planned = self._make_plan(None)
+
+    @property
+    def endpoint(self) -> Signature:
+        """What the plan's last step calls."""
+        return self._planned.plan.endpoint.signature
 
     @property
     def app_steps(self) -> tuple[Step, ...]:

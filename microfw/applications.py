@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.types import Lifespan
 
 from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
+from microfw._mistakes import check_handled
 from microfw.dependencies import Lifetime, Run, Scope, open_app_steps
 from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.routing import (
@@ -105,9 +106,9 @@ class App(Decorators, starlette.applications.Starlette):
 
     @dependency_overrides.setter
     def dependency_overrides(self, overrides: Mapping[Any, Callable[..., Any]]) -> None:
+        others = dict(overrides)  # they may be those in force
         self.environment.overrides.clear()
-        for dependency, other in overrides.items():
-            self.environment.overrides[dependency] = other
+        self.environment.overrides.update(others)
 
     def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> AbstractContextManager[None]:
         """Replace dependencies while a `with` block runs, for the current context only.
@@ -150,6 +151,7 @@ class App(Decorators, starlette.applications.Starlette):
         returns a response. Those for 500 and `Exception` answer at the outermost layer, and the
         exception is raised to the server all the same.
         """
+        check_handled(exc_class_or_status_code)
 
         def decorate(handler: Function) -> Function:
             self.add_exception_handler(exc_class_or_status_code, handler)

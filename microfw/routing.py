@@ -137,7 +137,9 @@ class Route(starlette.routing.Route):
         exchange.raise_failures()
 
     def _shape(self, reads_body: bool) -> Shape:
-        finish = "await stream(exchange, returned)" if self._streams else "respond(exchange, returned)"
+        finish = (
+            "await stream(exchange, returned)" if self._streams else "respond(exchange, returned)"
+        )
         name = "stream" if self._streams else "respond"
         return Shape(
             title=f"{' '.join(sorted(self.methods or ()))} {self.path}",

@@ -424,7 +424,7 @@ def _not_callable(
     dependency: Dependency, parameter: Parameter | None, path: list[_Callable]
 ) -> NotCallableError:
     use = f"parameter {parameter.name!r}" if parameter else "one of `dependencies=`"
-    call = dependency.call
+    call: object = dependency.call
     cure = "give `Depends` the function itself, `Depends(get_it)`, not what it returns"
     if call is None:
         what = f"{use} has `Depends()` without a dependency, and no class as its annotation"

@@ -1,0 +1,176 @@
+"""Mistakes in how routes and routers are declared, apart from those in the dependencies' graph.
+
+Each function raises the `RegistrationError` for one kind of mistake, or returns.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import starlette.routing
+from starlette.convertors import CONVERTOR_TYPES
+from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
+from starlette.responses import Response
+
+from microfw.dependencies import Dependency, describe, name_of, place_of
+from microfw.exceptions import DeclarationError, EndpointError, IncludeError, PathError
+
+_PARAMETER = re.compile(r"{([a-z_]\w*)(?::([a-z_]\w*))?}", re.ASCII | re.IGNORECASE)
+
+
+def check_is_path(path: object) -> None:
+    """`@app.get` without brackets gets the function in place of the path."""
+    if not isinstance(path, str):
+        raise PathError(
+            f"the path is {name_of(path)!r}, a {type(path).__name__}",
+            where=place_of(path),
+            cure='write the path in brackets, as in `@app.get("/path")`',
+        )
+
+
+def check_path(path: str, endpoint: Callable[..., Any]) -> None:
+    """A path begins with a slash, and its parameters are such as Starlette knows."""
+    names = [match[1] for match in _PARAMETER.finditer(path)]
+    kinds = [match[2] for match in _PARAMETER.finditer(path) if match[2]]
+    repeated = [name for name in names if names.count(name) > 1]
+    unknown = [kind for kind in kinds if kind not in CONVERTOR_TYPES]
+    if path and not path.startswith("/"):
+        what = f"the path {path!r} does not start with '/'"
+        cure = f"write {'/' + path!r}"
+    elif re.search("[{}]", _PARAMETER.sub("", path)):
+        what = f"the path {path!r} has a brace that is no part of a parameter"
+        cure = "write {name} or {name:convertor}, in letters, digits and underscores"
+    elif repeated:
+        what = f"the path {path!r} has {{{repeated[0]}}} more than once"
+        cure = "give each parameter a name of its own"
+    elif unknown:
+        what = f"the path {path!r} has the convertor {unknown[0]!r}, which is not known"
+        known = ", ".join(sorted(CONVERTOR_TYPES))
+        cure = f"use one of {known}, or leave it out and annotate the function's parameter"
+    else:
+        return
+    raise PathError(what, where=place_of(endpoint), cure=cure)
+
+
+def check_prefix(prefix: str, where: str) -> None:
+    """A prefix begins with a slash, and the path behind it does too."""
+    if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+        stripped = prefix.strip("/")
+        raise PathError(
+            f"the prefix {prefix!r} does not start with '/', or ends with it",
+            where=f"{where}(prefix={prefix!r})",
+            cure=f"write {'/' + stripped!r}" if stripped else "leave it out",
+        )
+
+
+def check_endpoint(endpoint: object) -> None:
+    """An endpoint is a function, and not one of Starlette's classes."""
+    if not callable(endpoint):
+        raise EndpointError(
+            f"the endpoint is {endpoint!r}, which cannot be called",
+            where="add_api_route(path, endpoint)",
+            cure="give the function itself, not what it returns",
+        )
+    if isinstance(endpoint, type) and issubclass(endpoint, HTTPEndpoint | WebSocketEndpoint):
+        raise EndpointError(
+            f"the endpoint {endpoint.__name__!r} is a class that answers requests by itself",
+            where=place_of(endpoint),
+            cure="add it as a route of Starlette's: app.add_route(path, endpoint),"
+            " or app.add_websocket_route",
+        )
+
+
+def check_websocket_endpoint(endpoint: Callable[..., Any]) -> None:
+    """A WebSocket's endpoint awaits its messages."""
+    signature = describe(endpoint)
+    if signature.yields:
+        raise EndpointError(
+            f"the WebSocket endpoint {signature.name!r} yields, and nobody takes what it yields",
+            where=signature.where,
+            cure="send with `await websocket.send_json(...)`",
+        )
+    if not signature.is_async:
+        raise EndpointError(
+            f"the WebSocket endpoint {signature.name!r} is not an async function",
+            where=signature.where,
+            cure="write `async def`: a WebSocket is received from and sent to with `await`",
+        )
+
+
+def check_options(
+    options: Mapping[str, Any], known: Collection[str], endpoint: Callable[..., Any]
+) -> None:
+    """The options of a route are known, and those that decide the response make sense."""
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise TypeError(f"a route has no option {unknown[0]!r}; it has {', '.join(sorted(known))}")
+    status_code = options.get("status_code")
+    response_class = options.get("response_class", Response)
+    if status_code is not None and not (isinstance(status_code, int) and 200 <= status_code < 600):
+        what = f"status_code={status_code!r} is no status of HTTP"
+        cure = "write a number from 200 to 599"
+    elif not (isinstance(response_class, type) and issubclass(response_class, Response)):
+        what = f"response_class={response_class!r} is no class of responses"
+        cure = "name a subclass of microfw.Response, the class itself"
+    else:
+        return
+    raise DeclarationError(what, where=place_of(endpoint), cure=cure)
+
+
+def check_methods(methods: object, endpoint: Callable[..., Any]) -> None:
+    """One string would be taken for a collection of letters."""
+    if isinstance(methods, str):
+        raise DeclarationError(
+            f"methods={methods!r} is one string",
+            where=place_of(endpoint),
+            cure=f"write methods=[{methods!r}]",
+        )
+
+
+def check_dependencies(declared: Any, where: str) -> list[Dependency]:
+    """Return what `dependencies=` holds: nothing but `Depends(...)` and `Security(...)`."""
+    if isinstance(declared, Dependency):
+        raise DeclarationError(
+            "`dependencies=` is one `Depends(...)`, and not a list of them",
+            where=where,
+            cure="write dependencies=[Depends(...)]",
+        )
+    dependencies = list(declared or ())
+    for each in dependencies:
+        if not isinstance(each, Dependency):
+            name = getattr(each, "__name__", repr(each))
+            raise DeclarationError(
+                f"`dependencies=` holds {name}, which is not declared with `Depends(...)`",
+                where=where,
+                cure=f"write dependencies=[Depends({name})]",
+            )
+    return dependencies
+
+
+def check_router(router: object, including: object) -> None:
+    """Only a router can be included, and not in itself."""
+    if not isinstance(router, starlette.routing.Router):
+        raise IncludeError(
+            f"{router!r} is included, and is no router",
+            where="include_router(...)",
+            cure='include a Router; an application is mounted, `app.mount("/path", other)`',
+        )
+    if router is including:
+        raise IncludeError(
+            "a router is included in itself",
+            where="include_router(...)",
+            cure="include it in the application or in another router",
+        )
+
+
+def check_event(event_type: str) -> None:
+    """There are two events."""
+    if event_type not in ("startup", "shutdown"):
+        raise ValueError(f'the events are "startup" and "shutdown", not {event_type!r}')
+
+
+def check_handled(key: object) -> None:
+    """Exceptions are handled by their status, or by their class."""
+    is_class = isinstance(key, type) and issubclass(key, Exception)
+    if not (is_class or isinstance(key, int)):
+        raise TypeError(f"exceptions are handled by status code or by class, not by {key!r}")
