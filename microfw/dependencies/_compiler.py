@@ -223,18 +223,17 @@ class _Writer:
         """Arrange for what is done when scope "function" ends inside of scope "request"."""
         self._border = -1
         if kind is _Kind.IN_THREAD_AROUND_SENDING:
-            function.close_with("yield")
+            function.close_with(f"yield {self._shape.run}.result")
             return _Kind.IN_THREAD
-        function.close_with(*self._between())
+        function.close_with(*self._between(f"{self._shape.run}.result"))
         return kind
 
-    def _between(self) -> list[str]:
-        shape = self._shape
-        if not shape.between:
+    def _between(self, result: str) -> list[str]:
+        if not self._shape.between:
             return []
         return [
-            f'if {shape.run}.result is not None:  # scope "function" has ended',
-            *(f"{INDENT}{line}" for line in shape.between),
+            f'if {result} is not None:  # scope "function" has ended',
+            *(f"{INDENT}{line}" for line in self._shape.between),
         ]
 
     # -- worker threads
@@ -268,8 +267,9 @@ class _Writer:
         shape = self._shape
         call = self._call_of_steps(first, self._last)
         if first < self._border:
-            function.open_with(f"async with steps_in_thread({call}, {shape.run}):")
-            for line in self._between() or ["pass"]:
+            result = self._name("result")
+            function.open_with(f"async with steps_in_thread({call}, {shape.run}) as {result}:")
+            for line in self._between(result) or ["pass"]:
                 function.write(line)
             kind = _Kind.IN_THREAD_AROUND_SENDING
         else:
