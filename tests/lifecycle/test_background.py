@@ -323,9 +323,10 @@ async def test_a_dependency_of_a_task_may_swallow_its_error(
 
 async def test_a_broken_generator_in_a_task_is_named(caplog: pytest.LogCaptureFixture) -> None:
     """B4, E9"""
+    log = Log()
 
     async def never() -> AsyncIterator[None]:
-        if never is None:
+        if log:
             yield
 
     async def mail(never: Annotated[None, Depends(never)]) -> None: ...
@@ -382,9 +383,7 @@ async def test_a_task_uses_what_app_scope_holds_open() -> None:
         with log.opened("engine"):
             yield "engine"
 
-    AppEngine = Annotated[str, Depends(engine, scope="app")]
-
-    async def audit(engine: AppEngine) -> None:
+    async def audit(engine: Annotated[str, Depends(engine, scope="app")]) -> None:
         log(f"audit with {engine}")
 
     app = App(dependencies=[Depends(engine, scope="app")])
@@ -491,7 +490,7 @@ def test_arguments_that_do_not_fit_are_refused_when_the_task_is_added() -> None:
 
     tasks = BackgroundTasks()
     with pytest.raises(TypeError, match="missing a required argument: 'what'"):
-        tasks.add_task(task)  # type: ignore[call-arg]
+        tasks.add_task(task)
     with pytest.raises(TypeError, match="too many positional arguments"):
         tasks.add_task(task, "a", None)
     with pytest.raises(TypeError, match="unexpected keyword argument 'session'"):

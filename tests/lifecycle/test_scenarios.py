@@ -342,6 +342,18 @@ EXIT_FAILS = [
     ),
     Scenario(
         "E3",
+        "one of two in request scope swallows it: the response is sent when both have exited",
+        Program(
+            steps=[
+                Step("a", scope="request"),
+                Step("b", scope="request", on_error=swallows),
+                Step("c", on_success=raises(Oops, "c")),
+            ]
+        ),
+        "a opens, b opens, c opens, endpoint, c exits, b sees Oops(c), a exits, sends 200",
+    ),
+    Scenario(
+        "E3",
         "an outer dependency replaces it",
         Program(
             steps=[
