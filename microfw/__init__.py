@@ -1,6 +1,7 @@
 """microfw: an ASGI micro-framework whose request lifecycle is exact, visible and free."""
 
 from starlette.background import BackgroundTask
+from starlette.datastructures import UploadFile
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -14,7 +15,7 @@ from microfw.exceptions import (
     WebSocketException,
     WebSocketRequestValidationError,
 )
-from microfw.params import Body, Cookie, Header, Path, Query
+from microfw.params import Body, Cookie, File, Form, Header, Path, Query
 from microfw.responses import Response
 from microfw.routing import Route, Router, WebSocketRoute
 
@@ -28,6 +29,8 @@ __all__ = [
     "Body",
     "Cookie",
     "Depends",
+    "File",
+    "Form",
     "HTTPConnection",
     "HTTPException",
     "Header",
@@ -41,6 +44,7 @@ __all__ = [
     "Router",
     "Security",
     "SecurityScopes",
+    "UploadFile",
     "WebSocket",
     "WebSocketDisconnect",
     "WebSocketException",

@@ -12,17 +12,35 @@ from typing import Any, TypedDict, Unpack
 
 from microfw._validation import CONSTRAINTS, Constraints
 
-__all__ = ["Body", "Cookie", "Declaration", "Documentation", "Header", "Path", "Query", "Source"]
+__all__ = [
+    "Body",
+    "Cookie",
+    "Declaration",
+    "Documentation",
+    "File",
+    "Form",
+    "Header",
+    "Path",
+    "Query",
+    "Source",
+]
 
 
 class Source(Enum):
-    """The part of the request that holds a value; the first entry of an error's `loc`."""
+    """The part of the request that holds a value."""
 
     PATH = "path"
     QUERY = "query"
     HEADER = "header"
     COOKIE = "cookie"
     BODY = "body"
+    FORM = "form"
+    FILE = "file"
+
+    @property
+    def place(self) -> str:
+        """The first entry of an error's `loc`."""
+        return "body" if self in (Source.FORM, Source.FILE) else self.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +116,12 @@ class BodyOptions(Options, total=False):
     media_type: str
 
 
+class FormOptions(Options, total=False):
+    """What can be said of a form's field or file."""
+
+    media_type: str
+
+
 def Path(default: EllipsisType = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
     """Declare that a value is a part of the path. It is always there, and so has no default."""
     given: Any = default
@@ -138,9 +162,37 @@ def Body(default: Any = ..., **options: Unpack[BodyOptions]) -> Any:  # noqa: N8
     return _declaration(Source.BODY, default, options)
 
 
+def Form(default: Any = ..., **options: Unpack[FormOptions]) -> Any:  # noqa: N802
+    """Declare that a value is a field of a form: of `application/x-www-form-urlencoded`, or of
+    `multipart/form-data` (RFC 7578).
+
+    Sequences take every value of a repeated key. A field that is sent empty counts as not sent.
+    `media_type` is told to the schema alone. Needs the package python-multipart.
+    """
+    options.setdefault("media_type", "application/x-www-form-urlencoded")
+    return _declaration(Source.FORM, default, options)
+
+
+def File(default: Any = ..., **options: Unpack[FormOptions]) -> Any:  # noqa: N802
+    """Declare that a value is a file of a form of `multipart/form-data` (RFC 7578).
+
+    As `UploadFile`, a large one is on disk and is read as needed; as `bytes`, it is read into
+    memory as a whole when its turn comes. A list takes every file that is sent under the name.
+    Files are closed when the background tasks have run (rule B5).
+    `media_type` is told to the schema alone. Needs the package python-multipart.
+    """
+    options.setdefault("media_type", "multipart/form-data")
+    return _declaration(Source.FILE, default, options)
+
+
 _DOCUMENTATION = tuple(Documentation.__dataclass_fields__)
 _ALWAYS = ("default_factory", "alias")
-_OF_SOURCE = {Source.HEADER: ("convert_underscores",), Source.BODY: ("embed", "media_type")}
+_OF_SOURCE = {
+    Source.HEADER: ("convert_underscores",),
+    Source.BODY: ("embed", "media_type"),
+    Source.FORM: ("media_type",),
+    Source.FILE: ("media_type",),
+}
 
 
 def _declaration(source: Source, default: Any, options: Mapping[str, Any]) -> Declaration:
