@@ -2,8 +2,10 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ParamSpec
+from weakref import WeakKeyDictionary
 
 import starlette.background
 from starlette.background import BackgroundTask
@@ -13,6 +15,7 @@ from microfw._outside_request import refuse_request_values
 from microfw.dependencies import (
     EMPTY,
     Declarations,
+    Dependency,
     Handler,
     Run,
     Shape,
@@ -22,7 +25,9 @@ from microfw.dependencies import (
     hashable,
     make_plan,
     name_of,
+    place_of,
 )
+from microfw.exceptions import DeclarationError, NotCallableError, UnresolvableAnnotationError
 
 P = ParamSpec("P")
 
@@ -44,11 +49,14 @@ class BackgroundTasks(starlette.background.BackgroundTasks):
         when the task starts and close when it ends.
 
         Raises:
-            RegistrationError: A dependency of the task cannot be opened outside of a request.
+            RegistrationError: It is no function, or a dependency of it cannot be opened outside
+                of a request.
             TypeError: The arguments do not fit the function's other parameters.
         """
-        kind = _DependentTask if _has_dependencies(func) else BackgroundTask
-        self.tasks.append(kind(func, *args, **kwargs))
+        parameters = _parameters_of(func)
+        positional, named = parameters.fitted(func, args, kwargs)
+        kind = _DependentTask if parameters.dependencies else BackgroundTask
+        self.tasks.append(kind(func, *positional, **named))
 
     async def __call__(self) -> None:
         failures = await run_tasks(self, Environment())
@@ -60,8 +68,7 @@ class _DependentTask(BackgroundTask):
 
     def __init__(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         _handler(func, None, Environment())
-        positional, named = _arguments_besides_dependencies(func, args, kwargs)
-        super().__init__(func, *positional, **named)
+        super().__init__(func, *args, **kwargs)
 
     async def run(self, environment: Environment) -> None:
         handler = _handler(self.func, environment.active_overrides(), environment)
@@ -110,28 +117,96 @@ def _single_tasks(background: BackgroundTask | None) -> Iterable[BackgroundTask]
     return (background,)
 
 
-def _has_dependencies(func: Callable[..., Any]) -> bool:
-    annotations = getattr(func, "__annotations__", True)
-    defaults = getattr(func, "__defaults__", True) or getattr(func, "__kwdefaults__", True)
-    if not annotations and not defaults:
-        return False
-    return any(dependency_of(parameter) for parameter in describe(func).parameters)
+@dataclass(frozen=True, slots=True)
+class _Parameters:
+    """What a task function is passed when it is added, and what it gets when it runs."""
+
+    own: inspect.Signature | None
+    """Its signature without the dependencies; `None` for one made in C that does not tell."""
+    dependencies: frozenset[str]
+    unresolvable: UnresolvableAnnotationError | None = None
+    """Why it cannot be known which of its parameters are dependencies."""
+
+    def fitted(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
+        """Fit arguments to parameters; by name, where dependencies stand among them.
+
+        Raises:
+            TypeError: They do not fit.
+        """
+        if self.own is None:
+            return args, kwargs
+        task = f"background task {place_of(func)}"
+        for name in self.dependencies & kwargs.keys():
+            raise TypeError(f"{task}: got an unexpected keyword argument {name!r}, a dependency")
+        try:
+            bound = self.own.bind(*args, **kwargs)
+        except TypeError as error:
+            if self.unresolvable is not None:
+                raise self.unresolvable from None
+            raise TypeError(f"{task}: {error}") from None
+        own = self.own.parameters.values()
+        if not self.dependencies or any(p.kind is p.VAR_POSITIONAL for p in own):
+            return bound.args, bound.kwargs
+        given = bound.arguments
+        positional = [given[p.name] for p in own if p.name in given and p.kind is p.POSITIONAL_ONLY]
+        by_name = {p.name for p in own if p.kind is p.POSITIONAL_OR_KEYWORD} & given.keys()
+        return positional, {**bound.kwargs, **{name: given[name] for name in by_name}}
 
 
-def _arguments_besides_dependencies(
-    func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
-    """Fit arguments to the parameters that are no dependencies; those before `*args` by place."""
-    dependencies = {p.name for p in describe(func).parameters if dependency_of(p)}
-    signature = inspect.signature(func)
+_known: WeakKeyDictionary[Callable[..., Any], _Parameters] = WeakKeyDictionary()
+
+
+def _parameters_of(func: Callable[..., Any]) -> _Parameters:
+    try:
+        known = _known.get(func)
+    except TypeError:  # neither hashed nor referred to weakly
+        return _read_parameters(func)
+    if known is None:
+        known = _known[func] = _read_parameters(func)
+    return known
+
+
+def _read_parameters(func: Callable[..., Any]) -> _Parameters:
+    if not callable(func):
+        raise NotCallableError(
+            f"the background task is {func!r}, which cannot be called",
+            where="add_task(...)",
+            cure="give `add_task` the function, and its arguments behind it: add_task(f, value)",
+        )
+    try:
+        signature = inspect.signature(func)
+    except ValueError:
+        return _Parameters(None, frozenset())
+    try:
+        dependencies = {p.name for p in describe(func).parameters if dependency_of(p)}
+    except UnresolvableAnnotationError as error:
+        if any(isinstance(p.default, Dependency) for p in signature.parameters.values()):
+            raise
+        # No matter, if all that it needs is passed: a function without dependencies.
+        return _Parameters(signature, frozenset(), error.with_traceback(None))
+    _check_can_be_named(func, signature, dependencies)
     own = [p for p in signature.parameters.values() if p.name not in dependencies]
-    bound = signature.replace(parameters=own, return_annotation=EMPTY).bind(*args, **kwargs)
-    if any(p.kind is p.VAR_POSITIONAL for p in own):
-        return list(bound.args), bound.kwargs
-    positional = [bound.arguments[p.name] for p in own if p.kind is p.POSITIONAL_ONLY]
-    by_name = [p.name for p in own if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    named = {name: bound.arguments[name] for name in by_name if name in bound.arguments}
-    return positional, {**named, **bound.kwargs} if positional else {**bound.kwargs, **named}
+    return _Parameters(
+        signature.replace(parameters=own, return_annotation=EMPTY), frozenset(dependencies)
+    )
+
+
+def _check_can_be_named(
+    func: Callable[..., Any], signature: inspect.Signature, dependencies: set[str]
+) -> None:
+    """Dependencies are passed by name, and so stand neither before `/` nor before `*args`."""
+    parameters = signature.parameters.values()
+    takes_any = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    for p in parameters:
+        before_star = takes_any and p.kind is p.POSITIONAL_OR_KEYWORD
+        if p.name in dependencies and (before_star or p.kind is p.POSITIONAL_ONLY):
+            raise DeclarationError(
+                f"the dependency {p.name!r} of a background task cannot be passed by name",
+                where=place_of(func),
+                cure="declare it behind `/` and behind `*args`",
+            )
 
 
 def _handler(

@@ -202,6 +202,7 @@ def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
             continue
         annotation = _resolved(parameter.annotation, names, call, f"parameter {parameter.name!r}")
         metadata: tuple[Any, ...] = ()
+        annotation = getattr(annotation, "__value__", annotation)  # `type X = ...`
         if get_origin(annotation) is Annotated:
             annotation, *extras = get_args(annotation)
             metadata = tuple(extras)
