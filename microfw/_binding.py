@@ -87,6 +87,7 @@ class RequestBinder:
         attribute = self._by_type(parameter, site)
         if attribute is not None:
             return Attribute(attribute)
+        _check_is_bound(parameter, site)
         declaration = _declaration_of(parameter, site)
         source = self._source(parameter, declaration, site)
         value = _value_of(parameter, declaration, source)
@@ -206,6 +207,18 @@ class RequestBinder:
             if declaration.media_type != _JSON and not declaration.media_type.endswith("+json"):
                 self._not_json.append((parameter, site, declaration.media_type))
         return body_reader(value, converter, bodies)
+
+
+def _check_is_bound(parameter: Parameter, site: Site) -> None:
+    """A method taken from its class, not from an object, would read `self` from the query string."""
+    is_bare = parameter.annotation is EMPTY and parameter.default is EMPTY
+    if parameter.name == "self" and is_bare and parameter is site.signature.parameters[0]:
+        raise _error(
+            UnfillableParameterError,
+            f"{site.signature.name!r} is a method without its object, and nothing can be its 'self'",
+            site,
+            "name the method of an object, `views.method`, or make a function of it",
+        )
 
 
 def _declarations(parameter: Parameter) -> list[Declaration]:
