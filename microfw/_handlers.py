@@ -27,10 +27,11 @@ _bind_app = refuse_request_values(
 KEPT_VARIANTS = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Planned:
     plan: Plan
     reads_body: bool
+    handler: Handler | None = None
 
 
 class RouteHandler:
@@ -57,8 +58,7 @@ class RouteHandler:
         self._default = default
         self._binder = binder
         self._shape = shape
-        self._variants: Variants[Handler] = Variants(KEPT_VARIANTS)
-        self._handler: Handler | None = None
+        self._variants: Variants[_Planned] = Variants(KEPT_VARIANTS)
         self._planned = self._make_plan(None)
 
     @property
@@ -66,25 +66,22 @@ class RouteHandler:
         """What the plan's last step calls."""
         return self._planned.plan.endpoint.signature
 
-    @property
-    def app_steps(self) -> tuple[Step, ...]:
+    def app_steps(self, environment: Environment) -> tuple[Step, ...]:
         """The dependencies of scope "app" that the route needs, in the order of their setup."""
-        return self._planned.plan.app_steps
-
-    def app_steps_with(self, overrides: Overrides | None) -> tuple[Step, ...]:
-        """The same, with some dependencies replaced."""
-        return self.app_steps if overrides is None else self._make_plan(overrides).plan.app_steps
+        return self._planned_for(environment).plan.app_steps
 
     def get(self, environment: Environment) -> Handler:
         """The compiled plan, with the overrides that are in force."""
+        planned = self._planned_for(environment)
+        if planned.handler is None:
+            planned.handler = compile_plan(planned.plan, self._shape(planned.reads_body))
+        return planned.handler
+
+    def _planned_for(self, environment: Environment) -> _Planned:
         overrides = environment.active_overrides()
-        if overrides is not None:
-            return self._variants.get(
-                None, overrides, lambda: self._compile(self._make_plan(overrides))
-            )
-        if self._handler is None:
-            self._handler = self._compile(self._planned)
-        return self._handler
+        if overrides is None:
+            return self._planned
+        return self._variants.get(None, overrides, lambda: self._make_plan(overrides))
 
     def _make_plan(self, overrides: Overrides | None) -> _Planned:
         binder = self._binder()
@@ -101,6 +98,3 @@ class RouteHandler:
         if overrides is None:
             binder.finish(plan.endpoint.signature)
         return _Planned(plan, binder.reads_body)
-
-    def _compile(self, planned: _Planned) -> Handler:
-        return compile_plan(planned.plan, self._shape(planned.reads_body))

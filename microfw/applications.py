@@ -8,7 +8,7 @@ import starlette.applications
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, compile_path
+from starlette.routing import BaseRoute, Host, Mount, compile_path
 from starlette.types import Lifespan
 
 from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
@@ -90,7 +90,6 @@ class App(Decorators, starlette.applications.Starlette):
             on_shutdown=on_shutdown,
             default_scope=default_scope,
         )
-        self._lifespans = self.router.lifespan_context
         self.router.lifespan_context = self._run_lifespan
         self.include_router = self.router.include_router
         self.on_event = self.router.on_event
@@ -196,11 +195,16 @@ class App(Decorators, starlette.applications.Starlette):
 
     @asynccontextmanager
     async def _run_lifespan(self, app: Any) -> AsyncGenerator[Any]:
-        owners = dict.fromkeys(each.owner for each in _handled_routes(self))
-        async with self._lifespans(app) as state, AsyncExitStack() as stack:
-            for owner in owners:
-                await stack.enter_async_context(owner.open_app_scope())
-            yield state
+        """Run the lifespans of this application and of those mounted in it, then scope "app"."""
+        applications = list(dict.fromkeys(_applications(self)))
+        state: dict[str, Any] = {}
+        async with AsyncExitStack() as stack:
+            for each in applications:
+                lifespan = each.router.run_lifespans(each)
+                state.update(await stack.enter_async_context(lifespan) or {})
+            for each in applications:
+                await stack.enter_async_context(each.open_app_scope())
+            yield state or None
 
     @asynccontextmanager
     async def open_app_scope(self) -> AsyncGenerator[None]:
@@ -209,13 +213,11 @@ class App(Decorators, starlette.applications.Starlette):
         The lifespan does it, also for the applications that are mounted in it.
         """
         environment = self.environment
-        overrides = environment.active_overrides()
         run = Run(environment.cleanup, environment.app_values)
         async with AsyncExitStack() as stack:
             for owner, route, _ in _handled_routes(self):
                 if owner is self:
-                    steps = route.handler.app_steps_with(overrides)
-                    await open_app_steps(steps, run, stack)
+                    await open_app_steps(route.handler.app_steps(environment), run, stack)
             try:
                 yield
             finally:
@@ -228,6 +230,20 @@ class _Handled(NamedTuple):
     owner: App
     route: Route | WebSocketRoute
     path: str
+
+
+def _applications(app: App) -> Iterator[App]:
+    """An application, and those that are mounted in it, however deep."""
+    yield app
+    yield from _mounted_among(app.routes)
+
+
+def _mounted_among(routes: Sequence[BaseRoute]) -> Iterator[App]:
+    for route in routes:
+        if isinstance(route, Mount | Host) and isinstance(route.app, App):
+            yield from _applications(route.app)
+        elif isinstance(route, Mount | Host):
+            yield from _mounted_among(route.routes)
 
 
 def _handled_routes(owner: App) -> Iterator[_Handled]:

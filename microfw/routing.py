@@ -398,7 +398,7 @@ class Router(Decorators, starlette.routing.Router):
         self._own_lifespan: AnyLifespan = self._run_events
         if lifespan is not None:
             self._own_lifespan = self.lifespan_context
-        self.lifespan_context: AnyLifespan = self._run_lifespans
+        self.lifespan_context: AnyLifespan = self.run_lifespans
 
     def add_api_route(
         self,
@@ -560,7 +560,8 @@ class Router(Decorators, starlette.routing.Router):
         await super().app(scope, receive, send)
 
     @asynccontextmanager
-    async def _run_lifespans(self, app: Any) -> AsyncGenerator[dict[str, Any] | None]:
+    async def run_lifespans(self, app: Any) -> AsyncGenerator[dict[str, Any] | None]:
+        """Run this router's lifespan, and those of the routers that it includes."""
         state: dict[str, Any] = {}
         async with AsyncExitStack() as stack:
             for lifespan in (self._own_lifespan, *self._included):
