@@ -210,12 +210,12 @@ class RequestBinder:
 
 
 def _check_is_bound(parameter: Parameter, site: Site) -> None:
-    """A method taken from its class, not from an object, would read `self` from the query string."""
+    """A method that is taken from its class would read `self` from the query string."""
     is_bare = parameter.annotation is EMPTY and parameter.default is EMPTY
     if parameter.name == "self" and is_bare and parameter is site.signature.parameters[0]:
         raise _error(
             UnfillableParameterError,
-            f"{site.signature.name!r} is a method without its object, and nothing can be its 'self'",
+            f"{site.signature.name!r} is a method without its object: nothing can be 'self'",
             site,
             "name the method of an object, `views.method`, or make a function of it",
         )
