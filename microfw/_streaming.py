@@ -58,6 +58,7 @@ class _Stream:
         self._encode = encode
         self._response = response
         self._complete = False
+        self._is_holding = False
 
     async def send(self) -> None:
         """Send it all; the generator is closed in the task in which it was opened.
@@ -98,7 +99,13 @@ class _Stream:
     async def _next(self) -> Any:
         if self._is_async:
             return await anext(self._generator, _END)
-        return await self._exchange.threads.call(next, self._generator, _END)
+        threads = self._exchange.threads
+        try:
+            return await threads.call(next, self._generator, _END)
+        finally:
+            if not self._is_holding:  # something that other threads may be waiting for
+                self._is_holding = True
+                threads.holding += 1
 
     async def _close(self) -> None:
         timeout = self._exchange.cleanup.timeout

@@ -32,7 +32,7 @@ class Threads:
         holding: How many blocks of sync dependencies are open.
     """
 
-    __slots__ = ("_changes", "_context", "_task", "_tokens", "holding")
+    __slots__ = ("_adopted", "_changes", "_context", "_task", "_tokens", "holding")
 
     def __init__(self, task: "asyncio.Task[Any] | None") -> None:
         self.holding = 0
@@ -40,6 +40,7 @@ class Threads:
         self._context: Context | None = None
         self._changes: list[tuple[ContextVar[Any], Any]] = []
         self._tokens: dict[ContextVar[Any], Token[Any]] = {}
+        self._adopted: dict[ContextVar[Any], Token[Any]] = {}
 
     async def call(self, function: Callable[..., Result], *args: Any) -> Result:
         """Call a function in a worker thread, to its end even if the task is cancelled.
@@ -79,10 +80,11 @@ class Threads:
         args: tuple[Any, ...],
     ) -> None:
         here = copy_context()
-        if self._context is None:
-            self._context = here.copy()
         context = self._context
-        context.run(_adopt, here)
+        if context is None:
+            context = self._context = here.copy()
+        else:
+            context.run(self._adopt, here)
         before = context.copy()
         try:
             outcome.value = context.run(function, *args)
@@ -95,7 +97,20 @@ class Threads:
         ]
         self._changes += [(variable, _ABSENT) for variable in before if variable not in context]
 
+    def _adopt(self, source: Context) -> None:
+        """Set or reset in the current context what the task has set or reset in its own."""
+        current = copy_context()
+        for variable, value in source.items():
+            if current.get(variable, _ABSENT) is not value:
+                token = variable.set(value)
+                if variable not in current:
+                    self._adopted[variable] = token
+        for variable in [*self._adopted]:
+            if variable not in source:
+                variable.reset(self._adopted.pop(variable))
+
     def _carry_back(self) -> None:
+        """Set in the task's context what the call has set or reset."""
         for variable, value in self._changes:
             if value is _ABSENT:
                 token = self._tokens.pop(variable, None)
@@ -132,11 +147,3 @@ class _Outcome(Generic[Result]):
 
 
 _ABSENT = object()
-
-
-def _adopt(source: Context) -> None:
-    """Set what differs from `source` in the current context."""
-    current = copy_context()
-    for variable, value in source.items():
-        if current.get(variable, _ABSENT) is not value:
-            variable.set(value)
