@@ -6,7 +6,7 @@ is answered (`HTTPException`, `RequestValidationError`, ...).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import starlette.exceptions
 from starlette.exceptions import WebSocketException
@@ -66,6 +66,10 @@ class RegistrationError(MicrofwError):
             lines.append(f"  path: {' -> '.join(self.path)}")
         lines.append(f"  cure: {cure}")
         super().__init__("\n".join(lines))
+
+    def below(self, path: Sequence[str]) -> Self:
+        """The same mistake, with the path that led to it."""
+        return type(self)(self.what, where=self.where, cure=self.cure, path=path)
 
 
 class CycleError(RegistrationError):

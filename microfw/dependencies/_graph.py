@@ -46,9 +46,12 @@ from microfw.exceptions import (
     NotCallableError,
     OverrideError,
     ScopeError,
+    UnresolvableAnnotationError,
 )
 
 Overrides = Mapping[Any, Callable[..., Any]]
+
+_NO_CLASSES: tuple[Any, ...] = (EMPTY, Any, type(None))
 
 
 @dataclass(slots=True)
@@ -128,7 +131,7 @@ class _Callables:
     def __init__(self, declarations: Declarations) -> None:
         self._overrides = {hashable(k): v for k, v in declarations.overrides.items()}
         self._known: dict[Hashable, _Callable] = {}
-        self.root = self._add(declarations.endpoint)
+        self.root = self._add(declarations.endpoint, ())
         for dependency in declarations.dependencies:
             below = self._callable_of(dependency, None, [self.root])
             self.root.uses.append((None, dependency, below))
@@ -173,7 +176,7 @@ class _Callables:
         path: Iterable[_Callable],
     ) -> _Callable:
         call = dependency.call
-        if call is None and parameter is not None and parameter.annotation is not EMPTY:
+        if call is None and parameter is not None and parameter.annotation not in _NO_CLASSES:
             call = parameter.annotation
         if not callable(call) or isinstance(call, ContextDecorator | AsyncContextDecorator):
             raise _not_callable(dependency, parameter, [*path])
@@ -183,14 +186,19 @@ class _Callables:
                 raise override_error(call, override)
             call = override
         known = self._known.get(hashable(call))
-        return self._add(call) if known is None else known
+        return self._add(call, path) if known is None else known
 
-    def _add(self, call: Callable[..., Any]) -> _Callable:
-        signature = describe(call)
+    def _add(self, call: Callable[..., Any], path: Iterable[_Callable]) -> _Callable:
+        names = [*(user.signature.name for user in path), name_of(call)]
+        try:
+            signature = describe(call)
+        except UnresolvableAnnotationError as error:
+            raise error.below(names) from error.__cause__
         if self._known and signature.yields and returns_a_value(signature):
             raise GeneratorError(
                 f"the yield dependency {signature.name!r} returns a value, which nobody receives",
                 where=signature.where,
+                path=names,
                 cure="`yield` the value; a `return` in a generator must be bare",
             )
         added = _Callable(signature, [])
