@@ -26,7 +26,8 @@ class DependencyOverrides(Overrides):
         super().__setitem__(dependency, other)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        for dependency, other in dict(*args, **kwargs).items():
+        overrides: Overrides = dict(*args, **kwargs)
+        for dependency, other in overrides.items():
             self[dependency] = other
 
 

@@ -200,8 +200,8 @@ class App(Decorators, starlette.applications.Starlette):
         state: dict[str, Any] = {}
         async with AsyncExitStack() as stack:
             for each in applications:
-                lifespan = each.router.run_lifespans(each)
-                state.update(await stack.enter_async_context(lifespan) or {})
+                own = await stack.enter_async_context(each.router.run_lifespans(each))
+                state.update(own or {})
             for each in applications:
                 await stack.enter_async_context(each.open_app_scope())
             yield state or None
