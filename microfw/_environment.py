@@ -26,7 +26,7 @@ class DependencyOverrides(Overrides):
         super().__setitem__(dependency, other)
 
     def update(self, *args: Any, **kwargs: Any) -> None:
-        overrides: Overrides = dict(*args, **kwargs)
+        overrides: dict[Any, Any] = dict(*args, **kwargs)
         for dependency, other in overrides.items():
             self[dependency] = other
 

@@ -135,7 +135,7 @@ def check_dependencies(declared: Any, where: str) -> list[Dependency]:
             where=where,
             cure="write dependencies=[Depends(...)]",
         )
-    dependencies = list(declared or ())
+    dependencies: list[Any] = list(declared or ())
     for each in dependencies:
         if not isinstance(each, Dependency):
             name = getattr(each, "__name__", repr(each))

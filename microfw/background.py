@@ -55,7 +55,9 @@ class BackgroundTasks(starlette.background.BackgroundTasks):
         """
         parameters = _parameters_of(func)
         positional, named = parameters.fitted(func, args, kwargs)
-        kind = _DependentTask if parameters.dependencies else BackgroundTask
+        kind: Callable[..., BackgroundTask] = BackgroundTask
+        if parameters.dependencies:
+            kind = _DependentTask
         self.tasks.append(kind(func, *positional, **named))
 
     async def __call__(self) -> None:
