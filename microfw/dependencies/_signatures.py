@@ -4,7 +4,7 @@ import dis
 import functools
 import inspect
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType, SimpleNamespace
@@ -33,6 +33,14 @@ async def _any_async_context_manager() -> AsyncGenerator[None]:
 _MAKES_CONTEXT_MANAGER = {
     _any_context_manager.__code__,
     _any_async_context_manager.__code__,
+}
+
+
+# What a function is -> whether it is async, whether it yields.
+_KINDS: dict[Callable[[Any], bool], tuple[bool, bool]] = {
+    inspect.isasyncgenfunction: (True, True),
+    inspect.isgeneratorfunction: (False, True),
+    inspect.iscoroutinefunction: (True, False),
 }
 
 
@@ -150,7 +158,42 @@ def _without_context_manager(call: Any) -> Any:
         return call if inner is call.__func__ else MethodType(inner, call.__self__)
     if getattr(call, "__code__", None) in _MAKES_CONTEXT_MANAGER:
         return call.__wrapped__
-    return call
+    return _generator_function_of(call) if _makes_context_manager(call) else call
+
+
+def _makes_context_manager(call: Any) -> bool:
+    """Whether a callable is a decorator, or a `__call__`, around a context manager's function."""
+    for function in _layers(call):
+        if getattr(function, "__code__", None) in _MAKES_CONTEXT_MANAGER:
+            return True
+        if any(is_kind(function) for is_kind in _KINDS):
+            return False
+    return False
+
+
+def _generator_function_of(call: Any) -> Any:
+    """A function that returns the generator inside of the context manager that `call` makes."""
+
+    @functools.wraps(call)
+    def make_generator(*args: Any, **kwargs: Any) -> Any:
+        return call(*args, **kwargs).gen
+
+    return make_generator
+
+
+def _layers(call: Any) -> Iterator[Any]:
+    """The functions behind a callable, from the outermost decorator to the innermost function."""
+    while call is not None:
+        while isinstance(call, functools.partial):
+            call = call.func
+        if isinstance(call, type):
+            yield call
+            return
+        function = call
+        if not isinstance(call, FunctionType | MethodType):
+            function = getattr(_class_of(call), _CALL, call)
+        yield function
+        call = getattr(call, "__wrapped__", getattr(function, "__wrapped__", None))
 
 
 def _kind(call: Any) -> tuple[Any, bool, bool]:
@@ -158,24 +201,12 @@ def _kind(call: Any) -> tuple[Any, bool, bool]:
 
     A decorator that only passes on what the decorated function returns is of that one's kind.
     """
-    while True:
-        while isinstance(call, functools.partial):
-            call = call.func
-        if isinstance(call, type):
-            return call, False, False
-        function = call
-        if not isinstance(call, FunctionType | MethodType):
-            function = getattr(_class_of(call), _CALL, call)
-        if inspect.isasyncgenfunction(function):
-            return function, True, True
-        if inspect.isgeneratorfunction(function):
-            return function, False, True
-        if inspect.iscoroutinefunction(function):
-            return function, True, False
-        wrapped = getattr(call, "__wrapped__", getattr(function, "__wrapped__", None))
-        if wrapped is None:
-            return function, False, False
-        call = wrapped
+    function = call
+    for function in _layers(call):
+        for is_kind, (is_async, yields) in _KINDS.items():
+            if is_kind(function):
+                return function, is_async, yields
+    return function, False, False
 
 
 def _can_suspend(function: Any) -> bool:
