@@ -120,7 +120,7 @@ async def test_the_error_names_the_function_file_and_line_that_swallowed(
 
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 async def test_a_handler_reads_the_body_that_a_step_has_read(is_async: bool) -> None:
-    """E6"""
+    """E6: also one that is found by a base class."""
     app = App()
     log = Log()
 
@@ -130,18 +130,18 @@ async def test_a_handler_reads_the_body_that_a_step_has_read(is_async: bool) -> 
 
     async def fail_async(order: dict[str, int]) -> None:
         log(str(order))
-        raise Oops("x")
+        raise Conflict("x")
 
     def fail_sync(order: dict[str, int]) -> None:
         log(str(order))
-        raise Oops("x")
+        raise Conflict("x")
 
     app.post("/")(fail_async if is_async else fail_sync)
 
     answer = await request(app, method="POST", body=b'{"a": 1}', log=log)
 
     assert log == ["{'a': 1}", "sends 400"]
-    assert answer.json() == {"body": '{"a": 1}', "error": "Oops(x)"}
+    assert answer.json() == {"body": '{"a": 1}', "error": "Conflict(x)"}
 
 
 async def test_a_handler_reads_a_body_that_no_step_has_read() -> None:
