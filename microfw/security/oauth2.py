@@ -1,11 +1,12 @@
 """OAuth 2.0: bearer tokens (RFC 6750), and the form that asks for one (RFC 6749)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from starlette.requests import HTTPConnection
 
 from microfw.dependencies import SecurityScopes
+from microfw.params import Form
 from microfw.security.base import BearerScheme
 from microfw.security.utils import authorization_of, bearer_token_of, printable
 
@@ -13,10 +14,75 @@ __all__ = [
     "OAuth2",
     "OAuth2AuthorizationCodeBearer",
     "OAuth2PasswordBearer",
+    "OAuth2PasswordRequestForm",
+    "OAuth2PasswordRequestFormStrict",
     "SecurityScopes",
 ]
 
 Flow = Mapping[str, Any]
+
+Text = Annotated[str, Form()]
+Secret = Annotated[str, Form(json_schema_extra={"format": "password"})]
+OptionalText = Annotated[str | None, Form()]
+OptionalSecret = Annotated[str | None, Form(json_schema_extra={"format": "password"})]
+
+
+class OAuth2PasswordRequestForm:
+    """The form with which a client asks for a token, with a user's name and password.
+
+    It is the access token request of RFC 6749, section 4.3.2, sent as
+    `application/x-www-form-urlencoded`; use it as a dependency:
+    `form: Annotated[OAuth2PasswordRequestForm, Depends()]`. Here `grant_type` may be missing.
+    Malformed requests are answered with 422, as in FastAPI; RFC 6749, section 5.2, has 400.
+
+    Attributes:
+        grant_type: `"password"`, or `None`.
+        username: Of the user.
+        password: Of the user.
+        scopes: What the token is to allow: the words of the field `scope`.
+        client_id: Of the client, where it sends it in the form.
+        client_secret: Of the client, where it sends it in the form. One that uses HTTP Basic
+            instead (RFC 6749, section 2.3.1) can be read with `HTTPBasic(auto_error=False)`.
+    """
+
+    def __init__(
+        self,
+        *,
+        grant_type: Annotated[str | None, Form(pattern="^password$")] = None,
+        username: Text,
+        password: Secret,
+        scope: Text = "",
+        client_id: OptionalText = None,
+        client_secret: OptionalSecret = None,
+    ) -> None:
+        self.grant_type = grant_type
+        self.username = username
+        self.password = password
+        self.scopes = scope.split()
+        self.client_id = client_id
+        self.client_secret = client_secret
+
+
+class OAuth2PasswordRequestFormStrict(OAuth2PasswordRequestForm):
+    """The same form, with `grant_type=password` as RFC 6749, section 4.3.2, requires it."""
+
+    def __init__(
+        self,
+        grant_type: Annotated[str, Form(pattern="^password$")],
+        username: Text,
+        password: Secret,
+        scope: Text = "",
+        client_id: OptionalText = None,
+        client_secret: OptionalSecret = None,
+    ) -> None:
+        super().__init__(
+            grant_type=grant_type,
+            username=username,
+            password=password,
+            scope=scope,
+            client_id=client_id,
+            client_secret=client_secret,
+        )
 
 
 class OAuth2(BearerScheme[str]):

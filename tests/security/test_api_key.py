@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from microfw.security import APIKeyCookie, APIKeyHeader, APIKeyQuery
@@ -6,7 +8,11 @@ from tests.security.requests import ask, refusal
 MISSING = refusal("Not authenticated", "APIKey")
 MALFORMED = refusal("Invalid authentication credentials", "APIKey")
 
-SCHEMES = {"header": APIKeyHeader, "query": APIKeyQuery, "cookie": APIKeyCookie}
+SCHEMES: dict[str, type[Any]] = {
+    "header": APIKeyHeader,
+    "query": APIKeyQuery,
+    "cookie": APIKeyCookie,
+}
 
 everywhere = pytest.mark.parametrize("place", SCHEMES)
 

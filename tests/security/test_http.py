@@ -290,7 +290,7 @@ def test_a_scheme_with_other_credentials_can_be_tried_where_the_first_finds_none
         user: HTTPBasicCredentials | None = Depends(basic_scheme),
         token: HTTPAuthorizationCredentials | None = Depends(bearer_scheme),
     ) -> list[str | None]:
-        return [user and user.username, token and token.credentials]
+        return [user.username if user else None, token.credentials if token else None]
 
     client = TestClient(app)
     answers = [
