@@ -77,6 +77,13 @@ class Signature:
     returns: Any
     """The return annotation, `EMPTY` where none is written."""
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both are of the same callable; what is known of it is the same then."""
+        return isinstance(other, Signature) and self.declared == other.declared
+
+    def __hash__(self) -> int:
+        return hash(self.where)
+
 
 def describe(call: Callable[..., Any]) -> Signature:
     """Read the signature of any callable.
