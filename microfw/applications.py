@@ -18,6 +18,7 @@ from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.routing import (
     Decorators,
     EventHandler,
+    IncludeOptions,
     Route,
     RouteOptions,
     Router,
@@ -69,6 +70,8 @@ class App(Decorators, starlette.applications.Starlette):
         default_scope: Scope = "function",
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
     ) -> None:
+        for key in exception_handlers or ():
+            check_handled(key)
         super().__init__(
             debug,
             None,
@@ -91,8 +94,6 @@ class App(Decorators, starlette.applications.Starlette):
             default_scope=default_scope,
         )
         self.router.lifespan_context = self._run_lifespan
-        self.include_router = self.router.include_router
-        self.on_event = self.router.on_event
 
     @property
     def dependency_overrides(self) -> Overrides:
@@ -140,6 +141,14 @@ class App(Decorators, starlette.applications.Starlette):
     ) -> None:
         """Add a WebSocket route; what `websocket` does."""
         self.router.add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
+
+    def include_router(self, router: Router, **options: Unpack[IncludeOptions]) -> None:
+        """Add the routes that a router has now; see `Router.include_router`."""
+        self.router.include_router(router, **options)
+
+    def on_event(self, event_type: str) -> Callable[[EventHandler], EventHandler]:
+        """Call the decorated function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
+        return self.router.on_event(event_type)
 
     def exception_handler(
         self, exc_class_or_status_code: int | type[Exception]
@@ -189,7 +198,7 @@ class App(Decorators, starlette.applications.Starlette):
             if declared == path:
                 return route.handler.get(owner.environment).source
         for owner, route, declared in handled:
-            if compile_path(declared)[0].match(path):
+            if compile_path(declared or "/")[0].match(path):
                 return route.handler.get(owner.environment).source
         raise LookupError(f"no route of microfw's handles {wanted} {path}")
 

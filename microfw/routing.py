@@ -1,5 +1,6 @@
 """Router, Route and WebSocketRoute: from a decorated function to an ASGI application."""
 
+import copy
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -8,8 +9,8 @@ import starlette.routing
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Mount
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Match, Mount, compile_path
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
@@ -72,6 +73,18 @@ class RouteOptions(TypedDict, total=False):
     openapi_extra: dict[str, Any] | None
 
 
+class IncludeOptions(TypedDict, total=False):
+    """What can be said of a router that is included."""
+
+    prefix: str
+    tags: Sequence[str] | None
+    dependencies: Sequence[Any] | None
+    responses: Mapping[int | str, Any] | None
+    default_response_class: type[Response] | None
+    deprecated: bool | None
+    include_in_schema: bool
+
+
 class Route(starlette.routing.Route):
     """A path whose requests are handled by a function with dependencies.
 
@@ -85,7 +98,7 @@ class Route(starlette.routing.Route):
         endpoint: Callable[..., Any],
         *,
         methods: Collection[str] | None = None,
-        default_scope: DependencyScope = "function",
+        default_scope: DependencyScope | None = None,
         **options: Unpack[RouteOptions],
     ) -> None:
         check_endpoint(endpoint)
@@ -107,7 +120,7 @@ class Route(starlette.routing.Route):
         self.handler = RouteHandler(
             endpoint,
             self.dependencies,
-            Lifetime.of(default_scope, f"default_scope={default_scope!r}"),
+            Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
             lambda: RequestBinder(self.param_convertors),
             self._shape,
         )
@@ -196,7 +209,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         name: str | None = None,
         dependencies: Sequence[Any] | None = None,
         middleware: Sequence[Middleware] | None = None,
-        default_scope: DependencyScope = "function",
+        default_scope: DependencyScope | None = None,
     ) -> None:
         check_endpoint(endpoint)
         check_path(path, endpoint)
@@ -204,11 +217,12 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         super().__init__(path or "/", endpoint, name=name)
         self.path = path
         self.middleware = middleware
+        self.default_scope = default_scope
         self.dependencies = check_dependencies(dependencies, place_of(endpoint))
         self.handler = RouteHandler(
             endpoint,
             self.dependencies,
-            Lifetime.of(default_scope, f"default_scope={default_scope!r}"),
+            Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
             lambda: RequestBinder(self.param_convertors, websocket=True),
             self._shape,
         )
@@ -358,7 +372,8 @@ class Router(Decorators, starlette.routing.Router):
         lifespan: Runs around the application's life.
         on_startup: Called at start-up, where no `lifespan` is given. Deprecated in FastAPI.
         on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
-        default_scope: Of yield dependencies for which no scope is given.
+        default_scope: Of yield dependencies for which no scope is given; `None` takes that of the
+            router or application that includes this one.
         deprecated: Documented for each route.
         include_in_schema: Whether the routes are documented.
     """
@@ -377,7 +392,7 @@ class Router(Decorators, starlette.routing.Router):
         lifespan: Lifespan[Any] | None = None,
         on_startup: Sequence[EventHandler] | None = None,
         on_shutdown: Sequence[EventHandler] | None = None,
-        default_scope: DependencyScope = "function",
+        default_scope: DependencyScope | None = None,
         deprecated: bool | None = None,
         include_in_schema: bool = True,
     ) -> None:
@@ -388,8 +403,8 @@ class Router(Decorators, starlette.routing.Router):
         self.dependencies = check_dependencies(dependencies, "Router(dependencies=...)")
         self.responses = dict(responses or {})
         self.default_response_class = default_response_class
-        Lifetime.of(default_scope, f"Router(default_scope={default_scope!r})")
-        self.default_scope: DependencyScope = default_scope
+        Lifetime.of(default_scope or "function", f"Router(default_scope={default_scope!r})")
+        self.default_scope = default_scope
         self.deprecated = deprecated
         self.include_in_schema = include_in_schema
         self.on_startup = list(on_startup or ())
@@ -473,7 +488,8 @@ class Router(Decorators, starlette.routing.Router):
         )
         for route in router.routes:
             self.routes.append(self._included_route(route, including))
-        self._included.append(router.lifespan_context)
+        if router.lifespan_context not in self._included:
+            self._included.append(router.lifespan_context)
 
     def _included_route(self, route: BaseRoute, including: "Router") -> BaseRoute:
         prefix = self.prefix + including.prefix
@@ -483,7 +499,7 @@ class Router(Decorators, starlette.routing.Router):
                 prefix + route.path,
                 route.endpoint,
                 methods=route.methods,
-                default_scope=self.default_scope,
+                default_scope=route.default_scope or self.default_scope,
                 **options,
             )
         if isinstance(route, WebSocketRoute):
@@ -493,23 +509,9 @@ class Router(Decorators, starlette.routing.Router):
                 name=route.name,
                 dependencies=[*self.dependencies, *including.dependencies, *route.dependencies],
                 middleware=route.middleware,
-                default_scope=self.default_scope,
+                default_scope=route.default_scope or self.default_scope,
             )
-        if isinstance(route, Mount):
-            return Mount(prefix + route.path, route.app, name=route.name)
-        if isinstance(route, starlette.routing.Route):
-            return starlette.routing.Route(
-                prefix + route.path,
-                route.endpoint,
-                methods=route.methods,
-                name=route.name,
-                include_in_schema=route.include_in_schema,
-            )
-        if isinstance(route, starlette.routing.WebSocketRoute):
-            return starlette.routing.WebSocketRoute(
-                prefix + route.path, route.endpoint, name=route.name
-            )
-        return route
+        return _moved(route, prefix)
 
     def _merged(self, options: RouteOptions) -> RouteOptions:
         """A route's options with those that this router gives to all of its routes."""
@@ -555,9 +557,13 @@ class Router(Decorators, starlette.routing.Router):
                     return
                 if match is Match.PARTIAL:
                     allowed |= getattr(route, "methods", None) or set()
-        if allowed and "app" in scope:
-            raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
-        await super().app(scope, receive, send)
+        if not allowed:
+            await super().app(scope, receive, send)
+            return
+        headers = {"Allow": ", ".join(sorted(allowed))}
+        if "app" in scope:
+            raise HTTPException(405, headers=headers)
+        await PlainTextResponse("Method Not Allowed", 405, headers)(scope, receive, send)
 
     @asynccontextmanager
     async def run_lifespans(self, app: Any) -> AsyncGenerator[dict[str, Any] | None]:
@@ -592,6 +598,17 @@ def _environment_of(scope: Scope) -> Environment:
 
 _DEFAULT_ENVIRONMENT = Environment()
 """For routes that run inside of an application that is not microfw's."""
+
+
+def _moved(route: BaseRoute, prefix: str) -> BaseRoute:
+    """A copy of one of Starlette's routes, below a prefix; of one that is not by path, the same."""
+    if not isinstance(route, Mount | starlette.routing.Route | starlette.routing.WebSocketRoute):
+        return route
+    moved = copy.copy(route)
+    moved.path = prefix + route.path
+    pattern = f"{moved.path}/{{path:path}}" if isinstance(moved, Mount) else moved.path
+    moved.path_regex, moved.path_format, moved.param_convertors = compile_path(pattern)
+    return moved
 
 
 def _wrapped(app: ASGIApp, middleware: Sequence[Middleware] | None) -> ASGIApp:
