@@ -4,7 +4,7 @@ import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import starlette.background
@@ -29,8 +29,6 @@ from microfw.dependencies import (
 )
 from microfw.exceptions import DeclarationError, NotCallableError, UnresolvableAnnotationError
 
-P = ParamSpec("P")
-
 logger = logging.getLogger("microfw")
 
 _handlers: Variants[Handler] = Variants(limit=256)
@@ -42,7 +40,7 @@ class BackgroundTasks(starlette.background.BackgroundTasks):
     Declared as a parameter of an endpoint or a dependency, it is the request's one list.
     """
 
-    def add_task(self, func: Callable[P, Any], *args: Any, **kwargs: Any) -> None:
+    def add_task(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Add a call of a sync or async function.
 
         Its parameters may be dependencies, `Depends(...)`; these are not passed here. They open
