@@ -27,6 +27,7 @@ def get_tail(tail: str = "!") -> str:
 
 
 Tail = Annotated[str, Depends(get_tail)]
+Alias = TypeAliasType("Alias", Tail)
 
 
 def get_one() -> int:
@@ -427,14 +428,16 @@ def test_a_method_of_one_object_is_one_dependency_however_often_it_is_named() ->
 def test_the_annotated_class_is_the_dependency_where_none_is_named(dependency: Any) -> None:
     app = App()
 
-    @app.get("/annotated")
-    def annotated(value: Annotated[dependency, Depends()]) -> str:
+    def read(value: Any) -> str:
         return f"{value} {type(value).__name__}"
 
-    @app.get("/default")
-    async def default(value: dependency = Depends()) -> str:
+    async def read_default(value: Any = Depends()) -> str:
         return f"{value} {type(value).__name__}"
 
+    read.__annotations__["value"] = Annotated[dependency, Depends()]
+    read_default.__annotations__["value"] = dependency
+    app.get("/annotated")(read)
+    app.get("/default")(read_default)
     for path in ("/annotated", "/default"):
         assert get(app, f"{path}?name=me").json() == f"me! {dependency.__name__}"
 
@@ -442,10 +445,9 @@ def test_the_annotated_class_is_the_dependency_where_none_is_named(dependency: A
 def test_the_last_declaration_in_an_annotation_counts() -> None:
     """So that an alias can be had with another scope or dependency."""
     app = App()
-    Session = Annotated[str, Depends(generator)]
 
     @app.get("/")
-    def read(value: Annotated[Session, Depends(lambda: "other")]) -> str:
+    def read(value: Annotated[Tail, Depends(lambda: "other")]) -> str:
         return value
 
     assert get(app, "/").json() == "other"
@@ -465,7 +467,6 @@ def test_a_default_value_beside_a_dependency_is_for_those_who_call_the_function(
 def test_an_alias_made_with_type_is_unwrapped() -> None:
     """`type Alias = Annotated[...]`, since Python 3.12."""
     app = App()
-    Alias = TypeAliasType("Alias", Tail)
 
     @app.get("/")
     def read(tail: Alias) -> str:

@@ -277,8 +277,9 @@ def test_a_websocket_in_a_route_for_http_is_named() -> None:
     ],
 )
 def test_what_a_websocket_route_does_not_have_is_named(kind: type[Any], cure: str) -> None:
-    async def feed(websocket: WebSocket, it: kind): ...  # type: ignore[valid-type]
+    async def feed(websocket: WebSocket, it): ...
 
+    feed.__annotations__["it"] = kind
     assert mistake(UnfillableParameterError, App().websocket("/feed"), feed) == message(
         f"'it' is a {kind.__name__}, which a WebSocket route does not have", place(feed), cure
     )
@@ -346,7 +347,9 @@ def test_two_bodies_of_which_one_is_not_json_are_told() -> None:
 
 
 def test_what_a_function_returned_is_no_dependency() -> None:
-    def get_user(it: Annotated[int, Depends(get_it())]): ...
+    returned: Any = get_it()
+
+    def get_user(it: Annotated[int, Depends(returned)]): ...
 
     def create_order(user: Annotated[int, Depends(get_user)]): ...
 
@@ -359,7 +362,7 @@ def test_what_a_function_returned_is_no_dependency() -> None:
 
 
 def test_a_generator_that_was_made_already_is_no_dependency() -> None:
-    session = get_session()
+    session: Any = get_session()
 
     def create_order(session: Annotated[str, Depends(session)]): ...
 
@@ -395,10 +398,10 @@ def test_what_a_function_returned_is_no_dependency_beside_the_parameters() -> No
 
 @pytest.mark.parametrize("annotation", [Any, int | None, None, "nothing"])
 def test_depends_of_nothing_needs_a_class_as_annotation(annotation: Any) -> None:
-    def create_order(it: annotation = Depends()): ...
+    def create_order(it=Depends()): ...
 
-    if annotation == "nothing":
-        del create_order.__annotations__["it"]
+    if annotation != "nothing":
+        create_order.__annotations__["it"] = annotation
     assert added(NotCallableError, create_order) == message(
         "parameter 'it' has `Depends()` without a dependency, and no class as its annotation",
         place(create_order),
@@ -628,8 +631,10 @@ def test_a_dependency_of_scope_app_cannot_take_the_request() -> None:
     ],
 )
 def test_a_dependency_of_scope_app_cannot_take_a_value_of_the_request(annotation: Any) -> None:
-    def get_engine(value: annotation):
+    def get_engine(value):
         yield
+
+    get_engine.__annotations__["value"] = annotation
 
     def create_order(engine: Annotated[str, Depends(get_engine, scope="app")]): ...
 
