@@ -651,7 +651,7 @@ def test_explain_shows_what_is_executed() -> None:
         get(app, "/users/me")
     entry = next(each for each in raised.traceback if "<microfw" in str(each.path))
     line = source.splitlines()[entry.lineno]
-    assert line.strip() == str(entry.statement)
+    assert line.strip() == str(entry.statement).strip()
     assert "await read_user(user=user, session=session)" in line
 
 
