@@ -14,6 +14,7 @@ from microfw.dependencies import uninterrupted
 from microfw.responses import encode_json
 
 _END = object()
+_BYTES: tuple[type[Any], ...] = (bytes, bytearray, memoryview)
 
 
 def streamer(
@@ -25,7 +26,7 @@ def streamer(
     a line of JSON (`application/jsonl`).
     """
     raw = issubclass(response_class, StreamingResponse)
-    encode = _encode_raw if raw else _encode_line
+    encode = _raw_encoder(response_class.charset) if raw else _encode_line
     kind = response_class if raw else JSONLinesResponse
 
     async def stream(exchange: Exchange, generator: Any) -> Response:
@@ -126,5 +127,12 @@ def _encode_line(item: Any) -> bytes:
     return encode_json(item) + b"\n"
 
 
-def _encode_raw(item: str | bytes) -> bytes:
-    return item.encode() if isinstance(item, str) else item
+def _raw_encoder(charset: str) -> Callable[[Any], bytes]:
+    def encode(item: Any) -> bytes:
+        if isinstance(item, str):
+            return item.encode(charset)
+        if isinstance(item, _BYTES):
+            return bytes(item)
+        raise TypeError(f"a StreamingResponse sends text or bytes, and {item!r} is neither")
+
+    return encode

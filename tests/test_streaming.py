@@ -1,0 +1,304 @@
+"""Endpoints that yield: each item is sent as it comes, as a line of JSON or as it is."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any
+
+import pytest
+from starlette.responses import PlainTextResponse, StreamingResponse
+
+from microfw import App, Depends, HTTPException, Query, Request, Response
+from tests.lifecycle.programs import Log, Oops, lines, request, told
+
+both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+
+
+def app_that_yields(is_async: bool, *items: Any, **options: Any) -> App:
+    """An application whose one endpoint yields some items, and raises those that are exceptions."""
+    app = App()
+
+    @app.get("/async", **options)
+    async def yield_async() -> AsyncIterator[Any]:
+        for item in items:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    @app.get("/sync", **options)
+    def yield_sync() -> Iterator[Any]:
+        for item in items:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    app.add_api_route("/", yield_async if is_async else yield_sync, **options)
+    return app
+
+
+# ---------------------------------------------------------------------- what is sent
+
+
+@dataclass
+class Item:
+    name: str
+    price: Decimal
+
+
+@both
+async def test_each_item_is_a_line_of_json(is_async: bool) -> None:
+    log = Log()
+    app = app_that_yields(is_async, {"a": 1}, Item("b", Decimal("1.50")), "text\n", None, [2])
+
+    answer = await request(app, log=log)
+
+    assert log == [
+        "sends 200",
+        'sends {"a":1}',
+        'sends {"name":"b","price":1.50}',
+        'sends "text\\n"',
+        "sends null",
+        "sends [2]",
+        "ends",
+    ]
+    assert answer.headers == [("content-type", "application/jsonl")]
+    assert answer.body.count(b"\n") == 5
+
+
+class CSVResponse(StreamingResponse):
+    media_type = "text/csv"
+
+
+class LatinResponse(StreamingResponse):
+    media_type = "text/plain"
+    charset = "latin-1"
+
+
+@both
+@pytest.mark.parametrize(
+    ("response_class", "content_type"),
+    [(StreamingResponse, None), (CSVResponse, "text/csv; charset=utf-8")],
+)
+async def test_text_and_bytes_are_sent_as_they_are_where_that_is_asked_for(
+    is_async: bool, response_class: Any, content_type: str | None
+) -> None:
+    items = ("a;ä\n", b"b;\n", bytearray(b"c"), memoryview(b"d"), "")
+    app = app_that_yields(is_async, *items, response_class=response_class)
+
+    answer = await request(app)
+
+    assert answer.body == "a;ä\nb;\ncd".encode()
+    assert dict(answer.headers).get("content-type") == content_type
+
+
+@both
+async def test_text_is_encoded_as_the_response_class_says(is_async: bool) -> None:
+    app = app_that_yields(is_async, "ä", response_class=LatinResponse)
+
+    answer = await request(app)
+
+    assert answer.body == b"\xe4"
+    assert answer.headers == [("content-type", "text/plain; charset=latin-1")]
+
+
+@both
+async def test_what_is_neither_text_nor_bytes_cannot_be_sent_as_it_is(is_async: bool) -> None:
+    app = app_that_yields(is_async, "a", 1, response_class=StreamingResponse)
+
+    answer = await request(app)
+
+    assert (answer.body, answer.complete) == (b"a", False)
+    assert isinstance(answer.raised, TypeError)
+    assert str(answer.raised) == "a StreamingResponse sends text or bytes, and 1 is neither"
+
+
+@both
+async def test_another_response_class_makes_no_difference_to_lines_of_json(is_async: bool) -> None:
+    answer = await request(app_that_yields(is_async, 1, response_class=PlainTextResponse))
+
+    assert (answer.body, answer.headers) == (b"1\n", [("content-type", "application/jsonl")])
+
+
+@both
+async def test_an_endpoint_that_yields_nothing_answers_with_nothing(is_async: bool) -> None:
+    log = Log()
+
+    answer = await request(app_that_yields(is_async), log=log)
+
+    assert log == ["sends 200"]
+    assert (answer.body, answer.complete) == (b"", True)
+
+
+@both
+async def test_the_routes_status_is_sent(is_async: bool) -> None:
+    answer = await request(app_that_yields(is_async, 1, status_code=206))
+
+    assert answer.status == 206
+
+
+@both
+async def test_the_injected_response_decides_status_and_headers_until_the_first_item(
+    is_async: bool,
+) -> None:
+    app = App()
+
+    def get_limit(response: Response) -> int:
+        response.headers["x-limit"] = "3"
+        response.set_cookie("seen", "yes")
+        return 3
+
+    def prepare(response: Response, number: int) -> None:
+        response.status_code = 200 + number
+        response.headers["x-number"] = str(number)
+        response.headers["content-type"] = "application/x-ndjson"
+
+    @app.get("/sync")
+    def yield_sync(response: Response, limit: Annotated[int, Depends(get_limit)]) -> Iterator[int]:
+        for number in range(1, limit):
+            prepare(response, number)
+            yield number
+
+    @app.get("/async")
+    async def yield_async(
+        response: Response, limit: Annotated[int, Depends(get_limit)]
+    ) -> AsyncIterator[int]:
+        for number in range(1, limit):
+            prepare(response, number)
+            yield number
+
+    answer = await request(app, "/async" if is_async else "/sync")
+
+    assert (answer.status, answer.body) == (201, b"1\n2\n")
+    assert answer.headers == [
+        ("x-limit", "3"),
+        ("set-cookie", "seen=yes; Path=/; SameSite=lax"),
+        ("x-number", "1"),
+        ("content-type", "application/x-ndjson"),
+    ]
+
+
+@both
+async def test_parameters_are_filled_as_for_any_endpoint(is_async: bool) -> None:
+    app = App()
+
+    @app.get("/sync/{first}")
+    def yield_sync(request: Request, first: int, last: Annotated[int, Query()]) -> Iterator[int]:
+        assert request.path_params == {"first": "1"}
+        yield from range(first, last)
+
+    @app.get("/async/{first}")
+    async def yield_async(first: int, last: Annotated[int, Query()]) -> AsyncIterator[int]:
+        for number in range(first, last):
+            yield number
+
+    path = "/async/1" if is_async else "/sync/1"
+    assert (await request(app, path, query="last=3")).body == b"1\n2\n"
+    assert (await request(app, path, query="last=x")).status == 422
+
+
+# ---------------------------------------------------------------------- errors
+
+
+@both
+async def test_an_error_before_the_first_item_is_answered(is_async: bool) -> None:
+    log = Log()
+    app = app_that_yields(is_async, HTTPException(404, "nothing to stream"))
+
+    answer = await request(app, log=log)
+
+    assert log == ["sends 404"]
+    assert answer.body == b'{"detail":"nothing to stream"}'
+    assert ("content-type", "application/json") in answer.headers
+
+
+@both
+async def test_a_handler_answers_an_error_before_the_first_item(is_async: bool) -> None:
+    app = app_that_yields(is_async, Oops("early"))
+    app.exception_handler(Oops)(lambda request, exc: PlainTextResponse(told(exc), 418))
+
+    answer = await request(app)
+
+    assert (answer.status, answer.body) == (418, b"Oops(early)")
+
+
+@both
+async def test_an_error_after_the_first_item_cuts_the_answer_off(is_async: bool) -> None:
+    """E7: no second response; the server sees the exception, and closes the connection."""
+    log = Log()
+    answer = await request(app_that_yields(is_async, 1, Oops("late"), 2), log=log)
+
+    assert log == ["sends 200", "sends 1"]
+    assert not answer.complete
+    assert answer.raised
+    assert told(answer.raised) == "Oops(late)"
+
+
+@both
+async def test_no_handler_answers_an_error_after_the_first_item(is_async: bool) -> None:
+    """Starlette says so in an error of its own, and chains the exception."""
+    log = Log()
+    app = app_that_yields(is_async, 1, Oops("late"))
+    app.exception_handler(Oops)(lambda request, exc: PlainTextResponse("never"))
+
+    answer = await request(app, log=log)
+
+    assert log == ["sends 200", "sends 1"]
+    assert answer.raised
+    assert answer.raised.__cause__
+    assert told(answer.raised.__cause__) == "Oops(late)"
+
+
+@both
+async def test_an_item_that_cannot_be_encoded_cuts_the_answer_off(is_async: bool) -> None:
+    log = Log()
+
+    answer = await request(app_that_yields(is_async, 1, object()), log=log)
+
+    assert log == ["sends 200", "sends 1"]
+    assert not answer.complete
+    assert isinstance(answer.raised, Exception)
+
+
+@both
+@pytest.mark.parametrize(
+    ("items", "expected"),
+    [
+        ((1, 2), "session opens, sends 200, sends 1, sends 2, ends, session exits"),
+        ((Oops("early"),), "session opens, session sees Oops(early), sends 500"),
+        ((1, Oops("late")), "session opens, sends 200, sends 1, session sees Oops(late)"),
+    ],
+    ids=["no error", "early", "late"],
+)
+@pytest.mark.parametrize("scope", ["function", "request"])
+async def test_dependencies_are_open_until_the_stream_has_ended(
+    is_async: bool, items: tuple[Any, ...], expected: str, scope: Any
+) -> None:
+    """S6"""
+    log = Log()
+    app = App()
+
+    async def get_session() -> AsyncIterator[str]:
+        with log.opened("session"):
+            yield "session"
+
+    def get_session_sync() -> Iterator[str]:
+        with log.opened("session"):
+            yield "session"
+
+    @app.get("/async")
+    async def yield_async(session: Annotated[str, Depends(get_session, scope=scope)]) -> Any:
+        for item in items:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    @app.get("/sync")
+    def yield_sync(session: Annotated[str, Depends(get_session_sync, scope=scope)]) -> Any:
+        for item in items:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+
+    await request(app, "/async" if is_async else "/sync", log=log)
+
+    assert log == lines(expected)
