@@ -1,12 +1,12 @@
 """microfw: an ASGI micro-framework whose request lifecycle is exact, visible and free."""
 
 from starlette.background import BackgroundTask
-from starlette.datastructures import UploadFile
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from microfw.applications import App
 from microfw.background import BackgroundTasks
+from microfw.datastructures import UploadFile
 from microfw.dependencies import Depends, Security, SecurityScopes
 from microfw.exceptions import (
     HTTPException,

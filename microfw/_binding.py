@@ -6,31 +6,40 @@ Decided when a route is added, by these rules, in this order:
    `BackgroundTasks`.
 2. A declaration, `Query()`, `Header()`, ..., says where the value comes from.
 3. A name that stands in the path is read from there.
-4. What one piece of text can hold comes from the query string, everything else from the body.
+4. An `UploadFile`, or a list of them, comes from a form.
+5. What one piece of text can hold comes from the query string, everything else from the body.
 """
 
 import copy
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, get_args
 
 from starlette.background import BackgroundTasks
+from starlette.datastructures import UploadFile
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from microfw._readers import Bodies, Read, Value, body_reader, text_reader
+from microfw._forms import FILES, can_parse
+from microfw._groups import group_reader, members_of, names_of
+from microfw._readers import Bodies, Read, Value, body_reader, form_reader, text_reader
 from microfw._validation import (
     ConstraintError,
     Constraints,
+    Convert,
+    Group,
+    GroupField,
     JSONConverter,
     UnsupportedTypeError,
     constraints_of,
+    group_of,
     is_scalar,
     is_scalar_sequence,
     text_converter,
 )
 from microfw.dependencies import EMPTY, Attribute, Parameter, Reader, Signature, Site, Surrounding
 from microfw.exceptions import (
+    MissingPackageError,
     MultipleBodiesError,
     PathParameterError,
     RegistrationError,
@@ -54,6 +63,8 @@ _CURES_IN_WEBSOCKET = {
 }
 _CURE_IN_HTTP = "take a Request, or an HTTPConnection where routes of both kinds use it"
 _JSON = "application/json"
+_IN_FORM = (Source.FORM, Source.FILE)
+_GROUPED = (Source.QUERY, Source.HEADER, Source.COOKIE, Source.FORM)
 
 
 class RequestBinder:
@@ -68,14 +79,17 @@ class RequestBinder:
         self._path_parameters = frozenset(path_parameters)
         self._unused = set(path_parameters)
         self._websocket = websocket
-        self._bodies = Bodies()
+        self.bodies = Bodies()
         self._not_json: list[tuple[Parameter, Site, str]] = []
+        self._in_json: list[tuple[Parameter, Site]] = []
+        self._in_form: list[tuple[Parameter, Site]] = []
+        self._names: dict[str, set[str]] = {}
         self._takes_connection = False
 
     @property
     def reads_body(self) -> bool:
         """Whether a step reads the body, whose bytes are then to be received first."""
-        return bool(self._bodies.names)
+        return bool(self.bodies.names)
 
     def __call__(self, parameter: Parameter, site: Site) -> Surrounding | None:
         """Say how a parameter is filled.
@@ -91,15 +105,18 @@ class RequestBinder:
         declaration = _declaration_of(parameter, site)
         source = self._source(parameter, declaration, site)
         value = _value_of(parameter, declaration, source)
-        _check_type(value, parameter, site)
+        if source in _IN_FORM:
+            self._check_form(parameter, site)
+        group = group_of(value.annotation) if declaration and source in _GROUPED else None
         constraints = constraints_of(parameter.metadata)
         if declaration is not None:
             constraints = declaration.constraints.over(constraints)
-        if source is Source.BODY:
+        if group is not None:
+            read = self._group_reader(value, group, constraints, parameter, declaration, site)
+        elif source is Source.BODY:
             read = self._body_reader(value, constraints, parameter, declaration, site)
         else:
-            self._unused.discard(value.key if source is Source.PATH else "")
-            read = text_reader(value, _made(text_converter, value, constraints, parameter, site))
+            read = self._text_reader(value, constraints, parameter, site)
         read.__name__ = read.__qualname__ = f"read_{parameter.name}"
         return Reader(read)
 
@@ -117,7 +134,16 @@ class RequestBinder:
                 where=endpoint.where,
                 cure=f"add a parameter {min(self._unused)!r}, or take it out of the path",
             )
-        if self._bodies.embedded and self._not_json:
+        if self._in_json and self._in_form:
+            (in_json, json_site), (in_form, form_site) = self._in_json[0], self._in_form[0]
+            raise _error(
+                MultipleBodiesError,
+                f"{in_json.name!r} is read from a body of JSON, and {in_form.name!r} of"
+                f" {form_site.signature.name!r} from a form: a request has one body",
+                json_site,
+                f"declare {in_json.name!r} as Form(), a part of the same form",
+            )
+        if self.bodies.embedded and self._not_json:
             parameter, site, media_type = self._not_json[0]
             raise _error(
                 MultipleBodiesError,
@@ -164,6 +190,8 @@ class RequestBinder:
         if declaration is None:
             if name in self._path_parameters:
                 return Source.PATH
+            if _holds(parameter.annotation, UploadFile):
+                return Source.FILE
             scalar = parameter.annotation is EMPTY or is_scalar(parameter.annotation)
             return Source.QUERY if scalar else Source.BODY
         key = declaration.alias or name
@@ -191,15 +219,10 @@ class RequestBinder:
         declaration: Declaration | None,
         site: Site,
     ) -> Read:
-        if self._websocket:
-            raise _error(
-                UnfillableParameterError,
-                f"{parameter.name!r} is read from the body, which a WebSocket's handshake has not",
-                site,
-                "receive it as a message, or declare it as Query()",
-            )
+        self._check_has_body(parameter, site)
         converter = _made(JSONConverter, value, constraints, parameter, site)
-        bodies = self._bodies
+        self._in_json.append((parameter, site))
+        bodies = self.bodies
         bodies.names.add(parameter.name)
         bodies.embedded |= len(bodies.names) > 1
         if declaration is not None:
@@ -207,6 +230,92 @@ class RequestBinder:
             if declaration.media_type != _JSON and not declaration.media_type.endswith("+json"):
                 self._not_json.append((parameter, site, declaration.media_type))
         return body_reader(value, converter, bodies)
+
+    def _text_reader(
+        self, value: Value, constraints: Constraints, parameter: Parameter, site: Site
+    ) -> Read:
+        _check_type(value, parameter, site)
+        convert = _made(_text_converter, value, constraints, parameter, site)
+        self._unused.discard(value.key if value.source is Source.PATH else "")
+        self._names_in(value.source).update(names_of(value.source, [value.key]))
+        if value.source not in _IN_FORM:
+            return text_reader(value, convert)
+        in_memory = value.source is Source.FILE and _is_content(value.annotation)
+        if in_memory:
+            self.bodies.in_memory.add(value.key)
+        return form_reader(value, convert, in_memory=in_memory)
+
+    def _group_reader(
+        self,
+        value: Value,
+        group: Group,
+        constraints: Constraints,
+        parameter: Parameter,
+        declaration: Declaration | None,
+        site: Site,
+    ) -> Read:
+        source = value.source
+        for field in group.fields:
+            _check_field(field, value, parameter, site)
+        hyphens = source is Source.HEADER and (not declaration or declaration.convert_underscores)
+        members = members_of(group, source, hyphens=hyphens, in_memory=_is_file_in_memory)
+        convert = _made(_text_converter, value, constraints, parameter, site)
+        known = self._names_in(source)
+        for member in members:
+            known |= names_of(source, [member.sent, member.key])
+        self.bodies.in_memory.update(member.sent for member in members if member.in_memory)
+        return group_reader(value, convert, members, known, forbids=group.forbids_others)
+
+    def _names_in(self, source: Source) -> set[str]:
+        """The names that the parameters of the route ask for in one place."""
+        return self._names.setdefault(source.place, set())
+
+    def _check_form(self, parameter: Parameter, site: Site) -> None:
+        self._check_has_body(parameter, site)
+        if not can_parse():
+            raise _error(
+                MissingPackageError,
+                f"{parameter.name!r} is a part of a form, and the package that parses forms is not"
+                " installed",
+                site,
+                "pip install python-multipart, or microfw[standard]",
+            )
+        self._in_form.append((parameter, site))
+        self.bodies.names.add(parameter.name)
+        self.bodies.is_form = True
+
+    def _check_has_body(self, parameter: Parameter, site: Site) -> None:
+        if self._websocket:
+            raise _error(
+                UnfillableParameterError,
+                f"{parameter.name!r} is read from the body, which a WebSocket's handshake has not",
+                site,
+                "receive it as a message, or declare it as Query()",
+            )
+
+
+def _text_converter(annotation: Any, constraints: Constraints) -> Convert:
+    return text_converter(annotation, constraints, FILES)
+
+
+def _holds(annotation: Any, kind: type[Any]) -> bool:
+    """Tell whether a type is of a kind, or has a part that is."""
+    if isinstance(annotation, type):
+        return issubclass(annotation, kind)
+    return any(_holds(part, kind) for part in get_args(annotation))
+
+
+def _is_content(annotation: Any) -> bool:
+    """Tell whether the content of a file is asked for, and not the file."""
+    return _holds(annotation, bytes) and not _holds(annotation, UploadFile)
+
+
+def _is_file_in_memory(field: GroupField) -> bool:
+    return bool(_declarations_in(field)) and _is_content(field.annotation)
+
+
+def _declarations_in(field: GroupField) -> list[Declaration]:
+    return [entry for entry in field.metadata if isinstance(entry, Declaration)]
 
 
 def _check_is_bound(parameter: Parameter, site: Site) -> None:
@@ -274,7 +383,9 @@ def _default_maker(default: Any, factory: Callable[[], Any] | None) -> Callable[
 
 def _check_type(value: Value, parameter: Parameter, site: Site) -> None:
     source = value.source
-    if source is Source.BODY or is_scalar(value.annotation):
+    if source is Source.FILE:
+        _check_file(value, parameter, site)
+    if is_scalar(value.annotation):
         return
     one = "use a type that one piece of text can hold, such as str, int or datetime"
     if source is Source.PATH:
@@ -297,7 +408,43 @@ _PLACES = {
     Source.QUERY: "query string",
     Source.HEADER: "headers",
     Source.COOKIE: "cookies",
+    Source.FORM: "form",
+    Source.FILE: "form",
 }
+
+
+def _check_file(value: Value, parameter: Parameter, site: Site) -> None:
+    annotation = value.annotation
+    if annotation is not Any and not (_holds(annotation, UploadFile) or _is_content(annotation)):
+        raise _error(
+            UnfillableParameterError,
+            f"{parameter.name!r} is a {_shown(annotation)}, which no file can be",
+            site,
+            "use UploadFile, or bytes for its content, or a list of these; or declare it as Form()",
+        )
+
+
+def _check_field(field: GroupField, value: Value, parameter: Parameter, site: Site) -> None:
+    """A group's field is one value, or several under one name, and is declared by the group."""
+    what = f"{parameter.name!r} is a {_shown(value.annotation)}, whose field {field.name!r}"
+    for declaration in _declarations_in(field):
+        if value.source is not Source.FORM or declaration.source is not Source.FILE:
+            raise _error(
+                UnfillableParameterError,
+                f"{what} is declared as {_written(declaration)}",
+                site,
+                "leave that out: the group's declaration says where the fields come from; limits"
+                " are set by msgspec.Meta, annotated_types or pydantic.Field",
+            )
+    if not (is_scalar(field.annotation) or is_scalar_sequence(field.annotation)):
+        raise _error(
+            UnfillableParameterError,
+            f"{what} is a {_shown(field.annotation)}, which no value of the"
+            f" {_PLACES[value.source]} can be",
+            site,
+            "use fields that one piece of text can hold, such as str, int or datetime, or lists of"
+            " these",
+        )
 
 
 def _made(

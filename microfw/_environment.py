@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
+from microfw._limits import Limits
 from microfw.dependencies import Cleanup, Lifetime, hashable, override_error
 
 Value = TypeVar("Value")
@@ -12,6 +13,7 @@ Value = TypeVar("Value")
 Overrides = dict[Callable[..., Any], Callable[..., Any]]
 
 DEFAULT_CLEANUP_TIMEOUT = 30.0
+DEFAULT_LIMITS = Limits()
 
 
 class DependencyOverrides(Overrides):
@@ -43,6 +45,7 @@ class Environment:
     Attributes:
         cleanup: The time that each exit code that can suspend may take.
         default: The lifetime of yield dependencies for which no scope is given.
+        limits: What a request's body may be.
         app_values: What the dependencies of scope "app" yielded, by key, while the lifespan runs.
         overrides: Those in force everywhere in the application.
     """
@@ -51,7 +54,9 @@ class Environment:
         self,
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
         default: Lifetime = Lifetime.FUNCTION,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        self.limits = limits
         self.cleanup = Cleanup(cleanup_timeout)
         self.default = default
         self.app_values: dict[Hashable, Any] = {}

@@ -2,22 +2,28 @@
 
 import copy
 import logging
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketState
 
 from microfw._environment import Environment
+from microfw._forms import ReceivedForm, receive_form
+from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit, allow
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
 from microfw.dependencies import Run, is_async_callable
 from microfw.exception_handlers import DEFAULT_HANDLERS, Handler
 from microfw.exceptions import SwallowedExceptionError
 
 logger = logging.getLogger("microfw")
+
+NO_CHANGES: Mapping[str, int | None] = MappingProxyType({})
 
 UNSET_STATUS: Any = None
 """The status of the injected response, until a step sets it; `None`, as in FastAPI."""
@@ -62,29 +68,46 @@ class Exchange(_Connection):
         sent: Whether sending the response has begun.
         delivered: Whether the response was sent and the background tasks have run.
         built: Whether the response was built from a value, not returned by the endpoint.
+        form: The form, until its files are closed.
     """
 
     sent = False
     delivered = False
     built = False
+    form: ReceivedForm | None = None
     _request: Request | None = None
     _response: Response | None = None
     _tasks: BackgroundTasks | None = None
     _failures: list[Exception] | None = None
 
     def __init__(
-        self, environment: Environment, scope: Scope, receive: Receive, send: Send
+        self,
+        environment: Environment,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        limit_changes: Mapping[str, int | None] = NO_CHANGES,
     ) -> None:
         super().__init__(environment, scope)
         self.receive = receive
         self.send = send
+        self._limit_changes = limit_changes
 
     @property
     def request(self) -> Request:
-        """The request, the same wherever it is injected."""
+        """The request, the same wherever it is injected; its body is held to the limit."""
         if self._request is None:
-            self._request = Request(self.scope, self.receive, self.send)
+            receive, max_size = self.receive, self.limits.max_body_size
+            allow(self.scope, max_size)
+            if max_size is not None:
+                receive = BodyLimit(self.scope, receive, max_size)
+            self._request = Request(self.scope, receive, self.send)
         return self._request
+
+    @property
+    def limits(self) -> Limits:
+        """What the body may be: the application's limits, with the route's own."""
+        return self.environment.limits.changed(self._limit_changes)
 
     connection = request
 
@@ -108,6 +131,22 @@ class Exchange(_Connection):
         """Receive the whole body, before anything is opened."""
         self.body = await self.request.body()
 
+    async def receive_form(self, in_memory: Collection[str] = ()) -> None:
+        """Receive the form as it comes, before anything is opened.
+
+        Args:
+            in_memory: The names of files to be read as a whole.
+        """
+        self.form = await receive_form(self.request, self.limits)
+        self.decoded_body = self.form.data
+        await self.form.read(in_memory)
+
+    async def close_form(self) -> None:
+        """Close the files that were sent in the form (rule B5)."""
+        form, self.form = self.form, None
+        if form is not None:
+            await form.close()
+
     async def deliver(self) -> None:
         """Send the response, unless it was streamed already; then run the background tasks."""
         response: Response = self.result
@@ -122,6 +161,8 @@ class Exchange(_Connection):
             if self._tasks is not background:
                 failures += await run_tasks(self._tasks, self.environment)
             self._failures = failures
+        if self.form is not None:
+            await self.close_form()
 
     async def start(self, response: Response) -> None:
         """Send the head of a streamed response."""
@@ -240,6 +281,28 @@ def handler_of(scope: Scope, error: Exception) -> Handler | None:
         if handler is not None:
             return handler
     return None
+
+
+class BodyLimitMiddleware:
+    """Holds middleware to the limit, which may read a body before its route is known."""
+
+    def __init__(self, app: ASGIApp, max_size: int | None) -> None:
+        self._app = app
+        self._max_size = max_size
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = OuterLimit(scope, receive, send, self._max_size)
+        try:
+            await self._app(scope, limit.receive, limit.send)
+        except ContentTooLargeError as error:
+            handler = handler_of(scope, error)
+            if limit.started or handler is None:
+                raise
+            response = await _call_handler(handler, Request(scope, receive, send), error)
+            await response(scope, receive, send)
 
 
 async def _call_handler(handler: Handler, connection: Any, error: Exception) -> Any:

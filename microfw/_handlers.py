@@ -7,6 +7,7 @@ from typing import Any
 from microfw._binding import RequestBinder
 from microfw._environment import Environment, Overrides, Variants
 from microfw._outside_request import refuse_request_values
+from microfw._readers import Bodies
 from microfw.dependencies import (
     Declarations,
     Dependency,
@@ -30,7 +31,7 @@ KEPT_VARIANTS = 16
 @dataclass(slots=True)
 class _Planned:
     plan: Plan
-    reads_body: bool
+    bodies: Bodies
     handler: Handler | None = None
 
 
@@ -42,7 +43,7 @@ class RouteHandler:
         dependencies: Those declared beside its parameters, outermost first.
         default: The lifetime of yield dependencies for which no scope is given.
         binder: Makes a binder for the route's path.
-        shape: Makes the shape of the handler; is told whether the body is read.
+        shape: Makes the shape of the handler; is told what is read of the body.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class RouteHandler:
         dependencies: Sequence[Dependency],
         default: Lifetime,
         binder: Callable[[], RequestBinder],
-        shape: Callable[[bool], Shape],
+        shape: Callable[[Bodies], Shape],
     ) -> None:
         self._endpoint = endpoint
         self._dependencies = dependencies
@@ -74,7 +75,7 @@ class RouteHandler:
         """The compiled plan, with the overrides that are in force."""
         planned = self._planned_for(environment)
         if planned.handler is None:
-            planned.handler = compile_plan(planned.plan, self._shape(planned.reads_body))
+            planned.handler = compile_plan(planned.plan, self._shape(planned.bodies))
         return planned.handler
 
     def _planned_for(self, environment: Environment) -> _Planned:
@@ -97,4 +98,4 @@ class RouteHandler:
         )
         if overrides is None:
             binder.finish(plan.endpoint.signature)
-        return _Planned(plan, binder.reads_body)
+        return _Planned(plan, binder.bodies)

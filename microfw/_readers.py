@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from starlette.requests import HTTPConnection
 
+from microfw._forms import ReceivedForm, sendable
 from microfw._validation import (
     Convert,
     Error,
@@ -33,6 +34,8 @@ class Exchange(Protocol):
 
     body: bytes
     """The body, received as a whole before the first step runs."""
+    form: ReceivedForm
+    """The form, received before the first step runs, where a step declares a part of it."""
     decoded_body: Any
     """`None` until a step that declares a body has its turn; then what it has made of the bytes."""
 
@@ -70,7 +73,7 @@ class Value:
         """Stand in for a value that was not sent."""
         if self.make_default is not None:
             return self.make_default()
-        return exchange.invalid([missing(None, self.source.value, *loc)])
+        return exchange.invalid([missing(None, self.source.place, *loc)])
 
 
 @dataclass(slots=True)
@@ -81,21 +84,36 @@ class Bodies:
     """Those of the parameters. Two of one name, in two functions, are about the same value."""
     embedded: bool = False
     """Whether the body is an object that holds each value under its key."""
+    is_form: bool = False
+    """Whether the body is a form."""
+    in_memory: set[str] = field(default_factory=set[str])
+    """The keys of files whose content is asked for as a whole."""
+
+    @property
+    def receive(self) -> str:
+        """The method of the exchange that receives them, as it is called; or nothing."""
+        if self.is_form:
+            return "receive_form(in_memory)" if self.in_memory else "receive_form()"
+        return "receive_body()" if self.names else ""
 
 
 # ---------------------------------------------------------------------- text
 
-_VALUES: dict[Source, Callable[[Exchange], Any]] = {
+VALUES: dict[Source, Callable[[Exchange], Any]] = {
     Source.PATH: attrgetter("connection.path_params"),
     Source.QUERY: attrgetter("connection.query_params"),
     Source.HEADER: attrgetter("connection.headers"),
     Source.COOKIE: attrgetter("connection.cookies"),
+    Source.FORM: attrgetter("form.data"),
+    Source.FILE: attrgetter("form.data"),
 }
+"""Where values are looked up: mappings, some of which have `getlist` for repeated keys."""
+REPEATING = (Source.QUERY, Source.HEADER, Source.FORM, Source.FILE)
 
 
 def text_reader(value: Value, convert: Convert) -> Read:
     """Make the reader of a value that is sent as text."""
-    key, source, values_of = value.key, value.source.value, _VALUES[value.source]
+    key, source, values_of = value.key, value.source.place, VALUES[value.source]
 
     def read(exchange: Exchange) -> Any:
         text = values_of(exchange).get(key)
@@ -115,8 +133,37 @@ def text_reader(value: Value, convert: Convert) -> Read:
         except Invalid as problem:
             return exchange.invalid(below(problem.errors, source, key))
 
-    can_repeat = value.source in (Source.QUERY, Source.HEADER)
+    can_repeat = value.source in REPEATING
     return read_repeated if can_repeat and is_sequence(value.annotation) else read
+
+
+# ---------------------------------------------------------------------- forms
+
+
+def form_reader(value: Value, convert: Convert, *, in_memory: bool) -> Read:
+    """Make the reader of a field or file of a form; `in_memory` asks for the files' content."""
+    key = value.key
+    repeats = is_sequence(value.annotation)
+
+    def read(exchange: Exchange) -> Any:
+        form = exchange.form
+        if form.error is not None:
+            return exchange.invalid([MALFORMED_FORM])
+        sent: Any = form.data.getlist(key) if repeats else form.data.get(key)
+        if not sent:  # neither an empty field nor an empty list is a value
+            return value.absent(exchange, key)
+        if in_memory:
+            sent = form.content(sent)
+        try:
+            return convert(sent)
+        except Invalid as problem:
+            return exchange.invalid(sendable(below(problem.errors, "body", key)))
+
+    return read
+
+
+MALFORMED_FORM: Error = missing(None, "body")
+"""Noted about every part of a form that could not be parsed; `ReceivedForm.error` is answered."""
 
 
 # ---------------------------------------------------------------------- body

@@ -9,9 +9,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Host, Mount, compile_path
-from starlette.types import Lifespan
+from starlette.types import ASGIApp, Lifespan
 
 from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
+from microfw._exchange import BodyLimitMiddleware
+from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
 from microfw._mistakes import check_handled
 from microfw.dependencies import Lifetime, Run, Scope, open_app_steps
 from microfw.exception_handlers import DEFAULT_HANDLERS
@@ -43,7 +45,11 @@ class App(Decorators, starlette.applications.Starlette):
         redirect_slashes: Redirect `/items/` to `/items` (or the reverse) where only that exists.
         on_startup: Called at start-up, where no `lifespan` is given. Deprecated in FastAPI.
         on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
-        max_body_size: Bytes that a request's body may have; `None` is without limit.
+        max_body_size: Bytes that a request's body may have, 16 MiB where nothing is said; `None`
+            is without limit. A larger one is answered with 413 as soon as that is known. Routes
+            may have a limit of their own; what a middleware reads, obeys the application's.
+        form_limits: How many fields and files a form may have, and how many bytes a field; see
+            `FormLimits`. Other forms are answered with 400.
         default_scope: Of yield dependencies for which no scope is given. `"request"` is what
             FastAPI 0.118 and later do.
         cleanup_timeout: Seconds that the exit code of an async dependency may take, shielded from
@@ -66,7 +72,8 @@ class App(Decorators, starlette.applications.Starlette):
         redirect_slashes: bool = True,
         on_startup: Sequence[EventHandler] | None = None,
         on_shutdown: Sequence[EventHandler] | None = None,
-        max_body_size: int | None = None,
+        max_body_size: int | None = DEFAULT_MAX_BODY_SIZE,
+        form_limits: FormLimits | None = None,
         default_scope: Scope = "function",
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
     ) -> None:
@@ -77,10 +84,12 @@ class App(Decorators, starlette.applications.Starlette):
             None,
             middleware,
             {**DEFAULT_HANDLERS, **(exception_handlers or {})},
-            max_body_size=max_body_size,
         )
+        limits = {"max_body_size": max_body_size, "form_limits": form_limits}
         self.environment = Environment(
-            cleanup_timeout, Lifetime.of(default_scope, f"App(default_scope={default_scope!r})")
+            cleanup_timeout,
+            Lifetime.of(default_scope, f"App(default_scope={default_scope!r})"),
+            Limits().changed(changes_of(limits, "App(...)")),
         )
         self.router = Router(
             routes,
@@ -94,6 +103,17 @@ class App(Decorators, starlette.applications.Starlette):
             default_scope=default_scope,
         )
         self.router.lifespan_context = self._run_lifespan
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Wrap the routes in the middleware, once; Starlette calls it at the first request."""
+        own = self.user_middleware
+        if own:
+            limit = Middleware(BodyLimitMiddleware, self.environment.limits.max_body_size)
+            self.user_middleware = [limit, *own]
+        try:
+            return super().build_middleware_stack()
+        finally:
+            self.user_middleware = own
 
     @property
     def dependency_overrides(self) -> Overrides:

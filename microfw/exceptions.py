@@ -21,6 +21,7 @@ __all__ = [
     "HTTPException",
     "IncludeError",
     "LifecycleError",
+    "MissingPackageError",
     "MultipleBodiesError",
     "NotCallableError",
     "OverrideError",
@@ -114,6 +115,10 @@ class GeneratorError(RegistrationError):
 
 class PathError(RegistrationError):
     """A path or prefix is not written as paths are."""
+
+
+class MissingPackageError(RegistrationError):
+    """What is declared needs a package that is not installed."""
 
 
 class MultipleBodiesError(RegistrationError):

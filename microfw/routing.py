@@ -18,6 +18,7 @@ from microfw._binding import RequestBinder
 from microfw._environment import Environment
 from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange, handler_of
 from microfw._handlers import RouteHandler
+from microfw._limits import FormLimits, OuterLimit, changes_of
 from microfw._mistakes import (
     check_dependencies,
     check_endpoint,
@@ -30,6 +31,7 @@ from microfw._mistakes import (
     check_router,
     check_websocket_endpoint,
 )
+from microfw._readers import Bodies
 from microfw._streaming import streamer
 from microfw._validation import UnsupportedTypeError
 from microfw.dependencies import Lifetime, Shape, place_of
@@ -52,8 +54,9 @@ class RouteOptions(TypedDict, total=False):
     """What can be said of a route, whatever its method.
 
     `dependencies` run ahead of those of the endpoint's parameters, and `middleware` around the
-    route; `response_model` stands in for the return annotation (`None`: no model). What a schema
-    tells its readers changes nothing else: `tags`, `summary`, `description`, ...
+    route; `response_model` stands in for the return annotation (`None`: no model).
+    `max_body_size` (bytes; `None` is without limit) and `form_limits` stand in for the
+    application's. What a schema tells its readers changes nothing else: `tags`, `summary`, ...
     """
 
     name: str | None
@@ -62,6 +65,8 @@ class RouteOptions(TypedDict, total=False):
     response_model: Any
     dependencies: Sequence[Any] | None
     middleware: Sequence[Middleware] | None
+    max_body_size: int | None
+    form_limits: FormLimits | None
     include_in_schema: bool
     tags: list[str] | None
     responses: Mapping[int | str, Any] | None
@@ -106,6 +111,8 @@ class Route(starlette.routing.Route):
         check_methods(methods, endpoint)
         check_options(options, RouteOptions.__optional_keys__, endpoint)
         self.options = options
+        self.limit_changes = changes_of(options, place_of(endpoint))
+        self.limits_body = not options.get("middleware")  # what is around a route limits the others
         self.default_scope = default_scope
         super().__init__(
             path or "/",
@@ -130,26 +137,31 @@ class Route(starlette.routing.Route):
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         environment = _environment_of(scope)
-        exchange = Exchange(environment, scope, receive, send)
+        exchange = Exchange(environment, scope, receive, send, self.limit_changes)
         try:
-            await self.handler.get(environment).call(exchange)
-            if exchange.result is None:
-                raise exchange.swallowed_error()
-        except ClientDisconnect:
-            return
-        except Exception as error:
-            handler = None if exchange.sent else handler_of(scope, error)
-            if handler is None:
-                raise
-            await exchange.answer(handler, error)
-            error.__traceback__ = None
+            try:
+                await self.handler.get(environment).call(exchange)
+                if exchange.result is None:
+                    raise exchange.swallowed_error()
+            except ClientDisconnect:
+                return
+            except Exception as error:
+                handler = None if exchange.sent else handler_of(scope, error)
+                if handler is None:
+                    raise
+                await exchange.answer(handler, error)
+                error.__traceback__ = None
+            finally:
+                exchange.swallowed = None
+            if exchange.result is not None and not exchange.delivered:
+                await exchange.deliver()
+            exchange.raise_failures()
         finally:
-            exchange.swallowed = None
-        if exchange.result is not None and not exchange.delivered:
-            await exchange.deliver()
-        exchange.raise_failures()
+            if exchange.form is not None:
+                await exchange.close_form()
 
-    def _shape(self, reads_body: bool) -> Shape:
+    def _shape(self, bodies: Bodies) -> Shape:
+        receive = bodies.receive
         finish = (
             "await stream(exchange, returned)" if self._streams else "respond(exchange, returned)"
         )
@@ -158,8 +170,12 @@ class Route(starlette.routing.Route):
             title=f"{' '.join(sorted(self.methods or ()))} {self.path}",
             run="exchange",
             finish=finish,
-            names={"invalid": _invalid_request, name: self._finish},
-            before=("await exchange.receive_body()",) if reads_body else (),
+            names={
+                "invalid": _invalid_request,
+                name: self._finish,
+                "in_memory": frozenset(bodies.in_memory),
+            },
+            before=(f"await exchange.{receive}",) if receive else (),
             between=("await exchange.deliver()",),
             last="now the result is sent, if it was not; then background tasks run",
         )
@@ -248,7 +264,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         finally:
             exchange.swallowed = None
 
-    def _shape(self, reads_body: bool) -> Shape:
+    def _shape(self, _: Bodies) -> Shape:
         return Shape(
             title=f"WEBSOCKET {self.path}",
             run="exchange",
@@ -553,6 +569,8 @@ class Router(Decorators, starlette.routing.Router):
                 if match is Match.FULL:
                     scope["route"] = route
                     scope.update(child_scope)
+                    if scope["type"] == "http" and not getattr(route, "limits_body", False):
+                        receive, send = _limited(route, scope, receive, send)
                     await route.handle(scope, receive, send)
                     return
                 if match is Match.PARTIAL:
@@ -611,6 +629,14 @@ def _moved(route: BaseRoute, prefix: str) -> BaseRoute:
     return moved
 
 
+def _limited(route: BaseRoute, scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """Hold to the limit what reads a body outside of microfw's routes."""
+    changes = route.limit_changes if isinstance(route, Route) else {}
+    limits = _environment_of(scope).limits.changed(changes)
+    limit = OuterLimit(scope, receive, send, limits.max_body_size)
+    return limit.receive, limit.send
+
+
 def _wrapped(app: ASGIApp, middleware: Sequence[Middleware] | None) -> ASGIApp:
     for cls, args, kwargs in reversed(middleware or ()):
         app = cls(app, *args, **kwargs)
@@ -626,7 +652,9 @@ def _respond_with(build: Callable[[Any], Response]) -> Callable[[Exchange, Any],
     return respond
 
 
-def _invalid_request(exchange: Exchange) -> RequestValidationError:
+def _invalid_request(exchange: Exchange) -> Exception:
+    if exchange.form is not None and exchange.form.error is not None:
+        return exchange.form.error
     return RequestValidationError(exchange.errors or (), body=exchange.decoded_body)
 
 

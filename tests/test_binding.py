@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
-from microfw import Body, Cookie, Header, Path, Query
+from microfw import Body, Cookie, Form, Header, Path, Query
 from microfw._binding import RequestBinder
 from microfw.dependencies import Attribute, Reader, Signature, Site, describe
 from microfw.exceptions import (
@@ -252,13 +252,18 @@ def test_a_body_in_a_websocket_route_is_told():
 
 @pytest.mark.parametrize(
     ("declaration", "place"),
-    [(Query(), "query string"), (Header(), "headers"), (Cookie(), "cookies")],
+    [
+        (Query(), "query string"),
+        (Header(), "headers"),
+        (Cookie(), "cookies"),
+        (Form(), "form"),
+    ],
 )
 def test_a_type_that_text_cannot_hold_is_told(declaration, place):
-    def endpoint(item: Item = declaration): ...
+    def endpoint(item: dict[str, int] = declaration): ...
 
     assert told(UnfillableParameterError, endpoint) == (
-        f"'item' is a Item, which no value of the {place} can be\n"
+        f"'item' is a dict[str, int], which no value of the {place} can be\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
         "  cure: use a type that one piece of text can hold, such as str, int or datetime,"

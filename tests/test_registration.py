@@ -845,8 +845,9 @@ def test_a_response_class_that_is_none_is_told(response_class: Any) -> None:
 def test_an_option_that_there_is_not_is_told() -> None:
     assert mistake(TypeError, App().get("/", status=201), get_it) == (  # type: ignore[call-arg]
         "a route has no option 'status'; it has dependencies, deprecated, description,"
-        " include_in_schema, middleware, name, openapi_extra, operation_id, response_class,"
-        " response_description, response_model, responses, status_code, summary, tags"
+        " form_limits, include_in_schema, max_body_size, middleware, name, openapi_extra,"
+        " operation_id, response_class, response_description, response_model, responses,"
+        " status_code, summary, tags"
     )
 
 

@@ -1,6 +1,13 @@
 """The one door to msgspec, and to pydantic's models where the user has pydantic."""
 
-from microfw._validation._annotations import is_scalar, is_scalar_sequence, is_sequence
+from microfw._validation._annotations import (
+    Group,
+    GroupField,
+    group_of,
+    is_scalar,
+    is_scalar_sequence,
+    is_sequence,
+)
 from microfw._validation._constraints import (
     CONSTRAINTS,
     ConstraintError,
@@ -8,11 +15,11 @@ from microfw._validation._constraints import (
     constraints_of,
 )
 from microfw._validation._encoding import encode_json
-from microfw._validation._errors import Error, Invalid, below, missing
+from microfw._validation._errors import Error, Invalid, below, invalid, missing
 from microfw._validation._plain import is_array, is_mapping
 from microfw._validation._received import JSONConverter, parse_json, text_converter
 from microfw._validation._results import result_encoder
-from microfw._validation._shape import Convert, UnsupportedTypeError
+from microfw._validation._shape import Convert, Shape, UnsupportedTypeError
 
 __all__ = [
     "CONSTRAINTS",
@@ -20,12 +27,17 @@ __all__ = [
     "Constraints",
     "Convert",
     "Error",
+    "Group",
+    "GroupField",
     "Invalid",
     "JSONConverter",
+    "Shape",
     "UnsupportedTypeError",
     "below",
     "constraints_of",
     "encode_json",
+    "group_of",
+    "invalid",
     "is_array",
     "is_mapping",
     "is_scalar",

@@ -5,12 +5,13 @@ import typing
 from collections import deque
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin
 
-from microfw._validation._models import Style, style_of
+from microfw._validation._models import Style, model_of, style_of
 from microfw._validation._plain import is_class
-from microfw._validation._pydantic import is_model
+from microfw._validation._pydantic import fields_of_model, forbids_others, is_model
 
 _QUALIFIERS = (typing.Required, typing.NotRequired, typing.Final)
 _COLLECTIONS = (list, set, frozenset, tuple, deque, AbstractSet)
@@ -84,3 +85,56 @@ def is_scalar_sequence(annotation: Any) -> bool:
         )
     items = (item for item in get_args(annotation) if item is not Ellipsis)
     return is_sequence(annotation) and all(map(is_scalar, items))
+
+
+# ---------------------------------------------------------------------- fields
+
+
+@dataclass(frozen=True, slots=True)
+class GroupField:
+    """A field of a model whose values are sent one by one."""
+
+    name: str
+    keys: tuple[str, ...]
+    """The names by which the model takes it."""
+    annotation: Any
+    metadata: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What a model asks for where its values are sent one by one."""
+
+    fields: tuple[GroupField, ...]
+    forbids_others: bool
+    """Whether it refuses keys that are none of these."""
+
+
+def group_of(annotation: Any) -> Group | None:
+    """Look into a class with named fields, or a union of such; `None` for any other type."""
+    annotation, _ = bare(annotation)
+    members = [member for member in members_of(annotation) if member is not type(None)]
+    groups = [_group(bare(member)[0]) for member in members or [annotation]]
+    if None in groups:
+        return None
+    present = [group for group in groups if group is not None]
+    return Group(
+        tuple(field for group in present for field in group.fields),
+        all(group.forbids_others for group in present),
+    )
+
+
+def _group(kind: Any) -> Group | None:
+    if is_model(get_origin(kind) or kind):
+        model_fields = fields_of_model(kind)
+        return Group(tuple(GroupField(*field) for field in model_fields), forbids_others(kind))
+    model = model_of(kind)
+    if model is None or model.style is Style.NAMED_TUPLE:
+        return None
+    return Group(
+        tuple(
+            GroupField(field.attribute, (field.key,), *bare(field.annotation))
+            for field in model.fields
+        ),
+        model.forbids_others,
+    )

@@ -21,9 +21,16 @@ def speaks_pydantic(annotation: Any, metadata: tuple[Any, ...] = ()) -> bool:
         origin: Any = get_origin(part)
         if origin is not None:
             parts.extend(_parts(part))
-        elif any(hasattr(part, name) for name in _SCHEMA) or _is_of_pydantic(part):
+        elif not _is_ours(part) and (
+            any(hasattr(part, name) for name in _SCHEMA) or _is_of_pydantic(part)
+        ):
             return True
     return False
+
+
+def _is_ours(part: Any) -> bool:
+    """Tell whether a type speaks pydantic only for the sake of the user's models."""
+    return isinstance(part, type) and part.__module__.partition(".")[0] == "microfw"
 
 
 def _parts(annotation: Any) -> list[Any]:
@@ -62,6 +69,30 @@ def pydantic_converter(annotation: Any) -> Callable[[Any], Any]:
             raise Invalid(list(problem.errors(include_url=False))) from None  # type: ignore[arg-type]
 
     return convert
+
+
+def fields_of_model(kind: Any) -> list[tuple[str, tuple[str, ...], Any, tuple[Any, ...]]]:
+    """List a model's fields: name, the names that it is taken by, type, and what annotates that."""
+    config = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
+    by_name = config.get("populate_by_name") or config.get("validate_by_name")
+    return [
+        (name, _names(name, field.validation_alias, by_name), field.annotation, (*field.metadata,))
+        for name, field in kind.__pydantic_fields__.items()
+    ]
+
+
+def _names(name: str, alias: Any, by_name: Any) -> tuple[str, ...]:
+    """The names, from an alias that may be a path into nested values, or several of both."""
+    choices = getattr(alias, "choices", [alias])
+    paths = [getattr(choice, "path", [choice]) for choice in choices]
+    names = [path[0] for path in paths if path[0] is not None]
+    return tuple(dict.fromkeys((*names, name) if by_name or not names else names))
+
+
+def forbids_others(kind: Any) -> bool:
+    """Tell whether a model refuses keys that are none of its fields."""
+    config = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
+    return config.get("extra") == "forbid"
 
 
 def is_model(kind: Any) -> bool:

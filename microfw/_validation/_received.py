@@ -6,6 +6,8 @@ decoded to plain data and converted by the type's shape, which accepts more, and
 
 import json
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -13,24 +15,27 @@ import msgspec
 from microfw._validation._constraints import Constraints
 from microfw._validation._defaults import completer_of
 from microfw._validation._errors import Invalid, error
-from microfw._validation._shape import Convert, Medium
+from microfw._validation._shape import Convert, Medium, Shape
 from microfw._validation._shaper import shape_of
 
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
 _OFFSET = re.compile(r" \(byte (\d+)\)$")
 _parse = msgspec.json.Decoder().decode
+_NOTHING: Mapping[Any, Shape] = MappingProxyType({})
 
 
-def text_converter(annotation: Any, constraints: Constraints) -> Convert:
-    """Make the function that takes a string; for collections, a list of strings.
+def text_converter(
+    annotation: Any, constraints: Constraints, known: Mapping[Any, Shape] = _NOTHING
+) -> Convert:
+    """Make the function that takes a string; for collections a list, for models a dict of these.
 
-    It returns the value or raises `Invalid`.
+    It returns the value or raises `Invalid`. `known` has the shapes of what is sent besides text.
 
     Raises:
         UnsupportedTypeError: Text cannot become a value of the type.
         ConstraintError: A constraint does not fit the type.
     """
-    return shape_of(annotation, constraints, Medium.TEXT)[0].convert
+    return shape_of(annotation, constraints, Medium.TEXT, known)[0].convert
 
 
 def decoder_of(annotation: Any) -> msgspec.json.Decoder[Any] | None:

@@ -17,6 +17,7 @@ from ipaddress import (
     IPv6Network,
 )
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, get_args, get_origin
 from uuid import UUID
 
@@ -46,22 +47,29 @@ _ABSENT = (None, type(None), msgspec.UnsetType)
 _OF_MSGSPEC = {list, set, frozenset, tuple}
 
 
-def shape_of(annotation: Any, constraints: Constraints, medium: Medium) -> tuple[Shape, bool]:
+def shape_of(
+    annotation: Any,
+    constraints: Constraints,
+    medium: Medium,
+    known: Mapping[Any, Shape] = MappingProxyType({}),
+) -> tuple[Shape, bool]:
     """Make the shape of a type; tell whether it asks for more than msgspec does by itself.
+
+    `known` are shapes of types that are made elsewhere.
 
     Raises:
         UnsupportedTypeError: Nothing can make a value of the type.
         ConstraintError: A constraint does not fit the type.
     """
-    shaper = _Shaper(medium)
+    shaper = _Shaper(medium, known)
     declared = Annotated[annotation, constraints] if constraints else annotation
     return shaper.shape(declared), shaper.beyond_msgspec
 
 
 class _Shaper:
-    def __init__(self, medium: Medium) -> None:
+    def __init__(self, medium: Medium, known: Mapping[Any, Shape]) -> None:
         self._medium = medium
-        self._models: dict[Any, Shape] = {}
+        self._models: dict[Any, Shape] = {**known}
         self.beyond_msgspec = False
 
     def shape(self, annotation: Any) -> Shape:

@@ -1,0 +1,138 @@
+"""Forms: received before the first step runs, parsed as they come, large files put on disk."""
+
+import importlib.util
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from anyio import CancelScope, CapacityLimiter, to_thread
+from starlette.datastructures import FormData
+from starlette.datastructures import UploadFile as AnyUploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+
+from microfw._limits import Limits
+from microfw._validation import Error, Shape, invalid, is_array, is_mapping
+from microfw.datastructures import UploadFile, upload_of
+
+PACKAGE = "python_multipart"
+
+
+class ReceivedForm:
+    """A form of one request.
+
+    Attributes:
+        data: Its fields and files.
+        error: The answer where it could not be parsed; raised in its turn (rule V3).
+    """
+
+    __slots__ = ("_contents", "data", "error")
+
+    def __init__(self, data: FormData, error: HTTPException | None = None) -> None:
+        self.data = data
+        self.error = error
+        self._contents: dict[AnyUploadFile, bytes] = {}
+
+    async def read(self, names: Collection[str]) -> None:
+        """Read into memory the files that a step declares as `bytes`."""
+        for name, value in self.data.multi_items():
+            if name in names and isinstance(value, AnyUploadFile):
+                self._contents[value] = await value.read()
+                await value.seek(0)
+
+    def content(self, value: Any) -> Any:
+        """The content of a file, or of each in a list; text as it is."""
+        if is_array(value):
+            return [self._contents.get(each, each) for each in value]
+        return self._contents.get(value, value)
+
+    async def close(self) -> None:
+        """Close the files, also while the request is being cancelled."""
+        values = (value for _, value in self.data.multi_items())
+        files = [value.file for value in values if isinstance(value, AnyUploadFile)]
+        self._contents.clear()
+        if any(getattr(file, "_rolled", True) for file in files):
+            with CancelScope(shield=True):
+                # It waits for no other thread: none might be free before this request has ended.
+                await to_thread.run_sync(_close, files, limiter=CapacityLimiter(1))
+        else:
+            _close(files)
+
+
+def _close(files: Iterable[Any]) -> None:
+    for file in files:
+        file.close()
+
+
+async def receive_form(request: Request, limits: Limits) -> ReceivedForm:
+    """Receive a form to its end, or to the first mistake in it.
+
+    Raises:
+        ContentTooLargeError: The body is too large.
+        ClientDisconnect: The client has gone.
+    """
+    try:
+        data = await request.form(
+            max_fields=limits.max_fields,
+            max_files=limits.max_files,
+            max_part_size=limits.max_part_size,
+        )
+    except HTTPException as error:
+        if error.status_code != 400:
+            raise
+        detail = error.detail
+    except MultiPartException as error:  # outside of any application
+        detail = error.message
+    except ValueError:  # from an encoding that cannot be decoded
+        detail = "There was an error parsing the body"
+    else:
+        return ReceivedForm(data)
+    return ReceivedForm(FormData(), HTTPException(400, detail))
+
+
+def can_parse() -> bool:
+    """Tell whether the package is installed that parses forms."""
+    return importlib.util.find_spec(PACKAGE) is not None
+
+
+# ---------------------------------------------------------------------- values
+
+
+def _to_starlette_upload(value: Any) -> AnyUploadFile:
+    return value if isinstance(value, AnyUploadFile) else _to_upload(value)
+
+
+def _to_upload(value: Any) -> UploadFile:
+    try:
+        return upload_of(value)
+    except ValueError as problem:
+        message = f"Value error, {problem}"
+        raise invalid("value_error", message, value, error={}) from None
+
+
+FILES: dict[Any, Shape] = {
+    UploadFile: Shape("UploadFile", _to_upload, (AnyUploadFile,)),
+    AnyUploadFile: Shape("UploadFile", _to_starlette_upload, (AnyUploadFile,)),
+}
+"""The shapes of the types that only a form holds."""
+
+
+def sendable(errors: list[Error]) -> list[Error]:
+    """Make errors about a form fit to be sent: bytes as text, files by what is known of them."""
+    for error in errors:
+        error["input"] = _sendable(error["input"])
+    return errors
+
+
+def _sendable(value: Any) -> Any:
+    if isinstance(value, AnyUploadFile):
+        return {
+            "filename": value.filename,
+            "size": value.size,
+            "headers": dict(value.headers),
+        }
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if is_mapping(value):
+        return {key: _sendable(each) for key, each in value.items()}
+    return [_sendable(each) for each in value] if is_array(value) else value

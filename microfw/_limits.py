@@ -1,0 +1,160 @@
+"""How large a request may be: what an author says, and what holds the client to it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict, cast
+
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive, Scope, Send
+
+from microfw.exceptions import DeclarationError
+
+DEFAULT_MAX_BODY_SIZE = 16 * 1024 * 1024
+
+_ALLOWANCE = "microfw.body_allowance"
+
+
+class FormLimits(TypedDict, total=False):
+    """What a form may hold: how many fields and files, and how many bytes a field may have.
+
+    A file may have as many bytes as the body. What is left out stays as it is: on a route as on
+    the application, there 1000 fields, 1000 files, and 1 MiB a field.
+    """
+
+    max_fields: int
+    max_files: int
+    max_part_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a request's body may be; all in bytes or pieces."""
+
+    max_body_size: int | None = DEFAULT_MAX_BODY_SIZE
+    """`None` is without limit."""
+    max_fields: int = 1000
+    max_files: int = 1000
+    max_part_size: int = 1024 * 1024
+
+    def changed(self, changes: Mapping[str, int | None]) -> "Limits":
+        """These limits, with some of a route's own."""
+        return replace(self, **cast("Any", changes)) if changes else self
+
+
+def changes_of(options: Mapping[str, Any], where: str) -> dict[str, int | None]:
+    """Find what options say of limits: `max_body_size` and `form_limits`.
+
+    Args:
+        options: Those of a route or an application, among others.
+        where: What they were written in, for messages.
+
+    Raises:
+        DeclarationError: One is no number of bytes or pieces.
+    """
+    changes: dict[str, int | None] = {}
+    if "max_body_size" in options:
+        size = options["max_body_size"]
+        if size is not None:
+            _check(size, f"max_body_size={size!r}", where, "write a number of bytes, or None")
+        changes["max_body_size"] = size
+    for name, limit in (options.get("form_limits") or {}).items():
+        if name not in FormLimits.__optional_keys__:
+            known = ", ".join(sorted(FormLimits.__optional_keys__))
+            raise DeclarationError(
+                f"form_limits has no {name!r}", where=where, cure=f"write some of {known}"
+            )
+        _check(limit, f"form_limits[{name!r}]={limit!r}", where, "write a number")
+        changes[name] = limit
+    return changes
+
+
+def _check(limit: object, written: str, where: str, cure: str) -> None:
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 0:
+        raise DeclarationError(f"{written} is no limit", where=where, cure=f"{cure}, from 0 on")
+
+
+class ContentTooLargeError(HTTPException):
+    """The body is larger than allowed; answered with 413 (RFC 9110, section 15.5.14)."""
+
+    def __init__(self) -> None:
+        super().__init__(413, "Content Too Large")
+
+
+class BodyLimit:
+    """A `receive` that raises as soon as it is known that the body is too large.
+
+    Raises:
+        ContentTooLargeError: `Content-Length` says so, before anything is received; or what has
+            come so far is too much.
+    """
+
+    __slots__ = ("_receive", "_received", "_scope", "max_size")
+
+    def __init__(self, scope: Scope, receive: Receive, max_size: int | None) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._received = 0
+        self.max_size = max_size
+
+    async def __call__(self) -> Message:
+        max_size = self.max_size
+        if max_size is None:
+            return await self._receive()
+        if not self._received and _declared_size(self._scope) > max_size:
+            raise ContentTooLargeError
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        if self._received > max_size:
+            raise ContentTooLargeError
+        return message
+
+
+def _declared_size(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0
+
+
+# ---------------------------------------------------------------------- around routes
+
+
+class _Allowance:
+    """What an application lets through; the route, once it is found, may say otherwise."""
+
+    __slots__ = ("max_size",)
+
+    def __init__(self, max_size: int | None) -> None:
+        self.max_size = max_size
+
+
+class OuterLimit:
+    """Holds to the limit what is not microfw's: middleware, Starlette's routes, mounted apps.
+
+    Its `receive` and `send` take the place of the server's. Once the response has started, who
+    receives only waits for the client to go away, and is let through.
+    """
+
+    __slots__ = ("_allowance", "_limit", "_send", "started")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_size: int | None) -> None:
+        allow(scope, max_size)
+        self._allowance: _Allowance = scope.setdefault(_ALLOWANCE, _Allowance(max_size))
+        self._limit = BodyLimit(scope, receive, max_size)
+        self._send = send
+        self.started = False
+
+    async def receive(self) -> Message:
+        self._limit.max_size = None if self.started else self._allowance.max_size
+        return await self._limit()
+
+    async def send(self, message: Message) -> None:
+        self.started = True
+        await self._send(message)
+
+
+def allow(scope: Scope, max_size: int | None) -> None:
+    """Have the limits around a route, if there are any, let through what the route does."""
+    allowance = scope.get(_ALLOWANCE)
+    if allowance is not None:
+        allowance.max_size = max_size
