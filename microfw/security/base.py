@@ -12,7 +12,8 @@ There are three cases, the same for every scheme:
 
 Each 401 tells in `WWW-Authenticate` what would be accepted (RFC 9110, section 15.5.2).
 FastAPI 0.117 answers case 2 with 403 and without a challenge, except for `HTTPBasic` and the
-OAuth2 bearer schemes, and knows case 3 for `HTTPBasic` alone.
+OAuth2 bearer schemes; with `HTTPBearer` and `HTTPDigest` it calls the credentials of other schemes
+invalid. It knows case 3 for `HTTPBasic` alone.
 """
 
 from abc import ABC, abstractmethod
