@@ -137,15 +137,14 @@ class _Parameters:
         """
         if self.own is None:
             return args, kwargs
-        task = f"background task {place_of(func)}"
-        for name in self.dependencies & kwargs.keys():
-            raise TypeError(f"{task}: got an unexpected keyword argument {name!r}, a dependency")
         try:
+            for name in self.dependencies & kwargs.keys():
+                raise TypeError(f"got an unexpected keyword argument {name!r}, a dependency")
             bound = self.own.bind(*args, **kwargs)
         except TypeError as error:
             if self.unresolvable is not None:
                 raise self.unresolvable from None
-            raise TypeError(f"{task}: {error}") from None
+            raise TypeError(f"background task {place_of(func)}: {error}") from None
         own = self.own.parameters.values()
         if not self.dependencies or any(p.kind is p.VAR_POSITIONAL for p in own):
             return bound.args, bound.kwargs
