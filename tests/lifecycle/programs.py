@@ -404,7 +404,10 @@ async def request(
     body: bytes = b"",
     log: Log | None = None,
 ) -> Answer:
-    """Send one request to an application, as a server would; the client stays to the end."""
+    """Send one request to an application, as a server would; the client stays to the end.
+
+    It waits five seconds for the answer, so that a program that hangs fails.
+    """
     answer = Answer()
     write = log if log is not None else Log()
     messages = iter([{"type": "http.request", "body": body, "more_body": False}])
@@ -449,8 +452,9 @@ async def request(
         "client": ("127.0.0.1", 50000),
         "server": ("127.0.0.1", 8000),
     }
-    try:
-        await app(scope, receive, send)
-    except Exception as error:
-        answer.raised = error
+    with anyio.fail_after(5):
+        try:
+            await app(scope, receive, send)
+        except Exception as error:
+            answer.raised = error
     return answer
