@@ -264,8 +264,18 @@ def _length_test(name: str, limit: int, family: Family) -> Test:
     return test
 
 
+_ESCAPE_CLASS_OR_END = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTALL)
+
+
+def _strict_end(pattern: str) -> str:
+    """Have `$` match at the very end only, as pydantic does; Python's also allows a newline there."""
+    if re.search(r"\(\?[a-z]*m", pattern):  # of many lines, `$` ends each
+        return pattern
+    return _ESCAPE_CLASS_OR_END.sub(lambda m: r"\Z" if m[0] == "$" else m[0], pattern)
+
+
 def _pattern_test(pattern: str) -> Test:
-    search = re.compile(pattern).search
+    search = re.compile(_strict_end(pattern)).search
 
     def test(value: Any, given: Any) -> None:
         if not isinstance(value, str) or search(value) is None:

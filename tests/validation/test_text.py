@@ -771,3 +771,22 @@ def test_text_is_taken_or_refused_as_pydantic_does(annotation, text):
         value = convert(annotation, text)
         assert type(value) is type(expected)
         assert value == expected or isnan(value)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "accepted", "refused"),
+    [
+        (r"^a$", "a", "a\n"),
+        (r"^a\$$", "a$", "a$\n"),
+        (r"^a[$\]]$", "a]", "a$\n"),
+        (r"(?m)^a$", "a\n", "b"),
+    ],
+)
+def test_the_end_of_a_pattern_is_the_end_of_the_text(
+    pattern: str, accepted: str, refused: str
+) -> None:
+    convert = text_converter(str, Constraints(pattern=pattern))
+
+    assert convert(accepted) == accepted
+    with pytest.raises(Invalid):
+        convert(refused)
