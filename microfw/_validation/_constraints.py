@@ -268,7 +268,7 @@ _ESCAPE_CLASS_OR_END = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\$", re.DOTAL
 
 
 def _strict_end(pattern: str) -> str:
-    """Have `$` match at the very end only, as pydantic does; Python's also allows a newline there."""
+    """Have `$` match at the very end only, as pydantic does; Python's allows a newline there."""
     if re.search(r"\(\?[a-z]*m", pattern):  # of many lines, `$` ends each
         return pattern
     return _ESCAPE_CLASS_OR_END.sub(lambda m: r"\Z" if m[0] == "$" else m[0], pattern)
