@@ -27,6 +27,8 @@ from microfw.routing import (
     WebSocketRoute,
 )
 
+__all__ = ["App"]
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 

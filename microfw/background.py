@@ -29,6 +29,8 @@ from microfw.dependencies import (
 )
 from microfw.exceptions import DeclarationError, NotCallableError, UnresolvableAnnotationError
 
+__all__ = ["BackgroundTask", "BackgroundTasks"]
+
 logger = logging.getLogger("microfw")
 
 _handlers: Variants[Handler] = Variants(limit=256)

@@ -11,6 +11,13 @@ from starlette.websockets import WebSocket
 from microfw.exceptions import RequestValidationError, WebSocketRequestValidationError
 from microfw.responses import JSONResponse
 
+__all__ = [
+    "http_exception_handler",
+    "request_validation_exception_handler",
+    "websocket_exception_handler",
+    "websocket_request_validation_exception_handler",
+]
+
 Handler = Callable[..., Any]
 
 POLICY_VIOLATION = 1008

@@ -44,6 +44,8 @@ from microfw.exceptions import (
 )
 from microfw.responses import JSONResponse, responder
 
+__all__ = ["IncludeOptions", "Route", "RouteOptions", "Router", "WebSocketRoute"]
+
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 EventHandler = Callable[[], Any]
 Finish = Callable[[Exchange, Any], Any]
@@ -113,7 +115,7 @@ class Route(starlette.routing.Route):
         self.options = options
         self.limit_changes = changes_of(options, place_of(endpoint))
         self.limits_body = not options.get("middleware")  # what is around a route limits the others
-        self.default_scope = default_scope
+        self.default_scope: DependencyScope | None = default_scope
         super().__init__(
             path or "/",
             endpoint,
@@ -233,7 +235,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         super().__init__(path or "/", endpoint, name=name)
         self.path = path
         self.middleware = middleware
-        self.default_scope = default_scope
+        self.default_scope: DependencyScope | None = default_scope
         self.dependencies = check_dependencies(dependencies, place_of(endpoint))
         self.handler = RouteHandler(
             endpoint,
@@ -420,7 +422,7 @@ class Router(Decorators, starlette.routing.Router):
         self.responses = dict(responses or {})
         self.default_response_class = default_response_class
         Lifetime.of(default_scope or "function", f"Router(default_scope={default_scope!r})")
-        self.default_scope = default_scope
+        self.default_scope: DependencyScope | None = default_scope
         self.deprecated = deprecated
         self.include_in_schema = include_in_schema
         self.on_startup = list(on_startup or ())
