@@ -261,15 +261,13 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
         try:
             swallowed = await exit_code
         except BaseException as raised:
-            caught = scope.__exit__(*sys.exc_info())
+            scope.__exit__(*sys.exc_info())
             if raised is error or not (_is_cancellation(raised) and scope.cancel_called):
                 raise
             cut_off = cleanup.cut_off(self._place())
-            if error is None and caught:
+            if error is None:
                 raise cut_off from None
-            if caught or (error is not None and _is_cancellation(error)):
-                return False
-            raise  # the task was cancelled besides
+            return False
         scope.__exit__(None, None, None)
         return swallowed
 

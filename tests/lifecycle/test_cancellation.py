@@ -960,6 +960,36 @@ async def test_every_native_cancellation_is_counted_in_the_end(scene: Scene) -> 
     assert task.cancelling() == 2
 
 
+@cancelled(*LASTING, *SINGLE)
+@pytest.mark.parametrize("in_thread", [True, False])
+async def test_what_exit_code_raises_while_it_is_cancelled_is_told_and_gives_way(
+    scene: Scene, cancel: Cancel, in_thread: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    async def failing(first: Annotated[str, first]) -> AsyncIterator[None]:
+        yield
+        await scene.wait_until_released()
+        raise OSError("disk")
+
+    def failing_in_thread(first: Annotated[str, first]) -> Iterator[None]:
+        yield
+        scene.wait_in_thread()
+        raise OSError("disk")
+
+    @app.get("/", dependencies=[Depends(failing_in_thread if in_thread else failing)])
+    async def endpoint() -> None: ...
+
+    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
+    assert ended == "cancelled"
+    seen = "OSError('disk')" if cancel in LASTING else "cancellation"
+    assert scene.log == [*lines("first opens, waits"), f"first sees {seen}", "first ends"]
+    if cancel in SINGLE:
+        assert caplog.messages == ["failed while the request was being cancelled"]
+        assert repr(caplog.records[0].exc_info[1]) == "OSError('disk')"  # type: ignore[index]
+
+
 # ---------------------------------------------------------------------- C1: cleanup_timeout
 
 
@@ -1073,6 +1103,36 @@ async def test_exit_code_is_cut_off_also_when_the_request_is_cancelled_meanwhile
     assert ended == "cancelled"
     assert scene.log == ["waits"]
     assert caplog.messages == [cut_off(only, "0.05")]
+
+
+@pytest.mark.parametrize("busy", [True, False])
+async def test_exit_code_that_is_cut_off_may_not_go_on_waiting(
+    scene: Scene, caplog: pytest.LogCaptureFixture, busy: bool
+) -> None:
+    app = App(cleanup_timeout=0.01)
+
+    async def hanging() -> AsyncIterator[None]:
+        yield
+        for number in range(3):
+            try:
+                while busy:
+                    await checkpoint()
+                await anyio.sleep_forever()
+            except BaseException as error:
+                scene.log(f"{number} sees {told(error)}")
+                if number == 2:
+                    raise
+
+    only = Depends(hanging)
+
+    @app.get("/")
+    async def endpoint(only: Annotated[None, only]) -> None: ...
+
+    await request(app, log=scene.log)
+    assert scene.log == lines(
+        "0 sees cancellation, 1 sees cancellation, 2 sees cancellation, sends 500"
+    )
+    assert caplog.messages == [cut_off(only, "0.01")]
 
 
 async def test_exit_code_without_a_time_limit_takes_as_long_as_it_needs(scene: Scene) -> None:
