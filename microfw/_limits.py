@@ -57,14 +57,15 @@ def changes_of(options: Mapping[str, Any], where: str) -> dict[str, int | None]:
         if size is not None:
             _check(size, f"max_body_size={size!r}", where, "write a number of bytes, or None")
         changes["max_body_size"] = size
-    for name, limit in (options.get("form_limits") or {}).items():
+    form_limits: Mapping[str, object] = options.get("form_limits") or {}
+    for name, limit in form_limits.items():
         if name not in FormLimits.__optional_keys__:
             known = ", ".join(sorted(FormLimits.__optional_keys__))
             raise DeclarationError(
                 f"form_limits has no {name!r}", where=where, cure=f"write some of {known}"
             )
         _check(limit, f"form_limits[{name!r}]={limit!r}", where, "write a number")
-        changes[name] = limit
+        changes[name] = cast("int", limit)
     return changes
 
 

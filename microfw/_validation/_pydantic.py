@@ -73,7 +73,7 @@ def pydantic_converter(annotation: Any) -> Callable[[Any], Any]:
 
 def fields_of_model(kind: Any) -> list[tuple[str, tuple[str, ...], Any, tuple[Any, ...]]]:
     """List a model's fields: name, the names that it is taken by, type, and what annotates that."""
-    config = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
+    config = _config_of(kind)
     by_name = config.get("populate_by_name") or config.get("validate_by_name")
     return [
         (name, _names(name, field.validation_alias, by_name), field.annotation, (*field.metadata,))
@@ -91,8 +91,14 @@ def _names(name: str, alias: Any, by_name: Any) -> tuple[str, ...]:
 
 def forbids_others(kind: Any) -> bool:
     """Tell whether a model refuses keys that are none of its fields."""
-    config = getattr(kind, "model_config", None) or getattr(kind, "__pydantic_config__", None) or {}
-    return config.get("extra") == "forbid"
+    return bool(_config_of(kind).get("extra") == "forbid")
+
+
+def _config_of(kind: Any) -> dict[str, Any]:
+    config: dict[str, Any] | None = getattr(
+        kind, "model_config", getattr(kind, "__pydantic_config__", None)
+    )
+    return config or {}
 
 
 def is_model(kind: Any) -> bool:
