@@ -19,6 +19,7 @@ from microfw.dependencies import Lifetime, Run, Scope, open_app_steps
 from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.routing import (
     Decorators,
+    Event,
     EventHandler,
     IncludeOptions,
     Route,
@@ -168,7 +169,7 @@ class App(Decorators, starlette.applications.Starlette):
         """Add the routes that a router has now; see `Router.include_router`."""
         self.router.include_router(router, **options)
 
-    def on_event(self, event_type: str) -> Callable[[EventHandler], EventHandler]:
+    def on_event(self, event_type: str) -> Callable[[Event], Event]:
         """Call the decorated function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
         return self.router.on_event(event_type)
 

@@ -48,6 +48,7 @@ __all__ = ["IncludeOptions", "Route", "RouteOptions", "Router", "WebSocketRoute"
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 EventHandler = Callable[[], Any]
+Event = TypeVar("Event", bound=EventHandler)
 Finish = Callable[[Exchange, Any], Any]
 AnyLifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
@@ -546,12 +547,12 @@ class Router(Decorators, starlette.routing.Router):
             merged.setdefault("response_class", self.default_response_class)
         return merged
 
-    def on_event(self, event_type: str) -> Callable[[EventHandler], EventHandler]:
+    def on_event(self, event_type: str) -> Callable[[Event], Event]:
         """Call the decorated function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
         check_event(event_type)
         handlers = self.on_startup if event_type == "startup" else self.on_shutdown
 
-        def decorate(handler: EventHandler) -> EventHandler:
+        def decorate(handler: Event) -> Event:
             handlers.append(handler)
             return handler
 
