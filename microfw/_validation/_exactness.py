@@ -38,9 +38,10 @@ Column = Callable[[Sequence[Any]], Iterable[Any]]
 class Exactness:
     """What values of a type may consist of; a model may hold itself."""
 
-    __slots__ = ("kinds", "takes_anything")
+    __slots__ = ("_atoms", "kinds", "takes_anything")
 
     def __init__(self) -> None:
+        self._atoms: frozenset[Any] | None = None
         self.kinds: dict[Any, list[tuple[Column, Exactness]]] = {}
         """The classes that a value may have, and what stands inside of each."""
         self.takes_anything = False
@@ -66,9 +67,20 @@ class Exactness:
             columns = self.kinds[kind]
             same = values if len(found) == 1 or not columns else _of_kind(values, kind)
             for column, exactness in columns:
-                if not exactness.holds_for_all(list(column(same))):
+                atoms = exactness.atoms
+                if atoms:
+                    if not atoms.issuperset(map(type, column(same))):
+                        return False
+                elif not exactness.holds_for_all(list(column(same))):
                     return False
         return True
+
+    @property
+    def atoms(self) -> frozenset[Any]:
+        """The classes, if nothing stands inside of any of them; otherwise none."""
+        if self._atoms is None:
+            self._atoms = frozenset(() if any(self.kinds.values()) else self.kinds)
+        return self._atoms
 
 
 def exactness_of(annotation: Any) -> Exactness:

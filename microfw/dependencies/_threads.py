@@ -2,22 +2,17 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable
 from contextvars import Context, ContextVar, Token, copy_context
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
+from anyio import CapacityLimiter, WouldBlock, to_thread
 
 from microfw.dependencies._uninterrupted import uninterrupted
 
 Result = TypeVar("Result")
 
 logger = logging.getLogger("microfw")
-
-_unlimited: RunVar[CapacityLimiter] = RunVar("microfw_unlimited_threads")
-
 
 class Threads:
     """The worker-thread calls of one execution.
@@ -50,17 +45,19 @@ class Threads:
         """
         if self.holding:
             return await self._call(function, args)
-        async with to_thread.current_default_thread_limiter():
+        limiter = to_thread.current_default_thread_limiter()
+        try:
+            limiter.acquire_on_behalf_of_nowait(self)
+        except WouldBlock:
+            await limiter.acquire_on_behalf_of(self)
+        try:
             return await self._call(function, args)
+        finally:
+            limiter.release_on_behalf_of(self)
 
     async def _call(self, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
-        try:
-            limiter = _unlimited.get()
-        except LookupError:
-            limiter = CapacityLimiter(math.inf)
-            _unlimited.set(limiter)
         outcome: _Outcome[Result] = _Outcome()
-        call = to_thread.run_sync(self._in_context, outcome, function, args, limiter=limiter)
+        call = to_thread.run_sync(self._in_context, outcome, function, args, limiter=_NO_LIMIT)
         try:
             await uninterrupted(call, self._task)
         except BaseException:
@@ -146,4 +143,24 @@ class _Outcome(Generic[Result]):
             del error  # the traceback holds this frame
 
 
+class _NoLimit:
+    """Takes the place of a limiter in calls that wait for no other.
+
+    One of infinite capacity would cost each call another turn of the event loop.
+    """
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def acquire_on_behalf_of(self, borrower: object) -> None:
+        pass
+
+    def release_on_behalf_of(self, borrower: object) -> None:
+        pass
+
+
+_NO_LIMIT = cast(CapacityLimiter, _NoLimit())
 _ABSENT = object()
