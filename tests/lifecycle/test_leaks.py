@@ -309,6 +309,34 @@ async def test_a_dependency_that_never_yields_is_not_alive(dependencies: str) ->
     assert await watch.alive() == []
 
 
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+async def test_an_exception_that_requests_share_holds_none_of_them(is_async: bool) -> None:
+    """E8: its traceback would grow with each request."""
+    watch = Watched()
+    shared = HTTPException(404)
+
+    async def resource_async(request: Request) -> AsyncIterator[Value]:
+        watch(request)
+        yield watch(Value())
+
+    def resource_sync(request: Request) -> Iterator[Value]:
+        watch(request)
+        yield watch(Value())
+
+    app = App()
+
+    @app.get("/")
+    async def endpoint(
+        resource: Annotated[Value, Depends(resource_async if is_async else resource_sync)],
+    ) -> None:
+        raise shared
+
+    assert await _status(request(app)) == 404
+    assert await _status(request(app)) == 404
+
+    assert await watch.alive() == []
+
+
 async def _status(asking: Any) -> int | None:
     answer: Answer = await asking
     answer.raised = None  # as a server does, once it has logged it

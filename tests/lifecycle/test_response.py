@@ -359,3 +359,20 @@ async def test_a_header_set_twice_is_sent_once_and_cookies_are_sent_each() -> No
         return "done"
 
     assert marks(await request(app)) == ["x-page: 2", "set-cookie: a=1", "set-cookie: a=2"]
+
+
+async def test_a_cookie_of_the_response_class_is_kept_beside_the_others() -> None:
+    """B1"""
+
+    class Tracked(JSONResponse):
+        def __init__(self, content: Any) -> None:
+            super().__init__(content)
+            self.set_cookie("tracked", "0")
+
+    app = App(dependencies=[Depends(marking(is_async=True))])
+
+    @app.get("/", response_class=Tracked)
+    async def endpoint() -> str:
+        return "done"
+
+    assert marks(await request(app)) == ["set-cookie: tracked=0", *MARKS]
