@@ -187,7 +187,8 @@ class _Writer:
             handle.write(line)
         self._write(handle, 0, self._last, _Kind.HANDLER)
         title = repr(shape.title)[1:-1]
-        return "\n\n".join((f"# {title}", *(f"{f.text()}\n" for f in self._functions)))
+        functions = "\n\n".join(f"{function.text()}\n" for function in self._functions)
+        return f"# {title}\n{functions}"
 
     def _write(self, function: _Function, number: int, last: int, kind: _Kind) -> None:
         """Write the steps from `number` to `last`."""

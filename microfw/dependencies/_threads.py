@@ -14,6 +14,7 @@ Result = TypeVar("Result")
 
 logger = logging.getLogger("microfw")
 
+
 class Threads:
     """The worker-thread calls of one execution.
 
