@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
+import anyio
+
 from microfw._limits import Limits
 from microfw.dependencies import Cleanup, Lifetime, hashable, override_error
 
@@ -39,6 +41,32 @@ def check_override(dependency: object, other: object) -> None:
         raise override_error(dependency, other)
 
 
+class Requests:
+    """Counts the requests that are under way."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._all_ended: anyio.Event | None = None
+
+    def begin(self) -> None:
+        """Count one more."""
+        self._count += 1
+
+    def end(self) -> None:
+        """Count one less."""
+        self._count -= 1
+        if self._all_ended is not None and not self._count:
+            self._all_ended.set()
+
+    async def wait(self, seconds: float | None) -> None:
+        """Wait until none is under way, or so many seconds have passed."""
+        if self._count:
+            self._all_ended = anyio.Event()
+            with anyio.move_on_after(seconds):
+                await self._all_ended.wait()
+            self._all_ended = None
+
+
 class Environment:
     """What the routes and tasks of one application share at run time.
 
@@ -47,6 +75,7 @@ class Environment:
         default: The lifetime of yield dependencies for which no scope is given.
         limits: What a request's body may be.
         app_values: What the dependencies of scope "app" yielded, by key, while the lifespan runs.
+        requests: Those that are under way.
         overrides: Those in force everywhere in the application.
     """
 
@@ -60,6 +89,7 @@ class Environment:
         self.cleanup = Cleanup(cleanup_timeout)
         self.default = default
         self.app_values: dict[Hashable, Any] = {}
+        self.requests = Requests()
         self.overrides: Overrides = DependencyOverrides()
         self._contexts: set[object] = set()
         self._context_overrides: ContextVar[Overrides | None] = ContextVar(

@@ -253,7 +253,11 @@ class App(Decorators, starlette.applications.Starlette):
             try:
                 yield
             finally:
-                environment.app_values.clear()
+                try:
+                    if environment.app_values:  # a server out of patience does not wait itself
+                        await environment.requests.wait(environment.cleanup.timeout)
+                finally:
+                    environment.app_values.clear()
 
 
 class _Handled(NamedTuple):

@@ -141,6 +141,7 @@ class Route(starlette.routing.Route):
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         environment = _environment_of(scope)
         exchange = Exchange(environment, scope, receive, send, self.limit_changes)
+        environment.requests.begin()
         try:
             try:
                 await self.handler.get(environment).call(exchange)
@@ -160,6 +161,7 @@ class Route(starlette.routing.Route):
                 await exchange.deliver()
             exchange.raise_failures()
         finally:
+            environment.requests.end()
             if exchange.form is not None:
                 await exchange.close_form()
 
@@ -250,6 +252,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         environment = _environment_of(scope)
         exchange = WebSocketExchange(environment, scope, receive, send)
+        environment.requests.begin()
         try:
             await self.handler.get(environment).call(exchange)
             if exchange.result is None:
@@ -266,6 +269,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
             error.__traceback__ = None
         finally:
             exchange.swallowed = None
+            environment.requests.end()
 
     def _shape(self, _: Bodies) -> Shape:
         return Shape(

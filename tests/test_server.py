@@ -370,8 +370,9 @@ def test_a_request_under_way_is_answered_before_the_server_stops(
 @both_loops
 def test_exit_code_completes_when_the_server_has_no_patience(events: Events, loop: str) -> None:
     app = App()
+    engine = events.resource("engine", scope="app")
 
-    async def get_resource() -> AsyncIterator[None]:
+    async def get_resource(engine: Annotated[str, engine]) -> AsyncIterator[None]:
         try:
             with events.during("resource"):
                 yield
@@ -392,10 +393,12 @@ def test_exit_code_completes_when_the_server_has_no_patience(events: Events, loo
         events.wait_for("waits")
         server.stop()
     assert events == [
+        "engine opens",
         "resource opens",
         "waits",
         "resource sees CancelledError",
         "resource ends",
+        "engine exits",
     ]
     assert "timeout graceful shutdown exceeded" in server.log
 
@@ -405,8 +408,9 @@ def test_exit_code_that_runs_already_completes_when_the_server_has_no_patience(
     events: Events, loop: str
 ) -> None:
     app = App()
+    engine = events.resource("engine", scope="app")
 
-    async def get_resource() -> AsyncIterator[None]:
+    async def get_resource(engine: Annotated[str, engine]) -> AsyncIterator[None]:
         with events.during("resource"):
             yield
         events("waits")
@@ -424,10 +428,12 @@ def test_exit_code_that_runs_already_completes_when_the_server_has_no_patience(
         events.wait_for("waits")
         server.stop()
     assert events == [
+        "engine opens",
         "resource opens",
         "resource exits",
         "waits",
         "resource ends",
+        "engine exits",
     ]
     assert "timeout graceful shutdown exceeded" in server.log
 

@@ -19,6 +19,9 @@ from microfw.exceptions import CleanupTimeoutError, SwallowedExceptionError
 from microfw.responses import StreamingResponse
 from tests.lifecycle.programs import Log, lines, request
 
+LONG = 5
+"""Seconds that nothing takes, if it is cancelled as it should be."""
+
 CANCELLATIONS = (asyncio.CancelledError, trio.Cancelled)
 
 
@@ -42,7 +45,7 @@ class Scene:
     async def wait(self) -> None:
         self.log("waits")
         self.reached.set()
-        await anyio.sleep_forever()
+        await anyio.sleep(LONG)
 
     async def wait_until_released(self) -> None:
         self.log("waits")
@@ -1009,7 +1012,7 @@ async def test_exit_code_that_takes_too_long_is_cut_off_and_named(
     async def hanging(first: Annotated[str, first]) -> AsyncIterator[None]:
         yield
         with scene.block("exit code"):
-            await anyio.sleep_forever()
+            await anyio.sleep(LONG)
 
     second = Depends(hanging)
 
@@ -1037,7 +1040,7 @@ async def test_the_exception_goes_on_when_the_exit_code_that_sees_it_is_cut_off(
         try:
             yield
         finally:
-            await anyio.sleep_forever()
+            await anyio.sleep(LONG)
 
     second = Depends(hanging)
 
@@ -1066,7 +1069,7 @@ async def test_the_cancellation_goes_on_when_the_exit_code_that_sees_it_is_cut_o
         try:
             yield
         finally:
-            await anyio.sleep_forever()
+            await anyio.sleep(LONG)
 
     second = Depends(hanging)
 
@@ -1117,7 +1120,7 @@ async def test_exit_code_that_is_cut_off_may_not_go_on_waiting(
             try:
                 while busy:
                     await checkpoint()
-                await anyio.sleep_forever()
+                await anyio.sleep(LONG)
             except BaseException as error:
                 scene.log(f"{number} sees {told(error)}")
                 if number == 2:
@@ -1169,6 +1172,39 @@ async def test_each_exit_has_its_own_time(scene: Scene) -> None:
         lines("third ends, second ends, first ends, sends 200"),
         200,
     )
+
+
+# ---------------------------------------------------------------------- C1: scope "app"
+
+
+@pytest.mark.parametrize("is_patient", [True, False])
+async def test_scope_app_exits_after_the_requests_that_are_under_way(
+    scene: Scene, is_patient: bool
+) -> None:
+    app = App(cleanup_timeout=LONG if is_patient else 0.01)
+    engine = scene.dependency("suspending", "engine", scope="app")
+
+    @app.get("/")
+    async def endpoint(engine: Annotated[str, engine]) -> None:
+        await scene.wait_until_released()
+
+    async def release() -> None:
+        await several_turns()
+        scene.released.set()
+
+    async with anyio.create_task_group() as group:
+        async with app.router.lifespan_context(app):
+            group.start_soon(lambda: request(app, log=scene.log))
+            await scene.reached.wait()
+            if is_patient:
+                group.start_soon(release)
+        scene.released.set()
+    ended = lines("engine sees nothing, engine ends")
+    answered = ["sends 200"]
+    assert scene.log == [
+        *lines("engine opens, waits"),
+        *(answered + ended if is_patient else ended + answered),
+    ]
 
 
 # ---------------------------------------------------------------------- C2
