@@ -8,10 +8,10 @@ from typing import Any
 
 import anyio.to_thread
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from microfw._environment import Environment
 from microfw._forms import ReceivedForm, receive_form
@@ -50,9 +50,14 @@ class _Connection(Run):
         self.environment = environment
         self.scope = scope
 
-    def swallowed_error(self) -> SwallowedExceptionError:
-        """The error for an exception without which there is nothing to answer with."""
+    def swallowed_error(self) -> Exception:
+        """The error for an exception without which there is nothing to answer with.
+
+        That the client has gone is no error, whoever swallowed it: there is nobody to answer.
+        """
         swallowed = self.swallowed
+        if swallowed and isinstance(swallowed.error, ClientDisconnect | WebSocketDisconnect):
+            return swallowed.error
         by = swallowed.by if swallowed else "a dependency"
         error = SwallowedExceptionError(
             f"{by} swallowed {swallowed.error!r}" if swallowed else f"{by} swallowed an exception"

@@ -799,6 +799,25 @@ async def test_a_client_that_has_gone_ends_a_stream(
     assert (answer.raised, answer.complete, caplog.messages) == (None, False, [])
 
 
+@pytest.mark.parametrize("outer", FLAVOURS)
+async def test_a_dependency_may_swallow_that_the_client_has_gone(
+    scene: Scene, outer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    first = scene.dependency(outer, "first", react=lambda _: None)
+
+    @app.get("/", response_class=StreamingResponse)
+    async def endpoint(first: Annotated[str, first]) -> AsyncIterator[str]:
+        yield "part"
+        await scene.wait()
+
+    answer = await request(leaving(app, scene), log=scene.log)
+    assert scene.log == lines(
+        "first opens, sends 200, sends part, waits, first sees ClientDisconnect(), first ends"
+    )
+    assert (answer.raised, answer.complete, caplog.messages) == (None, False, [])
+
+
 async def test_a_client_that_goes_while_it_uploads_opens_nothing(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:

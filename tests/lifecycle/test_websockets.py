@@ -8,6 +8,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from starlette.requests import HTTPConnection
+from starlette.websockets import WebSocketDisconnect
 
 from microfw import App, Cookie, Depends, Header, HTTPException, WebSocket, WebSocketException
 from microfw.exceptions import SwallowedExceptionError, YieldError
@@ -381,6 +382,33 @@ async def test_a_client_that_has_gone_ends_the_endpoint_quietly(
     assert caplog.messages == []
 
 
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_a_dependency_may_swallow_that_the_client_has_gone(
+    flavour: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    log = Log()
+    first = resource(flavour, "first", log)
+
+    async def until_it_goes(first: Annotated[str, first]) -> AsyncIterator[None]:
+        try:
+            yield
+        except WebSocketDisconnect:
+            log("gone")
+
+    @app.websocket("/")
+    async def endpoint(
+        websocket: WebSocket, second: Annotated[None, Depends(until_it_goes)]
+    ) -> None:
+        await websocket.accept()
+        await websocket.receive_text()
+
+    conversation = await converse(app, stays=False)
+    assert conversation == Conversation(["accept"])
+    assert log == lines("first opens, gone, first exits")
+    assert caplog.messages == []
+
+
 async def test_what_fails_once_the_client_has_gone_is_raised_and_nothing_is_sent() -> None:
     app = App()
     error = OSError("disk")
@@ -495,7 +523,27 @@ async def test_a_generator_that_yields_twice_closes_and_is_named() -> None:
     assert str(conversation.raised) == f"{twice.__qualname__} ({__file__}:{line}) yielded twice"
 
 
-# ---------------------------------------------------------------------- C1, T2
+# ---------------------------------------------------------------------- O2, C1, T2
+
+
+async def test_scope_app_exits_after_the_websockets_that_are_under_way() -> None:
+    app = App()
+    log = Log()
+    engine = resource("async", "engine", log, scope="app")
+    accepted = anyio.Event()
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket, engine: Annotated[str, engine]) -> None:
+        await websocket.accept()
+        accepted.set()
+        for _ in range(10):
+            await checkpoint()
+        log("endpoint ends")
+
+    async with anyio.create_task_group() as group, app.router.lifespan_context(app):
+        group.start_soon(converse, app)
+        await accepted.wait()
+    assert log == lines("engine opens, endpoint ends, engine exits")
 
 
 @pytest.mark.parametrize("scope", ["function", "request"])
