@@ -185,6 +185,7 @@ async def test_nothing_of_a_finished_request_is_alive(
     status: int,
     scope: str,
 ) -> None:
+    """E8"""
     watch = Watched()
     app = make_app(watch, dependencies, endpoint, act, react, exits, scope)
 
@@ -200,6 +201,7 @@ async def test_nothing_of_a_finished_request_is_alive(
 async def test_nothing_is_alive_when_exit_code_has_failed(
     dependencies: str, endpoint: str, scope: str
 ) -> None:
+    """E8"""
     watch = Watched()
     app = make_app(watch, dependencies, endpoint, returns, passes, fails, scope)
 
@@ -214,6 +216,7 @@ async def test_nothing_is_alive_when_exit_code_has_failed(
 async def test_nothing_of_a_background_task_is_alive(
     failing: int, is_async: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """E8"""
     # Else pytest keeps the log's records, and they the exceptions.
     monkeypatch.setattr(logging.getLogger("microfw"), "disabled", True)
     watch = Watched()
@@ -251,6 +254,7 @@ async def test_nothing_of_a_background_task_is_alive(
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 @pytest.mark.parametrize("fail", [True, False], ids=["failing", "to the end"])
 async def test_nothing_of_a_stream_is_alive(fail: bool, is_async: bool) -> None:
+    """E8"""
     watch = Watched()
 
     async def resource(request: Request) -> AsyncIterator[Value]:

@@ -267,7 +267,7 @@ async def test_the_whole_body_has_arrived_before_anything_opens() -> None:
 
 
 async def test_the_body_is_not_received_where_no_step_declares_one() -> None:
-    """Step 2 of the lifecycle."""
+    """V3, step 2 of the lifecycle."""
     app = App()
     log = Log()
 
