@@ -29,6 +29,11 @@ class DependencyOverrides(Overrides):
         check_override(dependency, other)
         super().__setitem__(dependency, other)
 
+    def setdefault(self, dependency: Callable[..., Any], default: Any = None) -> Any:
+        if dependency not in self:
+            self[dependency] = default
+        return self[dependency]
+
     def update(self, *args: Any, **kwargs: Any) -> None:
         overrides: dict[Any, Any] = dict(*args, **kwargs)
         for dependency, other in overrides.items():

@@ -71,12 +71,14 @@ class Exchange(_Connection):
 
     Attributes:
         sent: Whether sending the response has begun.
+        is_sending: Whether it has begun and not come to its end.
         delivered: Whether the response was sent and the background tasks have run.
         built: Whether the response was built from a value, not returned by the endpoint.
         form: The form, until its files are closed.
     """
 
     sent = False
+    is_sending = False
     delivered = False
     built = False
     form: ReceivedForm | None = None
@@ -159,7 +161,9 @@ class Exchange(_Connection):
         if not self.sent:
             self.sent = True
             response = self._completed(response)
+            self.is_sending = True
             await response(self.scope, self.receive, self.send)
+            self.is_sending = False
         self.delivered = True
         if background is not None or self._tasks is not None:
             failures = await run_tasks(background, self.environment)

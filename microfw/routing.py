@@ -1,6 +1,7 @@
 """Router, Route and WebSocketRoute: from a decorated function to an ASGI application."""
 
 import copy
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -21,6 +22,7 @@ from microfw._handlers import RouteHandler
 from microfw._limits import FormLimits, OuterLimit, changes_of
 from microfw._mistakes import (
     check_dependencies,
+    check_encoders,
     check_endpoint,
     check_event,
     check_is_path,
@@ -32,9 +34,9 @@ from microfw._mistakes import (
     check_websocket_endpoint,
 )
 from microfw._readers import Bodies
-from microfw._streaming import streamer
-from microfw._validation import UnsupportedTypeError
-from microfw.dependencies import Lifetime, Shape, place_of
+from microfw._streaming import item_of, streamer
+from microfw._validation import Selection, UnsupportedTypeError, parts_of
+from microfw.dependencies import Lifetime, Shape, Signature, place_of
 from microfw.dependencies import Scope as DependencyScope
 from microfw.exceptions import (
     RequestValidationError,
@@ -50,6 +52,9 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 EventHandler = Callable[[], Any]
 Event = TypeVar("Event", bound=EventHandler)
 Finish = Callable[[Exchange, Any], Any]
+IncEx = Collection[str] | Collection[int] | Mapping[str, Any] | Mapping[int, Any]
+"""Names of fields, or places in a list; a dict maps them to `True` or to what is inside."""
+Encoders = Mapping[type[Any], Callable[[Any], Any]]
 AnyLifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 
@@ -60,12 +65,26 @@ class RouteOptions(TypedDict, total=False):
     route; `response_model` stands in for the return annotation (`None`: no model).
     `max_body_size` (bytes; `None` is without limit) and `form_limits` stand in for the
     application's. What a schema tells its readers changes nothing else: `tags`, `summary`, ...
+
+    What is sent of a result, `response_model_include` and `response_model_exclude` narrow down by
+    the names of fields; a dict says more of what is inside of a field (in a list, of the items by
+    their place, or of `"__all__"`). `exclude_unset` leaves out what the result did not say,
+    `exclude_defaults` what equals its default, `exclude_none` fields that are `None`; `by_alias`
+    is whether fields go by their names in JSON. `encoders`, by class, encode instances and those
+    of subclasses which have none of their own; they are added to the application's.
     """
 
     name: str | None
     status_code: int | None
     response_class: type[Response]
     response_model: Any
+    response_model_include: IncEx | None
+    response_model_exclude: IncEx | None
+    response_model_by_alias: bool
+    response_model_exclude_unset: bool
+    response_model_exclude_defaults: bool
+    response_model_exclude_none: bool
+    encoders: Encoders | None
     dependencies: Sequence[Any] | None
     middleware: Sequence[Middleware] | None
     max_body_size: int | None
@@ -135,7 +154,7 @@ class Route(starlette.routing.Route):
             self._shape,
         )
         self._streams = self.handler.endpoint.yields
-        self._finish = self._streamer() if self._streams else self._responder()
+        self._finish = self._make_finish()
         self.app = _wrapped(self._respond, options.get("middleware"))
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,7 +164,7 @@ class Route(starlette.routing.Route):
         try:
             try:
                 await self.handler.get(environment).call(exchange)
-                if exchange.result is None:
+                if exchange.result is None or exchange.is_sending:
                     raise exchange.swallowed_error()
             except ClientDisconnect:
                 return
@@ -185,20 +204,23 @@ class Route(starlette.routing.Route):
             last="now the result is sent, if it was not; then background tasks run",
         )
 
-    def _streamer(self) -> Finish:
-        options = self.options
-        return streamer(options.get("response_class", JSONResponse), options.get("status_code"))
-
-    def _responder(self) -> Finish:
+    def _make_finish(self) -> Finish:
         options = self.options
         endpoint = self.handler.endpoint
         annotation = options.get("response_model", endpoint.returns)
+        response_class = options.get("response_class", JSONResponse)
+        choices: dict[str, Any] = {
+            "status_code": options.get("status_code"),
+            "selection": _selection(options),
+            "encoders": options.get("encoders") or {},
+            "endpoint": _context(endpoint, self),
+        }
         try:
-            build = responder(
-                annotation=annotation,
-                response_class=options.get("response_class", JSONResponse),
-                status_code=options.get("status_code"),
-            )
+            if self._streams:
+                default = options.get("response_model", Any)
+                item = item_of(annotation, default)
+                return streamer(item=item, response_class=response_class, **choices)
+            build = responder(annotation=annotation, response_class=response_class, **choices)
         except UnsupportedTypeError as problem:
             raise ResponseTypeError(
                 f"{endpoint.name!r} returns {annotation!r}, which cannot be sent: {problem}",
@@ -390,6 +412,7 @@ class Router(Decorators, starlette.routing.Router):
         dependencies: Run ahead of each route's own.
         responses: Documented for each route.
         default_response_class: For routes that name no `response_class`.
+        encoders: Added to those of the routes; see `RouteOptions`.
         redirect_slashes: Redirect `/items/` to `/items` (or the reverse) where only that exists.
         default: The ASGI application for paths that no route matches; 404 where none is given.
         lifespan: Runs around the application's life.
@@ -410,6 +433,7 @@ class Router(Decorators, starlette.routing.Router):
         dependencies: Sequence[Any] | None = None,
         responses: Mapping[int | str, Any] | None = None,
         default_response_class: type[Response] | None = None,
+        encoders: Encoders | None = None,
         redirect_slashes: bool = True,
         default: ASGIApp | None = None,
         lifespan: Lifespan[Any] | None = None,
@@ -426,6 +450,7 @@ class Router(Decorators, starlette.routing.Router):
         self.dependencies = check_dependencies(dependencies, "Router(dependencies=...)")
         self.responses = dict(responses or {})
         self.default_response_class = default_response_class
+        self.encoders = check_encoders(encoders, "Router(encoders=...)")
         Lifetime.of(default_scope or "function", f"Router(default_scope={default_scope!r})")
         self.default_scope: DependencyScope | None = default_scope
         self.deprecated = deprecated
@@ -545,6 +570,8 @@ class Router(Decorators, starlette.routing.Router):
         merged["include_in_schema"] = self.include_in_schema and options.get(
             "include_in_schema", True
         )
+        if self.encoders:
+            merged["encoders"] = {**self.encoders, **(options.get("encoders") or {})}
         if self.deprecated is not None:
             merged.setdefault("deprecated", self.deprecated)
         if self.default_response_class is not None:
@@ -648,6 +675,28 @@ def _wrapped(app: ASGIApp, middleware: Sequence[Middleware] | None) -> ASGIApp:
     for cls, args, kwargs in reversed(middleware or ()):
         app = cls(app, *args, **kwargs)
     return app
+
+
+def _selection(options: RouteOptions) -> Selection:
+    return Selection(
+        parts_of(options.get("response_model_include")),
+        parts_of(options.get("response_model_exclude")),
+        options.get("response_model_by_alias", True),
+        options.get("response_model_exclude_unset", False),
+        options.get("response_model_exclude_defaults", False),
+        options.get("response_model_exclude_none", False),
+    )
+
+
+def _context(endpoint: Signature, route: Route) -> dict[str, Any]:
+    """What an error of the endpoint's results says of it."""
+    path = f"{' '.join(sorted(route.methods or ()))} {route.path}"
+    place = _PLACE.search(endpoint.where)
+    known = {"file": place[1], "line": int(place[2])} if place else {}
+    return {"function": endpoint.name, "path": path, **known}
+
+
+_PLACE = re.compile(r"\((.+\.py):(\d+)\)$")
 
 
 def _respond_with(build: Callable[[Any], Response]) -> Callable[[Exchange, Any], Response]:

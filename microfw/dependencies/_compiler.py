@@ -23,6 +23,7 @@ done between the end of scope "function" and that of scope "request".
 
 import keyword
 import linecache
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -96,7 +97,9 @@ def compile_plan(plan: Plan, shape: Shape) -> Handler:
     filename = f"<microfw {shape.title} #{next(_serial)}>"
     exec(compile(source, filename, "exec"), writer.namespace)  # noqa: S102 - rule 2
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    return Handler(writer.namespace["handle"], source)
+    handle = writer.namespace["handle"]
+    weakref.finalize(handle, linecache.cache.pop, filename, None).atexit = False
+    return Handler(handle, source)
 
 
 class _Kind(Enum):

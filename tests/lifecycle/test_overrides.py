@@ -1,5 +1,7 @@
 """X1, X2: dependencies replaced in tests."""
 
+import gc
+import linecache
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
@@ -7,6 +9,7 @@ import anyio
 import pytest
 
 from microfw import App, BackgroundTasks, Depends, Header, HTTPException
+from microfw._handlers import KEPT_VARIANTS
 from microfw.exceptions import OverrideError
 from tests.lifecycle.programs import Log, lines, request
 
@@ -342,3 +345,26 @@ def test_an_override_that_cannot_be_called_is_refused_at_once() -> None:
     with pytest.raises(OverrideError) as raised:
         app.dependency_overrides |= {repository: fake}
     assert str(raised.value) == message(repository, "'fake'")
+
+
+def test_setdefault_refuses_what_cannot_be_called_and_keeps_what_is_there() -> None:
+    """X1"""
+    app = App()
+    app.dependency_overrides.setdefault(session, fake_function)
+
+    assert app.dependency_overrides.setdefault(session, fake_generator) is fake_function
+    with pytest.raises(OverrideError):
+        app.dependency_overrides.setdefault(connection, 5)
+
+
+def test_the_lines_of_a_handler_are_forgotten_with_it() -> None:
+    """X1: a test suite makes many plans, and keeps few."""
+    app = make_app()
+    before = len(linecache.cache)
+
+    for number in range(50):
+        with app.override({session: lambda number=number: f"fake {number}"}):
+            app.explain("/")
+    gc.collect()
+
+    assert len(linecache.cache) - before <= KEPT_VARIANTS

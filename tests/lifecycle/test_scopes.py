@@ -8,8 +8,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
-from microfw import App, Depends, HTTPException, Router
-from microfw.exceptions import AppScopeError, RequestValueError, ScopeError
+from microfw import App, BackgroundTasks, Depends, HTTPException, Router
+from microfw.exceptions import AppScopeError, RequestValueError, ScopeError, SwallowedExceptionError
 from microfw.responses import FileResponse, StreamingResponse
 from tests.lifecycle.programs import Log, Oops, lines, request, told
 
@@ -829,3 +829,30 @@ async def test_invalid_values_are_answered_before_a_stream_starts(is_async: bool
     await request(app, query="count=2", log=log)
 
     assert log == lines("sends 422, sends 200, sends 0, sends 1, ends")
+
+
+async def test_a_stream_that_breaks_off_is_told_even_where_request_scope_swallows_it() -> None:
+    """E5, E7, B2"""
+    log = Log()
+    app = App()
+
+    async def swallowing() -> AsyncIterator[None]:
+        try:
+            yield
+        except ValueError:
+            log.append("swallows")
+
+    @app.get("/", dependencies=[Depends(swallowing, scope="request")])
+    async def endpoint(tasks: BackgroundTasks) -> StreamingResponse:
+        async def rows() -> AsyncIterator[str]:
+            yield "row"
+            raise ValueError("cut")
+
+        tasks.add_task(log.append, "task")
+        return StreamingResponse(rows())
+
+    answer = await request(app, log=log)
+
+    assert log == ["sends 200", "sends row", "swallows"]
+    assert isinstance(answer.raised, SwallowedExceptionError)
+    assert repr(answer.raised.__cause__) == "ValueError('cut')"
