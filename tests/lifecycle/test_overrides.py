@@ -352,9 +352,11 @@ def test_setdefault_refuses_what_cannot_be_called_and_keeps_what_is_there() -> N
     app = App()
     app.dependency_overrides.setdefault(session, fake_function)
 
+    not_callable: Any = 5
+
     assert app.dependency_overrides.setdefault(session, fake_generator) is fake_function
     with pytest.raises(OverrideError):
-        app.dependency_overrides.setdefault(connection, 5)
+        app.dependency_overrides.setdefault(connection, not_callable)
 
 
 def test_the_lines_of_a_handler_are_forgotten_with_it() -> None:
