@@ -7,13 +7,14 @@ from typing import Any
 from anyio import CancelScope, CapacityLimiter, to_thread
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as AnyUploadFile
-from starlette.exceptions import HTTPException
+from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from microfw._limits import Limits
 from microfw._validation import Error, Shape, invalid, is_array, is_mapping
 from microfw.datastructures import UploadFile, upload_of
+from microfw.exceptions import HTTPException
 
 PACKAGE = "python_multipart"
 
@@ -77,7 +78,7 @@ async def receive_form(request: Request, limits: Limits) -> ReceivedForm:
             max_files=limits.max_files,
             max_part_size=limits.max_part_size,
         )
-    except HTTPException as error:
+    except StarletteHTTPException as error:
         if error.status_code != 400:
             raise
         detail = error.detail

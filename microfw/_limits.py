@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, cast
 
-from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
-from microfw.exceptions import DeclarationError
+from microfw.exceptions import DeclarationError, HTTPException
 
 DEFAULT_MAX_BODY_SIZE = 16 * 1024 * 1024
 

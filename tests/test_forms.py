@@ -7,8 +7,11 @@ from enum import Enum
 from typing import Annotated, Any
 from uuid import UUID
 
+import anyio
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from microfw import (
     App,
@@ -294,7 +297,7 @@ class TestOrder:
         assert [line for line in log if line != "chunk"] == [
             "session opens",
             "other",
-            "session sees HTTPException(400: " + detail + ")",
+            "session sees HTTPException(400)",
             "sends 400",
         ]
         assert answer.json() == {"detail": detail}
@@ -536,3 +539,75 @@ class TestSource:
             "    # now the result is sent, if it was not; then background tasks run\n"
         )
         assert "    await exchange.receive_form(in_memory)\n" in app.explain("/files", "POST")
+
+
+class Seen(msgspec.Struct, forbid_unknown_fields=True):
+    name: str = ""
+    files: list[UploadFile] = msgspec.field(default_factory=list)
+
+
+pieces = st.sampled_from(
+    [
+        b"--border",
+        b"--border--",
+        b"\r\n",
+        b'Content-Disposition: form-data; name="name"',
+        b'Content-Disposition: form-data; name="files"; filename="a"',
+        b"Content-Disposition: form-data",
+        b"Content-Type: text/plain; charset=utf-16",
+        b"name=a&number=1",
+        b"&files=",
+        b"%ff%",
+        b"\x00\xff\r",
+    ]
+)
+content_types = st.sampled_from(
+    [
+        *(
+            f"multipart/form-data; boundary=border; charset={c}"
+            for c in ("", "idna", "hex", "utf-7")
+        ),
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=" + "b" * 300,
+        "multipart/form-data; boundary*=x''%",
+        "application/x-www-form-urlencoded",
+        "application/json",
+        "\xff",
+    ]
+)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@given(
+    st.lists(pieces | st.binary(max_size=20), max_size=12).map(b"".join),
+    content_types,
+    st.integers(1, 40),
+)
+def test_whatever_is_sent_is_answered_and_every_dependency_exits(body, content_type, size):
+    log = Log()
+
+    async def session() -> AsyncIterator[None]:
+        with log.opened("session"):
+            yield
+
+    def get_form(
+        form: Annotated[Seen, Form()],
+        files: Annotated[list[bytes], File(default_factory=list)],
+    ) -> None: ...
+
+    app = App()
+
+    @app.post("/", dependencies=[Depends(session), Depends(get_form)])
+    async def endpoint(number: Annotated[int, Form()] = 1) -> None: ...
+
+    chunks = [body[start : start + size] for start in range(0, len(body), size)] or [b""]
+    headers = {"content-type": content_type}
+    answer = anyio.run(lambda: upload(app, chunks, headers=headers, log=log))
+
+    assert answer.raised is None
+    assert answer.status in (200, 400, 422)
+    assert answer.status == 200 or "detail" in answer.json()
+    assert next(line for line in log if line != "chunk") == "session opens"
+    assert log[-2].startswith("session ")
+    assert log[-1] == f"sends {answer.status}"
