@@ -12,6 +12,7 @@ from starlette.convertors import CONVERTOR_TYPES
 from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.responses import Response
 
+from microfw._validation import SelectionError, parts_of
 from microfw.dependencies import Dependency, describe, name_of, place_of
 from microfw.exceptions import DeclarationError, EndpointError, IncludeError, PathError
 
@@ -113,8 +114,36 @@ def check_options(
         what = f"response_class={response_class!r} is no class of responses"
         cure = "name a subclass of microfw.Response, the class itself"
     else:
+        check_encoders(options.get("encoders"), place_of(endpoint))
+        for name in ("response_model_include", "response_model_exclude"):
+            _check_parts(name, options.get(name), place_of(endpoint))
         return
     raise DeclarationError(what, where=place_of(endpoint), cure=cure)
+
+
+def _check_parts(name: str, parts: object, where: str) -> None:
+    """Parts of a result are named in a set or a dict."""
+    try:
+        parts_of(parts)
+    except SelectionError as problem:
+        raise DeclarationError(
+            f"{name}={parts!r}: {problem}",
+            where=where,
+            cure='write a set, {"name", "price"}, or a dict, {"owner": {"name"}}',
+        ) from None
+
+
+def check_encoders(encoders: Any, where: str) -> dict[type[Any], Callable[[Any], Any]]:
+    """Return what `encoders=` holds: functions by class."""
+    known: dict[Any, Any] = dict(encoders or {})
+    for kind, encode in known.items():
+        if not (isinstance(kind, type) and callable(encode)):
+            raise DeclarationError(
+                f"`encoders=` has {encode!r} for {kind!r}",
+                where=where,
+                cure="write functions by class, as in encoders={Decimal: str}",
+            )
+    return known
 
 
 def check_methods(methods: object, endpoint: Callable[..., Any]) -> None:

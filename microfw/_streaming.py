@@ -1,7 +1,12 @@
 """Endpoints that are generators: what they yield is sent as it comes."""
 
+import math
+import types
+from collections import abc
 from collections.abc import Callable
-from typing import Any
+from functools import reduce
+from operator import or_
+from typing import Any, Union, get_args, get_origin
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -10,28 +15,56 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive
 
 from microfw._exchange import Exchange
+from microfw._validation import ResultConverter
 from microfw.dependencies import uninterrupted
-from microfw.responses import encode_json
+from microfw.sse import KEEPALIVE_COMMENT, EventSourceResponse, ServerSentEvent, format_sse_event
 
-_END = object()
+_END: Any = object()
 _BYTES: tuple[type[Any], ...] = (bytes, bytearray, memoryview)
+_STREAMS = {
+    *(abc.AsyncIterator, abc.AsyncIterable, abc.AsyncGenerator),
+    *(abc.Iterator, abc.Iterable, abc.Generator),
+}
+
+Encode = Callable[[Any], bytes]
 
 
 def streamer(
-    response_class: type[Response], status_code: int | None
+    *,
+    item: Any,
+    response_class: type[Response],
+    status_code: int | None = None,
+    **choices: Any,
 ) -> Callable[[Exchange, Any], Any]:
     """Make the function that streams a route's generators.
 
-    A subclass of `StreamingResponse` sends text and bytes as they are; otherwise each item becomes
-    a line of JSON (`application/jsonl`).
+    A subclass of `EventSourceResponse` sends events, another of `StreamingResponse` text and bytes
+    as they are; otherwise each item becomes a line of JSON (`application/jsonl`).
+
+    Args:
+        item: The type that each item is validated and filtered by; `Any` lets everything pass.
+        response_class: What the response is.
+        status_code: That of the response.
+        **choices: What is sent of the items; see `ResultConverter`.
+
+    Raises:
+        UnsupportedTypeError: It is no type of values.
     """
-    raw = issubclass(response_class, StreamingResponse)
-    encode = _raw_encoder(response_class.charset) if raw else _encode_line
-    kind = response_class if raw else JSONLinesResponse
+    head: Callable[..., Response] = response_class
+    kind: type[_Stream] = _Stream
+    if issubclass(response_class, EventSourceResponse):
+        kind = _EventStream
+        items = ResultConverter(_without_events(item), **choices)
+        encode = _event_encoder(items.encode, ResultConverter(Any, **choices).encode)
+    elif issubclass(response_class, StreamingResponse):
+        encode = _raw_encoder(response_class.charset)
+    else:
+        head = JSONLinesResponse
+        encode = _line_encoder(ResultConverter(item, **choices).encode)
 
     async def stream(exchange: Exchange, generator: Any) -> Response:
-        response = kind((), status_code or 200)
-        await _Stream(exchange, generator, encode, response).send()
+        response = head((), status_code or 200)
+        await kind(exchange, generator, encode, response).send()
         return response
 
     return stream
@@ -46,18 +79,19 @@ class JSONLinesResponse(StreamingResponse):
 class _Stream:
     """Sends what a generator yields until it ends, or the client has gone."""
 
+    patience = math.inf
+    """Seconds that the head may wait for the first item."""
+
     def __init__(
-        self,
-        exchange: Exchange,
-        generator: Any,
-        encode: Callable[[Any], bytes],
-        response: Response,
+        self, exchange: Exchange, generator: Any, encode: Encode, response: Response
     ) -> None:
         self._exchange = exchange
         self._generator = generator
         self._is_async = hasattr(generator, "__anext__")
         self._encode = encode
         self._response = response
+        self._put = exchange.send
+        self._failure: Exception | None = None
         self._complete = False
         self._is_holding = False
 
@@ -67,16 +101,18 @@ class _Stream:
         Raises:
             ClientDisconnect: The client has gone before the end.
         """
-        failure: Exception | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(_watch, self._exchange.receive, group.cancel_scope)
+            self._accompany(group)
             try:
-                await self._send()
+                await (self._send_head() if self._is_head else self._send())
             except Exception as error:
-                failure = error
+                self._failure = error
             finally:
+                self._dismiss()
                 await self._close()
             group.cancel_scope.cancel()
+        failure, self._failure = self._failure, None
         if failure is not None:
             try:
                 raise failure
@@ -85,24 +121,48 @@ class _Stream:
         if not self._complete:
             raise ClientDisconnect
 
+    @property
+    def _is_head(self) -> bool:
+        return bool(self._exchange.scope["method"] == "HEAD")
+
+    def _accompany(self, group: Any) -> None:
+        """Start what runs beside the generator."""
+
+    def _dismiss(self) -> None:
+        """Stop it."""
+
     async def _send(self) -> None:
-        item = await self._next()
-        await self._exchange.start(self._response)
-        send = self._exchange.send
-        while item is not _END:
-            body = self._encode(item)
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+        body = await self._next()
+        await self._begin()
+        put = self._put
+        while body is not _END:
+            await put({"type": "http.response.body", "body": body, "more_body": True})
             await checkpoint()  # neither the generator nor the server may wait for anything
-            item = await self._next()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            body = await self._next()
+        await self._end()
+
+    async def _send_head(self) -> None:
+        """Answer a HEAD request (RFC 9110, section 9.3.2): what comes first decides the status."""
+        with anyio.move_on_after(self.patience):
+            await self._next()
+        await self._begin()
+        await self._end()
+
+    async def _begin(self) -> None:
+        await self._exchange.start(self._response)
+
+    async def _end(self) -> None:
+        await self._put({"type": "http.response.body", "body": b"", "more_body": False})
         self._complete = True
 
     async def _next(self) -> Any:
+        """Take the next item, encoded."""
         if self._is_async:
-            return await anext(self._generator, _END)
+            item = await anext(self._generator, _END)
+            return item if item is _END else self._encode(item)
         threads = self._exchange.threads
         try:
-            return await threads.call(next, self._generator, _END)
+            return await threads.call(_take, self._generator, self._encode)
         finally:
             if not self._is_holding:  # something that other threads may be waiting for
                 self._is_holding = True
@@ -117,17 +177,129 @@ class _Stream:
                 await self._exchange.threads.call(self._generator.close)
 
 
+class _EventStream(_Stream):
+    """Sends a comment from time to time, while the generator has nothing to send.
+
+    That is done by a task of its own. The generator stays in the one that opened it, and is not
+    cancelled.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        generator: Any,
+        encode: Encode,
+        response: EventSourceResponse,
+    ) -> None:
+        super().__init__(exchange, generator, encode, response)
+        self._interval = response.keep_alive
+        self.patience = response.opening_delay
+        self._put = self._put_alone
+        self._turn = anyio.Lock()
+        self._last = anyio.current_time()
+        self._ended = False
+        response.headers["cache-control"] = "no-cache"
+        response.headers["x-accel-buffering"] = "no"  # for nginx, which would collect the events
+
+    def _accompany(self, group: Any) -> None:
+        if not self._is_head:
+            group.start_soon(self._keep_alive, group.cancel_scope)
+
+    def _dismiss(self) -> None:
+        self._ended = True
+
+    async def _keep_alive(self, scope: anyio.CancelScope) -> None:
+        due = self._last + self.patience
+        try:
+            while True:
+                await anyio.sleep_until(due)
+                if self._ended:
+                    return
+                is_silent = self._last + self._interval <= anyio.current_time()
+                if not self._exchange.sent or is_silent:
+                    await self._begin()
+                    await self._comment()
+                due = self._last + self._interval
+        except Exception as error:  # from the server; without it there is nobody to send to
+            self._failure = error
+            scope.cancel()
+
+    async def _comment(self) -> None:
+        message = {"type": "http.response.body", "body": KEEPALIVE_COMMENT, "more_body": True}
+        async with self._turn:
+            if not self._ended:
+                await self._exchange.send(message)
+                self._last = anyio.current_time()
+
+    async def _begin(self) -> None:
+        async with self._turn:
+            if not self._exchange.sent and not self._ended:
+                await super()._begin()
+
+    async def _put_alone(self, message: Any) -> None:
+        async with self._turn:
+            self._ended = not message["more_body"]
+            await self._exchange.send(message)
+            self._last = anyio.current_time()
+
+
 async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     scope.cancel()
 
 
-def _encode_line(item: Any) -> bytes:
-    return encode_json(item) + b"\n"
+def _take(generator: Any, encode: Encode) -> Any:
+    item = next(generator, _END)
+    return item if item is _END else encode(item)
 
 
-def _raw_encoder(charset: str) -> Callable[[Any], bytes]:
+def item_of(annotation: Any, default: Any = Any) -> Any:
+    """Find in the annotation of a generator function of what type its items are.
+
+    Args:
+        annotation: `AsyncIterator[Item]`, or another of these types.
+        default: What there is to say of the items where it is none of these.
+    """
+    if get_origin(annotation) not in _STREAMS:
+        return default
+    return next(iter(get_args(annotation)), default)
+
+
+def _without_events(annotation: Any) -> Any:
+    """Events are no values; what they stand in a union with, are."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        members = [member for member in get_args(annotation) if member is not ServerSentEvent]
+        return reduce(or_, members)
+    return Any if annotation is ServerSentEvent else annotation
+
+
+def _line_encoder(encode: Encode) -> Encode:
+    return lambda item: encode(item) + b"\n"
+
+
+def _event_encoder(encode: Encode, encode_data: Encode) -> Encode:
+    """Make the function that writes an item as an event.
+
+    Args:
+        encode: For items that are not events themselves.
+        encode_data: For the data of those that are, which have no declared type.
+    """
+
+    def encode_event(item: Any) -> bytes:
+        if not isinstance(item, ServerSentEvent):
+            return format_sse_event(data_str=encode(item).decode())
+        data = item.raw_data
+        if item.data is not None:
+            data = encode_data(item.data).decode()
+        return format_sse_event(
+            data_str=data, event=item.event, id=item.id, retry=item.retry, comment=item.comment
+        )
+
+    return encode_event
+
+
+def _raw_encoder(charset: str) -> Encode:
     def encode(item: Any) -> bytes:
         if isinstance(item, str):
             return item.encode(charset)

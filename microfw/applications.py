@@ -19,6 +19,7 @@ from microfw.dependencies import Lifetime, Run, Scope, open_app_steps
 from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.routing import (
     Decorators,
+    Encoders,
     Event,
     EventHandler,
     IncludeOptions,
@@ -45,6 +46,8 @@ class App(Decorators, starlette.applications.Starlette):
         dependencies: Run ahead of each route's own.
         responses: Documented for each route.
         default_response_class: For routes that name no `response_class`.
+        encoders: Functions by class, which encode instances of it in the results of the routes
+            that are declared or included here.
         redirect_slashes: Redirect `/items/` to `/items` (or the reverse) where only that exists.
         on_startup: Called at start-up, where no `lifespan` is given. Deprecated in FastAPI.
         on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
@@ -72,6 +75,7 @@ class App(Decorators, starlette.applications.Starlette):
         dependencies: Sequence[Any] | None = None,
         responses: Mapping[int | str, Any] | None = None,
         default_response_class: type[Response] | None = None,
+        encoders: Encoders | None = None,
         redirect_slashes: bool = True,
         on_startup: Sequence[EventHandler] | None = None,
         on_shutdown: Sequence[EventHandler] | None = None,
@@ -99,6 +103,7 @@ class App(Decorators, starlette.applications.Starlette):
             dependencies=dependencies,
             responses=responses,
             default_response_class=default_response_class,
+            encoders=encoders,
             redirect_slashes=redirect_slashes,
             lifespan=lifespan,
             on_startup=on_startup,

@@ -180,12 +180,30 @@ class ValidationError(MicrofwError):
 
     Attributes of each error: `type` (one of pydantic's list of error types), `loc` (source, then
     names and indices down to the value), `msg`, `input` (what was received).
+
+    Attributes:
+        body: What was received, or returned.
+        endpoint_function: The endpoint's name, where it is known.
+        endpoint_path: The route, `GET /items`.
+        endpoint_file: Where the endpoint is defined.
+        endpoint_line: And in which line.
     """
 
-    def __init__(self, errors: Sequence[Mapping[str, Any]], *, body: Any = None) -> None:
+    def __init__(
+        self,
+        errors: Sequence[Mapping[str, Any]],
+        *,
+        body: Any = None,
+        endpoint_ctx: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(errors)
         self._errors = list(errors)
         self.body = body
+        endpoint = endpoint_ctx or {}
+        self.endpoint_function: str | None = endpoint.get("function")
+        self.endpoint_path: str | None = endpoint.get("path")
+        self.endpoint_file: str | None = endpoint.get("file")
+        self.endpoint_line: int | None = endpoint.get("line")
 
     def errors(self) -> list[Mapping[str, Any]]:
         """All errors, in the order in which the steps of the request read their values."""
@@ -197,6 +215,10 @@ class ValidationError(MicrofwError):
         for error in self._errors:
             place = ".".join(str(part) for part in error["loc"])
             lines.append(f"  {place}: {error['msg']} ({error['type']})")
+        if self.endpoint_path is not None:
+            lines.append(f"  in: {self.endpoint_path}, {self.endpoint_function}")
+        if self.endpoint_path is not None and self.endpoint_file is not None:
+            lines[-1] += f" ({self.endpoint_file}:{self.endpoint_line})"
         return "\n".join(lines)
 
 

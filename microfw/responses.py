@@ -13,10 +13,12 @@ from starlette.responses import (
 )
 from starlette.responses import JSONResponse as StarletteJSONResponse
 
-from microfw._validation import encode_json, parse_json, result_encoder
+from microfw._validation import ResultConverter, encode_json, parse_json
 from microfw.dependencies import EMPTY
+from microfw.sse import EventSourceResponse
 
 __all__ = [
+    "EventSourceResponse",
     "FileResponse",
     "HTMLResponse",
     "JSONResponse",
@@ -29,8 +31,10 @@ __all__ = [
     "responder",
 ]
 
-Encode = Callable[[Any], bytes]
 Respond = Callable[[Any], Response]
+
+_UNREAD = (FileResponse, RedirectResponse, StreamingResponse)
+_TEXT = (str, bytes, bytearray, memoryview)
 
 
 class JSONResponse(StarletteJSONResponse):
@@ -51,25 +55,33 @@ def responder(
     annotation: Any = EMPTY,
     response_class: type[Response] = JSONResponse,
     status_code: int | None = None,
+    **choices: Any,
 ) -> Respond:
     """Make the function that turns what one route's endpoint returns into a response.
 
     A `Response` passes as it is. Other values are validated and filtered by the return annotation,
     unless that is a `Response` itself, then handed to `response_class` with the route's status.
 
+    Args:
+        annotation: What is returned.
+        response_class: What it becomes.
+        status_code: That of the response; the class's own where it is `None`.
+        **choices: What is sent of it; see `ResultConverter`.
+
     Raises:
         UnsupportedTypeError: The annotation is no type of values.
     """
-    encode = result_encoder(_model_of(annotation))
+    results = ResultConverter(_model_of(annotation), **choices)
     if status_code is not None and not allows_body(status_code):
-        return _empty_responder(encode, status_code)
+        return _empty_responder(results, status_code)
     if response_class in (JSONResponse, StarletteJSONResponse):
-        return _json_responder(encode, 200 if status_code is None else status_code)
-    return _class_responder(encode, response_class, status_code)
+        return _json_responder(results, 200 if status_code is None else status_code)
+    return _class_responder(_content_of(results, response_class), response_class, status_code)
 
 
-def _json_responder(encode: Encode, status_code: int) -> Respond:
+def _json_responder(results: ResultConverter, status_code: int) -> Respond:
     content_type = (b"content-type", b"application/json")
+    encode = results.encode
 
     def respond(value: Any) -> Response:
         if isinstance(value, Response):
@@ -86,7 +98,9 @@ def _json_responder(encode: Encode, status_code: int) -> Respond:
     return respond
 
 
-def _empty_responder(encode: Encode, status_code: int) -> Respond:
+def _empty_responder(results: ResultConverter, status_code: int) -> Respond:
+    encode = results.encode
+
     def respond(value: Any) -> Response:
         if isinstance(value, Response):
             return value
@@ -97,19 +111,31 @@ def _empty_responder(encode: Encode, status_code: int) -> Respond:
 
 
 def _class_responder(
-    encode: Encode, response_class: type[Response], status_code: int | None
+    content_of: Callable[[Any], Any], response_class: type[Response], status_code: int | None
 ) -> Respond:
-    renders_json = issubclass(response_class, StarletteJSONResponse)
     arguments: dict[str, Any] = {} if status_code is None else {"status_code": status_code}
 
     def respond(value: Any) -> Response:
         if isinstance(value, Response):
             return value
-        # A subclass that renders JSON its own way gets plain data.
-        content = parse_json(encode(value)) if renders_json else value
-        return response_class(content, **arguments)
+        return response_class(content_of(value), **arguments)
 
     return respond
+
+
+def _content_of(results: ResultConverter, response_class: type[Response]) -> Callable[[Any], Any]:
+    """What a class of responses is called with, for a value that was returned."""
+    if issubclass(response_class, _UNREAD):  # a path, a URL, something to iterate over
+        return lambda value: value
+    if response_class.render is Response.render:  # text or bytes
+        return results.narrow
+    encode, narrow = results.encode, results.narrow
+
+    def plain(value: Any) -> Any:
+        """What renders values its own way, gets plain data."""
+        return narrow(value) if isinstance(value, _TEXT) else parse_json(encode(value))
+
+    return plain
 
 
 def _model_of(annotation: Any) -> Any:

@@ -18,24 +18,38 @@ from microfw._validation._encoding import encode_json
 from microfw._validation._errors import Error, Invalid, below, invalid, missing
 from microfw._validation._plain import is_array, is_mapping
 from microfw._validation._received import JSONConverter, parse_json, text_converter
-from microfw._validation._results import result_encoder
+from microfw._validation._results import ResultConverter, result_encoder
+from microfw._validation._selection import (
+    EVERYTHING,
+    Encoders,
+    Selection,
+    SelectionError,
+    encoder_finder,
+    parts_of,
+)
 from microfw._validation._shape import Convert, Shape, UnsupportedTypeError
 
 __all__ = [
     "CONSTRAINTS",
+    "EVERYTHING",
     "ConstraintError",
     "Constraints",
     "Convert",
+    "Encoders",
     "Error",
     "Group",
     "GroupField",
     "Invalid",
     "JSONConverter",
+    "ResultConverter",
+    "Selection",
+    "SelectionError",
     "Shape",
     "UnsupportedTypeError",
     "below",
     "constraints_of",
     "encode_json",
+    "encoder_finder",
     "group_of",
     "invalid",
     "is_array",
@@ -45,6 +59,7 @@ __all__ = [
     "is_sequence",
     "missing",
     "parse_json",
+    "parts_of",
     "result_encoder",
     "text_converter",
 ]

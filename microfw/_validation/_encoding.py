@@ -20,7 +20,7 @@ from microfw._validation._pydantic import adapter_of
 _ADDRESSES = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
 
 
-def _encoded_object(value: Any) -> Any:
+def encoded_object(value: Any) -> Any:
     """Find what stands in JSON for an object that msgspec does not know."""
     if type(value) in _ONLY_KEYS:
         return _encoded_key(value)
@@ -67,11 +67,11 @@ _ENCODERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 )
 
 
-encode_json = msgspec.json.Encoder(enc_hook=_encoded_object, decimal_format="number").encode
+encode_json = msgspec.json.Encoder(enc_hook=encoded_object, decimal_format="number").encode
 """Encode any value; decimals as numbers, bytes in base64, NaN and infinity as `null`.
 
 Raises `TypeError` where nothing stands in JSON for a value.
 """
 
-encode_declared = msgspec.json.Encoder(enc_hook=_encoded_object).encode
+encode_declared = msgspec.json.Encoder(enc_hook=encoded_object).encode
 """The same for a value that its annotation describes; decimals as text, with all their digits."""

@@ -23,6 +23,7 @@ import msgspec
 from microfw._validation._annotations import bare, members_of
 from microfw._validation._models import Style, model_of
 from microfw._validation._plain import is_class
+from microfw._validation._pydantic import is_model
 
 _ATOMS = {
     *(str, int, float, bool, bytes, Decimal, UUID, datetime, date, time, timedelta),
@@ -91,7 +92,9 @@ def exactness_of(annotation: Any) -> Exactness:
 def holds_models(annotation: Any) -> bool:
     """Tell whether the type is a class with fields, or one is a part of it."""
     annotation, _ = bare(annotation)
-    return model_of(annotation) is not None or any(map(holds_models, get_args(annotation)))
+    if is_model(annotation) or model_of(annotation) is not None:
+        return True
+    return any(map(holds_models, get_args(annotation)))
 
 
 def nests_models(annotation: Any) -> bool:
@@ -148,6 +151,8 @@ class _Finder:
 
     def _of_model(self, annotation: Any, exactness: Exactness) -> None:
         model = model_of(annotation)
+        if model is None and is_model(annotation):
+            exactness.kinds = {annotation: []}  # pydantic filters what is inside
         if model is None or model.style not in _OBJECTS or model.beyond_msgspec:
             return
         self._models[annotation] = exactness  # known before its fields are

@@ -4,7 +4,8 @@ The annotation is a filter as much as a check: what it does not name is never se
 the value turns out to be of. A value that is exactly as declared goes straight to msgspec.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -17,34 +18,104 @@ from microfw._validation._errors import Invalid, below
 from microfw._validation._exactness import exactness_of, nests_models
 from microfw._validation._pydantic import adapter_of, pydantic_converter, speaks_pydantic
 from microfw._validation._received import decoder_of
+from microfw._validation._selection import (
+    EVERYTHING,
+    Encoders,
+    Selection,
+    encoder_finder,
+    pydantic_arguments,
+    selector,
+)
 from microfw._validation._shape import Convert, Medium
 from microfw._validation._shaper import shape_of
 from microfw.exceptions import ResponseValidationError
 
 _UNDECLARED = (Any, object, None, type(None))
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
-def result_encoder(annotation: Any) -> Callable[[Any], bytes]:
-    """Make the function that validates, filters and encodes the results of one route.
+class ResultConverter:
+    """What one route does with the results of its endpoint, or with the items of a stream.
 
-    It raises `ResponseValidationError` where a result does not fit.
+    Both functions raise `ResponseValidationError` where a result does not fit.
+
+    Args:
+        annotation: What results are validated and filtered by; `Any` lets everything pass.
+        selection: What is sent of them.
+        encoders: Functions of the user's, by class.
+        endpoint: What the error says of the endpoint; see `ResponseValidationError`.
+
+    Attributes:
+        narrow: Returns the value as the annotation has it.
+        encode: Returns JSON.
 
     Raises:
         UnsupportedTypeError: The annotation is no type of values.
     """
-    bared, metadata = bare(annotation)
-    if bared in _UNDECLARED:
-        return encode_json
-    if speaks_pydantic(bared, metadata):
-        dump = adapter_of(annotation).dump_json
-        validate = _reporting(pydantic_converter(annotation))
-        return lambda value: dump(validate(value), by_alias=True)
+
+    __slots__ = ("encode", "narrow")
+
+    narrow: Convert
+    encode: Callable[[Any], bytes]
+
+    def __init__(
+        self,
+        annotation: Any,
+        selection: Selection = EVERYTHING,
+        encoders: Encoders = _NOTHING,
+        endpoint: Mapping[str, Any] = _NOTHING,
+    ) -> None:
+        bared, metadata = bare(annotation)
+        chooses = selection != EVERYTHING or bool(encoders)
+        if bared in _UNDECLARED:
+            self.narrow = _unchanged
+            self.encode = encode_json
+            if chooses:
+                select = selector(selection, encoders)
+                self.encode = lambda value: encode_json(select(value, value))
+        elif speaks_pydantic(bared, metadata):
+            self.narrow = _reporting(pydantic_converter(annotation), endpoint)
+            self.encode = _by_pydantic(annotation, self.narrow, selection, encoders)
+        else:
+            is_exact, narrow = _narrower(annotation, endpoint)
+            self.narrow = lambda value: value if is_exact(value) else narrow(value)
+            self.encode = lambda value: encode_declared(value if is_exact(value) else narrow(value))
+            if chooses:
+                select = selector(selection, encoders)
+                self.encode = lambda value: encode_declared(select(self.narrow(value), value))
+
+
+def result_encoder(annotation: Any) -> Callable[[Any], bytes]:
+    """Make the function that validates, filters and encodes results of a type.
+
+    Raises:
+        UnsupportedTypeError: The annotation is no type of values.
+    """
+    return ResultConverter(annotation).encode
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+def _by_pydantic(
+    annotation: Any, validate: Convert, selection: Selection, encoders: Encoders
+) -> Callable[[Any], bytes]:
+    dump = adapter_of(annotation).dump_json
+    arguments = pydantic_arguments(selection, encoder_finder(encoders) if encoders else None)
+    return lambda value: dump(validate(value), **arguments)
+
+
+def _narrower(
+    annotation: Any, endpoint: Mapping[str, Any]
+) -> tuple[Callable[[Any], bool], Convert]:
+    """Make the functions that tell what is exactly of its type, and that narrow what is not."""
     shape, beyond_msgspec = shape_of(annotation, Constraints(), Medium.RESULT)
     is_exact = exactness_of(annotation).holds
-    narrow = _reporting(shape.convert)
+    narrow = _reporting(shape.convert, endpoint)
     if not beyond_msgspec and decoder_of(annotation) is not None:
         narrow = _quickly(annotation, is_exact, narrow)
-    return lambda value: encode_declared(value if is_exact(value) else narrow(value))
+    return is_exact, narrow
 
 
 def _quickly(annotation: Any, is_exact: Callable[[Any], bool], thorough: Convert) -> Convert:
@@ -68,12 +139,12 @@ def _quickly(annotation: Any, is_exact: Callable[[Any], bool], thorough: Convert
     return narrow
 
 
-def _reporting(convert: Convert) -> Convert:
+def _reporting(convert: Convert, endpoint: Mapping[str, Any]) -> Convert:
     def convert_result(value: Any) -> Any:
         try:
             return convert(value)
         except Invalid as problem:
             errors = below(problem.errors, "response")
-            raise ResponseValidationError(errors, body=value) from None
+            raise ResponseValidationError(errors, body=value, endpoint_ctx=endpoint) from None
 
     return convert_result

@@ -36,10 +36,11 @@ from microfw._validation._containers import (
     tagged,
 )
 from microfw._validation._errors import invalid
+from microfw._validation._exactness import exactness_of
 from microfw._validation._models import Model, model_of
 from microfw._validation._objects import ModelConverter
 from microfw._validation._plain import is_class, is_hashable
-from microfw._validation._pydantic import pydantic_converter, speaks_pydantic
+from microfw._validation._pydantic import adapter_of, pydantic_converter, speaks_pydantic
 from microfw._validation._shape import Convert, Medium, Shape, UnsupportedTypeError, constrained
 from microfw._validation._times import to_date, to_datetime, to_time, to_timedelta
 
@@ -135,7 +136,10 @@ class _Shaper:
         own = [entry for entry in metadata if isinstance(entry, Constraints)]
         others = tuple(entry for entry in metadata if not isinstance(entry, Constraints))
         whole = Annotated[(annotation, *others)] if others else annotation
-        shape = Shape(name_of_type(annotation), pydantic_converter(whole))
+        convert = pydantic_converter(whole)
+        if self._medium is Medium.RESULT:
+            convert = _shown_as_declared(whole, convert)
+        shape = Shape(name_of_type(annotation), convert)
         return constrained(shape, own[-1]) if own else shape
 
     def _perhaps_absent(self, shape: Shape) -> Shape:
@@ -186,6 +190,18 @@ class _Shaper:
         self._models[annotation] = shape  # known before its fields are
         converter.shapes = [self.shape(field.annotation) for field in model.fields]
         return shape
+
+
+def _shown_as_declared(annotation: Any, convert: Convert) -> Convert:
+    """Have pydantic write what is not exactly of its type, which would show all that it holds."""
+    is_exact = exactness_of(annotation).holds
+    dump = adapter_of(annotation).dump_python
+
+    def convert_to_show(value: Any) -> Any:
+        made = convert(value)
+        return made if is_exact(made) else dump(made, mode="json", by_alias=True)
+
+    return convert_to_show
 
 
 def _literal(values: tuple[Any, ...]) -> Shape:

@@ -1,0 +1,344 @@
+"""Which parts of a result are sent, under which names: `response_model_include=` and its kin.
+
+The names and what they mean are pydantic's, whose own models are left to it. The values of other
+classes with fields are taken apart here, as far as there is something to leave out; what remains
+is encoded by msgspec.
+"""
+
+import dataclasses
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from microfw._validation._encoding import encoded_object
+from microfw._validation._models import Style, style_of
+from microfw._validation._plain import is_array, is_mapping, kind_of
+
+Parts = Mapping[Any, Any]
+"""Names (in a list: places; `"__all__"` is each) to `True`, or to the parts inside of them."""
+
+Encoders = Mapping[type[Any], Callable[[Any], Any]]
+FindEncoder = Callable[[type[Any]], Callable[[Any], Any] | None]
+
+EACH = "__all__"
+
+_ATOMS = {str, int, float, bool, type(None), bytes, bytearray, memoryview}
+_ATOMS |= {datetime, date, time, timedelta, UUID, Decimal, msgspec.Raw}
+_COLLECTIONS = {list, tuple, set, frozenset, deque}
+_ABSENT: Any = object()
+
+
+class SelectionError(TypeError):
+    """What is to be included or excluded is not written as it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is sent of a result, where it is not everything."""
+
+    include: Parts | None = None
+    exclude: Parts | None = None
+    by_alias: bool = True
+    exclude_unset: bool = False
+    exclude_defaults: bool = False
+    exclude_none: bool = False
+
+
+EVERYTHING = Selection()
+
+
+def parts_of(declared: Any) -> Parts | None:
+    """Read what an author wrote: a set of names, or a dict that says more of each.
+
+    Raises:
+        SelectionError: It is neither.
+    """
+    if declared is None:
+        return None
+    if is_mapping(declared):
+        return {
+            name: True if inside is True or inside is ... else parts_of(inside) or {}
+            for name, inside in declared.items()
+        }
+    if isinstance(declared, set | frozenset | list | tuple):
+        names: Iterable[Any] = declared
+        return dict.fromkeys(names, True)
+    raise SelectionError(f"{declared!r} is neither a set of names nor a dict")
+
+
+def encoder_finder(encoders: Encoders) -> FindEncoder:
+    """Make the function that finds a class's encoder: its own, or that of the nearest base."""
+    known: dict[type[Any], Callable[[Any], Any] | None] = {}
+
+    def find(kind: type[Any]) -> Callable[[Any], Any] | None:
+        if kind not in known:
+            bases = [base for base in kind.__mro__ if base in encoders]
+            bases += [base for base in encoders if issubclass(kind, base)]  # an ABC's by register()
+            known[kind] = encoders[bases[0]] if bases else None
+        return known[kind]
+
+    return find
+
+
+def selector(selection: Selection, encoders: Encoders) -> Callable[[Any, Any], Any]:
+    """Make the function that leaves out of a value what is not to be sent.
+
+    It takes the value, and what it was made from: of a dict only the keys that it had are set.
+    What it returns is encoded in the usual way.
+    """
+    walk = _Walk(selection, encoders)
+    include, exclude = selection.include, selection.exclude
+    return lambda value, origin: walk.selected(value, origin, include, exclude)
+
+
+def pydantic_arguments(selection: Selection, find_encoder: FindEncoder | None) -> dict[str, Any]:
+    """The arguments with which pydantic selects the same.
+
+    It writes what it knows in its own way, and asks for an encoder for what it does not.
+    """
+    arguments = {
+        field.name: getattr(selection, field.name)
+        for field in dataclasses.fields(selection)
+        if getattr(selection, field.name) != field.default
+    }
+    arguments["by_alias"] = selection.by_alias
+    if find_encoder is not None:
+
+        def encode(value: Any) -> Any:
+            custom = find_encoder(kind_of(value))
+            return encoded_object(value) if custom is None else custom(value)
+
+        arguments["fallback"] = encode
+    return arguments
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    name: str
+    key: str
+    has_default: bool
+    default: Any
+    factory: Callable[[], Any] | None
+
+    def is_default(self, value: Any) -> bool:
+        if not self.has_default:
+            return False
+        return bool(value == (self.default if self.factory is None else self.factory()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    fields: tuple[_Field, ...]
+    tag: tuple[str, Any] | None = None
+    omits_defaults: bool = False
+
+
+class _Walk:
+    def __init__(self, selection: Selection, encoders: Encoders) -> None:
+        self._selection = selection
+        self._classes: dict[Any, _Class | None] = {}
+        self._find_encoder = encoder_finder(encoders) if encoders else None
+        self._is_choosy = bool(encoders) or selection != Selection(
+            selection.include, selection.exclude
+        )
+
+    def selected(
+        self, value: Any, origin: Any, include: Parts | None, exclude: Parts | None
+    ) -> Any:
+        if include is None and not exclude and not self._is_choosy:
+            return value
+        kind = kind_of(value)
+        encode = self._find_encoder(kind) if self._find_encoder else None
+        if encode is not None:
+            return encode(value)
+        if kind in _ATOMS or isinstance(value, Enum):
+            return value
+        if kind is dict:
+            return self._of_mapping(value, origin, include, exclude)
+        if kind in _COLLECTIONS:
+            return self._of_items(value, origin, include, exclude)
+        fields = self._class_of(kind)
+        if fields is not None:
+            return self._of_object(fields, value, origin, include, exclude)
+        if hasattr(kind, "__pydantic_serializer__") and hasattr(value, "model_dump"):
+            return self._of_pydantic(value, include, exclude)
+        if isinstance(value, tuple):  # a named one, which is an array in JSON
+            return self._of_items(value, value, None, None)
+        if hasattr(kind, "__struct_config__"):  # one that asks to be an array
+            return value
+        return self.selected(encoded_object(value), origin, include, exclude)
+
+    def _of_mapping(
+        self, value: dict[Any, Any], origin: Any, include: Parts | None, exclude: Parts | None
+    ) -> dict[Any, Any]:
+        origins = _same_size([*origin.values()] if is_mapping(origin) else None, value.values())
+        chosen: dict[Any, Any] = {}
+        for (key, item), item_origin in zip(value.items(), origins, strict=True):
+            inside = _inside(key, include, exclude)
+            if inside is not None:
+                chosen[self._key(key)] = self.selected(item, item_origin, *inside)
+        return chosen
+
+    def _key(self, key: Any) -> Any:
+        encode = self._find_encoder(kind_of(key)) if self._find_encoder else None
+        return key if encode is None else encode(key)
+
+    def _of_items(
+        self, value: Any, origin: Any, include: Parts | None, exclude: Parts | None
+    ) -> list[Any]:
+        items = list(value)
+        origins = _same_size(origin if is_array(origin) else None, items)
+        if not isinstance(value, list | tuple | deque):  # sets have no places
+            include = exclude = None
+        include, exclude = _counted(include, len(items)), _counted(exclude, len(items))
+        chosen: list[Any] = []
+        for place, (item, item_origin) in enumerate(zip(items, origins, strict=True)):
+            inside = _inside(place, include, exclude)
+            if inside is not None:
+                chosen.append(self.selected(item, item_origin, *inside))
+        return chosen
+
+    def _of_object(
+        self,
+        of: _Class,
+        value: Any,
+        origin: Any,
+        include: Parts | None,
+        exclude: Parts | None,
+    ) -> dict[str, Any]:
+        selection = self._selection
+        without_defaults = selection.exclude_defaults or of.omits_defaults
+        chosen: dict[str, Any] = {} if of.tag is None else {of.tag[0]: of.tag[1]}
+        for field in of.fields:
+            item = getattr(value, field.name, msgspec.UNSET)
+            item_origin = _origin_of_field(field, origin)
+            inside = _inside(field.name, include, exclude)
+            if (
+                inside is None
+                or item is msgspec.UNSET
+                or (item is None and selection.exclude_none)
+                or (item_origin is _ABSENT and selection.exclude_unset)
+                or (without_defaults and field.is_default(item))
+            ):
+                continue
+            key = field.key if selection.by_alias else field.name
+            chosen[key] = self.selected(item, item_origin, *inside)
+        return chosen
+
+    def _of_pydantic(self, value: Any, include: Parts | None, exclude: Parts | None) -> Any:
+        chosen = dataclasses.replace(self._selection, include=include, exclude=exclude)
+        return value.model_dump(mode="json", **pydantic_arguments(chosen, self._find_encoder))
+
+    def _class_of(self, kind: Any) -> _Class | None:
+        if kind not in self._classes:
+            self._classes[kind] = _class_of(kind)
+        return self._classes[kind]
+
+
+def _inside(
+    key: Any, include: Parts | None, exclude: Parts | None
+) -> tuple[Parts | None, Parts | None] | None:
+    """What is to be included and excluded inside of a part; `None` if the part itself is not."""
+    if exclude:
+        unwanted = _merged(exclude.get(key), exclude.get(EACH))
+        if unwanted is True:
+            return None
+    else:
+        unwanted = None
+    if include is None:
+        return None, unwanted
+    wanted = _merged(include.get(key), include.get(EACH))
+    if wanted is None:
+        return None
+    return (None if wanted is True else wanted), unwanted
+
+
+def _merged(one: Any, other: Any) -> Any:
+    """Two ways to speak of the same part, taken together; `True` speaks of all of it."""
+    if one is None or other is None:
+        return other if one is None else one
+    if one is True or other is True:
+        return True
+    return {key: _merged(one.get(key), other.get(key)) for key in {**one, **other}}
+
+
+def _counted(parts: Parts | None, length: int) -> Parts | None:
+    """Count places from the start that are counted from the end, as -1 is."""
+    if parts is None:
+        return None
+    return {
+        key + length if isinstance(key, int) and key < 0 else key: inside
+        for key, inside in parts.items()
+    }
+
+
+def _same_size(origins: Sequence[Any] | None, items: Iterable[Any]) -> Sequence[Any]:
+    """What items were made from, if that can be told; else themselves."""
+    own = [*items]
+    return own if origins is None or len(origins) != len(own) else origins
+
+
+def _origin_of_field(field: _Field, origin: Any) -> Any:
+    if is_mapping(origin):
+        return origin.get(field.key, _ABSENT)
+    value = getattr(origin, field.name, _ABSENT)
+    return _ABSENT if value is msgspec.UNSET else value
+
+
+def _class_of(kind: Any) -> _Class | None:
+    """Look at the fields of a class's instances; `None` if JSON has these as something else."""
+    style = style_of(kind)
+    if style is Style.STRUCT:
+        return _struct(kind)
+    if style is Style.DATACLASS:
+        return _Class(tuple(map(_dataclass_field, dataclasses.fields(kind))))
+    if style is Style.ATTRS:
+        # Names that begin with "_" are no part of JSON.
+        attributes = [each for each in kind.__attrs_attrs__ if each.name[0] != "_"]
+        return _Class(tuple(map(_attrs_field, attributes)))
+    return None
+
+
+def _struct(kind: Any) -> _Class | None:
+    config = kind.__struct_config__
+    if config.array_like:
+        return None
+    names, keys, defaults = (
+        kind.__struct_fields__,
+        kind.__struct_encode_fields__,
+        kind.__struct_defaults__,
+    )
+    without = (msgspec.NODEFAULT,) * (len(names) - len(defaults))
+    fields = tuple(
+        _Field(name, key, default is not msgspec.NODEFAULT, default, _factory_of(default))
+        for name, key, default in zip(names, keys, (*without, *defaults), strict=True)
+    )
+    tag = None if config.tag is None else (config.tag_field, config.tag)
+    return _Class(fields, tag, config.omit_defaults)
+
+
+def _dataclass_field(field: Any) -> _Field:
+    missing = dataclasses.MISSING
+    factory = None if field.default_factory is missing else field.default_factory
+    has_default = factory is not None or field.default is not missing
+    return _Field(field.name, field.name, has_default, field.default, factory)
+
+
+def _attrs_field(field: Any) -> _Field:
+    factory = _factory_of(field.default)
+    takes_self = getattr(field.default, "takes_self", False)
+    has_default = field.default is not sys.modules["attr"].NOTHING and not takes_self
+    return _Field(field.name, field.name, has_default, field.default, factory)
+
+
+def _factory_of(default: Any) -> Callable[[], Any] | None:
+    factory: Callable[[], Any] | None = getattr(default, "factory", None)
+    return factory if type(default).__name__ == "Factory" else None
