@@ -528,7 +528,6 @@ class TestSource:
 
         assert app.explain("/fields", "POST") == (
             "# POST /fields\n"
-            "\n"
             "async def handle(exchange):\n"
             "    await exchange.receive_form()\n"
             "    name = read_name(exchange)\n"
