@@ -177,7 +177,7 @@ def File(default: Any = ..., **options: Unpack[FormOptions]) -> Any:  # noqa: N8
     """Declare that a value is a file of a form of `multipart/form-data` (RFC 7578).
 
     As `UploadFile`, a large one is on disk and is read as needed; as `bytes`, it is read into
-    memory as a whole when its turn comes. A list takes every file that is sent under the name.
+    memory as a whole. A list takes every file that is sent under the name.
     Files are closed when the background tasks have run (rule B5).
     `media_type` is told to the schema alone. Needs the package python-multipart.
     """

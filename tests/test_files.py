@@ -252,6 +252,7 @@ class TestStorage:
 
         assert answer.json() == [on_disk, len(content), True]
 
+    @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
     def test_an_upload_is_not_held_in_memory(self, tmp_path: Path):
         """A server's memory grows by less than an eighth of what it receives."""
         (tmp_path / "receives.py").write_text(

@@ -8,6 +8,8 @@ from microfw.params import (
     Cookie,
     Declaration,
     Documentation,
+    File,
+    Form,
     Header,
     Path,
     Query,
@@ -23,6 +25,8 @@ from microfw.params import (
         (Header, Source.HEADER),
         (Cookie, Source.COOKIE),
         (Body, Source.BODY),
+        (Form, Source.FORM),
+        (File, Source.FILE),
     ],
 )
 def test_each_function_declares_its_source_and_nothing_more(declare, source):
@@ -125,6 +129,26 @@ def test_a_body_may_be_embedded_and_have_a_media_type():
 
     assert (Body().embed, Body().media_type) == (False, "application/json")
     assert (declaration.embed, declaration.media_type) == (True, "text/plain")
+
+
+def test_forms_and_files_tell_the_schema_their_media_types():
+    assert Form().media_type == "application/x-www-form-urlencoded"
+    assert File().media_type == "multipart/form-data"
+    assert Form(media_type="multipart/form-data").media_type == "multipart/form-data"
+
+
+def test_errors_of_forms_and_files_are_placed_in_the_body():
+    places = {source.value: source.place for source in Source}
+
+    assert places == {
+        "path": "path",
+        "query": "query",
+        "header": "header",
+        "cookie": "cookie",
+        "body": "body",
+        "form": "body",
+        "file": "body",
+    }
 
 
 @pytest.mark.parametrize(
