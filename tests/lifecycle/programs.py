@@ -56,7 +56,7 @@ def told(error: BaseException) -> str:
 
 def without_places(text: str) -> str:
     """Shorten the places of functions written here, the lines of which would tell a reader nothing."""
-    return re.sub(r"\(\S*programs\.py:\d+\)", "(programs.py)", text)
+    return re.sub(r"\([^()]*programs\.py:\d+\)", "(programs.py)", text)
 
 
 def lines(text: str) -> list[str]:

