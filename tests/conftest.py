@@ -1,8 +1,18 @@
-"""Every asynchronous test runs on asyncio, on asyncio with uvloop, and on trio."""
+"""Every asynchronous test runs on asyncio, on asyncio with uvloop, and on trio.
 
+Property tests try the same examples each time, so that a failure is the change's own.
+`HYPOTHESIS_PROFILE=search` has them try others.
+"""
+
+import os
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 @pytest.fixture(
