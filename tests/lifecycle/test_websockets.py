@@ -540,9 +540,10 @@ async def test_scope_app_exits_after_the_websockets_that_are_under_way() -> None
             await checkpoint()
         log("endpoint ends")
 
-    async with anyio.create_task_group() as group, app.router.lifespan_context(app):
-        group.start_soon(converse, app)
-        await accepted.wait()
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group, app.router.lifespan_context(app):
+            group.start_soon(converse, app)
+            await accepted.wait()
     assert log == lines("engine opens, endpoint ends, engine exits")
 
 
