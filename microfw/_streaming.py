@@ -5,7 +5,6 @@ import types
 from collections import abc
 from collections.abc import Callable
 from functools import reduce
-from operator import or_
 from typing import Any, Union, get_args, get_origin
 
 import anyio
@@ -189,11 +188,11 @@ class _EventStream(_Stream):
         exchange: Exchange,
         generator: Any,
         encode: Encode,
-        response: EventSourceResponse,
+        response: Any,
     ) -> None:
         super().__init__(exchange, generator, encode, response)
-        self._interval = response.keep_alive
-        self.patience = response.opening_delay
+        self._interval: float = response.keep_alive
+        self.patience: float = response.opening_delay
         self._put = self._put_alone
         self._turn = anyio.Lock()
         self._last = anyio.current_time()
@@ -269,9 +268,13 @@ def item_of(annotation: Any, default: Any = Any) -> Any:
 def _without_events(annotation: Any) -> Any:
     """Events are no values; what they stand in a union with, are."""
     if get_origin(annotation) in (Union, types.UnionType):
-        members = [member for member in get_args(annotation) if member is not ServerSentEvent]
-        return reduce(or_, members)
+        members: list[Any] = [*get_args(annotation)]
+        return reduce(_either, (member for member in members if member is not ServerSentEvent))
     return Any if annotation is ServerSentEvent else annotation
+
+
+def _either(one: Any, other: Any) -> Any:
+    return one | other
 
 
 def _line_encoder(encode: Encode) -> Encode:

@@ -14,9 +14,9 @@ from microfw._validation._constraints import (
     Constraints,
     constraints_of,
 )
-from microfw._validation._encoding import encode_json
+from microfw._validation._encoding import encode_json, is_of_pydantic
 from microfw._validation._errors import Error, Invalid, below, invalid, missing
-from microfw._validation._plain import is_array, is_mapping
+from microfw._validation._plain import is_array, is_mapping, kind_of
 from microfw._validation._received import JSONConverter, parse_json, text_converter
 from microfw._validation._results import ResultConverter, result_encoder
 from microfw._validation._selection import (
@@ -25,6 +25,8 @@ from microfw._validation._selection import (
     Selection,
     SelectionError,
     encoder_finder,
+    fields_of_class,
+    inside_of,
     parts_of,
 )
 from microfw._validation._shape import Convert, Shape, UnsupportedTypeError
@@ -50,13 +52,17 @@ __all__ = [
     "constraints_of",
     "encode_json",
     "encoder_finder",
+    "fields_of_class",
     "group_of",
+    "inside_of",
     "invalid",
     "is_array",
     "is_mapping",
+    "is_of_pydantic",
     "is_scalar",
     "is_scalar_sequence",
     "is_sequence",
+    "kind_of",
     "missing",
     "parse_json",
     "parts_of",

@@ -29,7 +29,7 @@ def encoded_object(value: Any) -> Any:
             return convert(value)
     if hasattr(value, "__pydantic_serializer__"):
         return adapter_of(type(value)).dump_python(value, mode="json", by_alias=True)
-    if hasattr(value, "get_secret_value") or _is_of_pydantic(value):
+    if hasattr(value, "get_secret_value") or is_of_pydantic(value):
         return str(value)
     if hasattr(value, "__iter__"):
         return list(value)
@@ -47,7 +47,7 @@ def _encoded_key(value: Any) -> str:
     raise TypeError(f"{value!r} cannot be a key in JSON")
 
 
-def _is_of_pydantic(value: object) -> bool:
+def is_of_pydantic(value: object) -> bool:
     """Tell whether it is one of pydantic's values that are text, such as its URLs."""
     return type(value).__module__.partition(".")[0] in ("pydantic", "pydantic_core")
 

@@ -1,6 +1,6 @@
 """What a value is, for values of which nothing is known."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, TypeGuard
 
 
@@ -12,6 +12,11 @@ def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
 def is_array(value: object) -> TypeGuard[Sequence[Any]]:
     """Tell whether a value is what JSON has as an array."""
     return isinstance(value, list | tuple)
+
+
+def is_set(value: object) -> TypeGuard[Set[Any]]:
+    """Tell whether a value is a set."""
+    return isinstance(value, Set)
 
 
 def is_class(value: object) -> TypeGuard[type[Any]]:

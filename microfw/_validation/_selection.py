@@ -20,7 +20,7 @@ import msgspec
 
 from microfw._validation._encoding import encoded_object
 from microfw._validation._models import Style, style_of
-from microfw._validation._plain import is_array, is_mapping, kind_of
+from microfw._validation._plain import is_array, is_mapping, is_set, kind_of
 
 Parts = Mapping[Any, Any]
 """Names (in a list: places; `"__all__"` is each) to `True`, or to the parts inside of them."""
@@ -30,8 +30,10 @@ FindEncoder = Callable[[type[Any]], Callable[[Any], Any] | None]
 
 EACH = "__all__"
 
-_ATOMS = {str, int, float, bool, type(None), bytes, bytearray, memoryview}
-_ATOMS |= {datetime, date, time, timedelta, UUID, Decimal, msgspec.Raw}
+_ATOMS: set[Any] = {
+    *(str, int, float, bool, type(None), bytes, bytearray, memoryview),
+    *(datetime, date, time, timedelta, UUID, Decimal, msgspec.Raw),
+}
 _COLLECTIONS = {list, tuple, set, frozenset, deque}
 _ABSENT: Any = object()
 
@@ -68,9 +70,8 @@ def parts_of(declared: Any) -> Parts | None:
             name: True if inside is True or inside is ... else parts_of(inside) or {}
             for name, inside in declared.items()
         }
-    if isinstance(declared, set | frozenset | list | tuple):
-        names: Iterable[Any] = declared
-        return dict.fromkeys(names, True)
+    if is_array(declared) or is_set(declared):
+        return dict.fromkeys(declared, True)
     raise SelectionError(f"{declared!r} is neither a set of names nor a dict")
 
 
@@ -121,7 +122,9 @@ def pydantic_arguments(selection: Selection, find_encoder: FindEncoder | None) -
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class SelectedField:
+    """A field, its name in JSON, and its default."""
+
     name: str
     key: str
     has_default: bool
@@ -129,14 +132,17 @@ class _Field:
     factory: Callable[[], Any] | None
 
     def is_default(self, value: Any) -> bool:
+        """Tell whether a value equals the default."""
         if not self.has_default:
             return False
         return bool(value == (self.default if self.factory is None else self.factory()))
 
 
 @dataclass(frozen=True, slots=True)
-class _Class:
-    fields: tuple[_Field, ...]
+class ClassFields:
+    """What of a class's instances is part of JSON."""
+
+    fields: tuple[SelectedField, ...]
     tag: tuple[str, Any] | None = None
     omits_defaults: bool = False
 
@@ -144,7 +150,7 @@ class _Class:
 class _Walk:
     def __init__(self, selection: Selection, encoders: Encoders) -> None:
         self._selection = selection
-        self._classes: dict[Any, _Class | None] = {}
+        self._classes: dict[Any, ClassFields | None] = {}
         self._find_encoder = encoder_finder(encoders) if encoders else None
         self._is_choosy = bool(encoders) or selection != Selection(
             selection.include, selection.exclude
@@ -182,7 +188,7 @@ class _Walk:
         origins = _same_size([*origin.values()] if is_mapping(origin) else None, value.values())
         chosen: dict[Any, Any] = {}
         for (key, item), item_origin in zip(value.items(), origins, strict=True):
-            inside = _inside(key, include, exclude)
+            inside = inside_of(key, include, exclude)
             if inside is not None:
                 chosen[self._key(key)] = self.selected(item, item_origin, *inside)
         return chosen
@@ -201,14 +207,14 @@ class _Walk:
         include, exclude = _counted(include, len(items)), _counted(exclude, len(items))
         chosen: list[Any] = []
         for place, (item, item_origin) in enumerate(zip(items, origins, strict=True)):
-            inside = _inside(place, include, exclude)
+            inside = inside_of(place, include, exclude)
             if inside is not None:
                 chosen.append(self.selected(item, item_origin, *inside))
         return chosen
 
     def _of_object(
         self,
-        of: _Class,
+        of: ClassFields,
         value: Any,
         origin: Any,
         include: Parts | None,
@@ -220,7 +226,7 @@ class _Walk:
         for field in of.fields:
             item = getattr(value, field.name, msgspec.UNSET)
             item_origin = _origin_of_field(field, origin)
-            inside = _inside(field.name, include, exclude)
+            inside = inside_of(field.name, include, exclude)
             if (
                 inside is None
                 or item is msgspec.UNSET
@@ -237,13 +243,13 @@ class _Walk:
         chosen = dataclasses.replace(self._selection, include=include, exclude=exclude)
         return value.model_dump(mode="json", **pydantic_arguments(chosen, self._find_encoder))
 
-    def _class_of(self, kind: Any) -> _Class | None:
+    def _class_of(self, kind: Any) -> ClassFields | None:
         if kind not in self._classes:
-            self._classes[kind] = _class_of(kind)
+            self._classes[kind] = fields_of_class(kind)
         return self._classes[kind]
 
 
-def _inside(
+def inside_of(
     key: Any, include: Parts | None, exclude: Parts | None
 ) -> tuple[Parts | None, Parts | None] | None:
     """What is to be included and excluded inside of a part; `None` if the part itself is not."""
@@ -286,28 +292,28 @@ def _same_size(origins: Sequence[Any] | None, items: Iterable[Any]) -> Sequence[
     return own if origins is None or len(origins) != len(own) else origins
 
 
-def _origin_of_field(field: _Field, origin: Any) -> Any:
+def _origin_of_field(field: SelectedField, origin: Any) -> Any:
     if is_mapping(origin):
         return origin.get(field.key, _ABSENT)
     value = getattr(origin, field.name, _ABSENT)
     return _ABSENT if value is msgspec.UNSET else value
 
 
-def _class_of(kind: Any) -> _Class | None:
+def fields_of_class(kind: Any) -> ClassFields | None:
     """Look at the fields of a class's instances; `None` if JSON has these as something else."""
     style = style_of(kind)
     if style is Style.STRUCT:
         return _struct(kind)
     if style is Style.DATACLASS:
-        return _Class(tuple(map(_dataclass_field, dataclasses.fields(kind))))
+        return ClassFields(tuple(map(_dataclass_field, dataclasses.fields(kind))))
     if style is Style.ATTRS:
         # Names that begin with "_" are no part of JSON.
         attributes = [each for each in kind.__attrs_attrs__ if each.name[0] != "_"]
-        return _Class(tuple(map(_attrs_field, attributes)))
+        return ClassFields(tuple(map(_attrs_field, attributes)))
     return None
 
 
-def _struct(kind: Any) -> _Class | None:
+def _struct(kind: Any) -> ClassFields | None:
     config = kind.__struct_config__
     if config.array_like:
         return None
@@ -318,25 +324,25 @@ def _struct(kind: Any) -> _Class | None:
     )
     without = (msgspec.NODEFAULT,) * (len(names) - len(defaults))
     fields = tuple(
-        _Field(name, key, default is not msgspec.NODEFAULT, default, _factory_of(default))
+        SelectedField(name, key, default is not msgspec.NODEFAULT, default, _factory_of(default))
         for name, key, default in zip(names, keys, (*without, *defaults), strict=True)
     )
     tag = None if config.tag is None else (config.tag_field, config.tag)
-    return _Class(fields, tag, config.omit_defaults)
+    return ClassFields(fields, tag, config.omit_defaults)
 
 
-def _dataclass_field(field: Any) -> _Field:
+def _dataclass_field(field: Any) -> SelectedField:
     missing = dataclasses.MISSING
     factory = None if field.default_factory is missing else field.default_factory
     has_default = factory is not None or field.default is not missing
-    return _Field(field.name, field.name, has_default, field.default, factory)
+    return SelectedField(field.name, field.name, has_default, field.default, factory)
 
 
-def _attrs_field(field: Any) -> _Field:
+def _attrs_field(field: Any) -> SelectedField:
     factory = _factory_of(field.default)
     takes_self = getattr(field.default, "takes_self", False)
     has_default = field.default is not sys.modules["attr"].NOTHING and not takes_self
-    return _Field(field.name, field.name, has_default, field.default, factory)
+    return SelectedField(field.name, field.name, has_default, field.default, factory)
 
 
 def _factory_of(default: Any) -> Callable[[], Any] | None:

@@ -1,0 +1,5 @@
+"""Starlette's application that serves the files of a folder."""
+
+from starlette.staticfiles import StaticFiles
+
+__all__ = ["StaticFiles"]
