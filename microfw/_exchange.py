@@ -283,9 +283,8 @@ def handler_of(scope: Scope, error: Exception) -> Handler | None:
         handler = handlers.get(error.status_code)
         if handler is not None:
             return handler
-    for cls in type(error).__mro__:
-        if cls is Exception:
-            break
+    classes = type(error).__mro__
+    for cls in classes[: classes.index(Exception)]:
         handler = handlers.get(cls) or DEFAULT_HANDLERS.get(cls)
         if handler is not None:
             return handler

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypedDict, TypeVar, Unpack
@@ -305,6 +306,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
 class Decorators:
     """The decorators with which routes are declared, on an application or a router."""
 
+    @abstractmethod
     def add_api_route(
         self,
         path: str,
@@ -324,8 +326,8 @@ class Decorators:
         Raises:
             RegistrationError: The subclass tells the mistake in the function or below it.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def add_api_websocket_route(
         self,
         path: str,
@@ -335,7 +337,6 @@ class Decorators:
         dependencies: Sequence[Any] | None = None,
     ) -> None:
         """Add a WebSocket route; what `websocket` does."""
-        raise NotImplementedError
 
     def api_route(
         self,

@@ -24,6 +24,8 @@ from microfw import (
     Response,
     Route,
     Router,
+    Security,
+    SecurityScopes,
     WebSocket,
     WebSocketDisconnect,
     WebSocketException,
@@ -584,6 +586,23 @@ def test_dependencies_of_scope_app_that_return_are_called_once_too(sync_to_threa
         for _ in range(2):
             assert client.get("/").json() == [{"name": "shop", "debug": False}, "shop"]
     assert calls == ["settings", "engine", "pool"]
+
+
+def test_security_scopes_reach_dependencies_of_scope_app() -> None:
+    def get_checker(scopes: SecurityScopes) -> Iterator[str]:
+        yield f"checks {scopes.scope_str}"
+
+    app = App()
+
+    @app.get("/")
+    def read(
+        one: Annotated[str, Security(get_checker, scopes=["read"], scope="app")],
+        other: Annotated[str, Security(get_checker, scopes=["write"], scope="app")],
+    ) -> list[str]:
+        return [one, other]
+
+    with TestClient(app) as client:
+        assert client.get("/").json() == ["checks read", "checks write"]
 
 
 # ---------------------------------------------------------------------- explain

@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 from typing import Any
 
-from microfw.dependencies._plan import AppValue, Constant, Source, Step
+from microfw.dependencies._plan import AppValue, Step
 from microfw.dependencies._runtime import Run, app_value, in_thread, opened, shielded
 
 
@@ -34,9 +34,7 @@ async def _open(step: Step, run: Run, stack: AsyncExitStack) -> Any:
     return await stack.enter_async_context(block(value, run))
 
 
-def _value(source: Source, run: Run) -> Any:
+def _value(source: Any, run: Run) -> Any:
     if isinstance(source, AppValue):
         return app_value(run, source.key, source.name)
-    if isinstance(source, Constant):
-        return source.value
-    raise TypeError(f"{source!r} cannot be read at start-up")  # no binder gives one
+    return source.value  # a constant: binders for scope "app" give nothing else

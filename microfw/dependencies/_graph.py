@@ -182,8 +182,6 @@ class _Callables:
             raise _not_callable(dependency, parameter, [*path])
         override = self._overrides.get(hashable(call))
         if override is not None:
-            if not callable(override):
-                raise override_error(call, override)
             call = override
         known = self._known.get(hashable(call))
         return self._add(call, path) if known is None else known

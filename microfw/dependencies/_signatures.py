@@ -4,9 +4,10 @@ import dis
 import functools
 import inspect
 import sys
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from types import CodeType, FunctionType, MethodType, SimpleNamespace
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -19,21 +20,10 @@ _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _SUSPENDING = {"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH"}
 
 
-@contextmanager
-def _any_context_manager() -> Generator[None]:
-    yield
-
-
-@asynccontextmanager
-async def _any_async_context_manager() -> AsyncGenerator[None]:
-    yield
-
+_ANY: Any = id
 
 # The functions that the decorators of contextlib make share one code object each.
-_MAKES_CONTEXT_MANAGER = {
-    _any_context_manager.__code__,
-    _any_async_context_manager.__code__,
-}
+_MAKES_CONTEXT_MANAGER = {contextmanager(_ANY).__code__, asynccontextmanager(_ANY).__code__}
 
 
 # What a function is -> whether it is async, whether it yields.
@@ -217,10 +207,8 @@ def _kind(call: Any) -> tuple[Any, bool, bool]:
 
 
 def _can_suspend(function: Any) -> bool:
-    code = getattr(function, "__code__", None)
-    if not isinstance(code, CodeType):
-        return True
-    return any(instruction.opname in _SUSPENDING for instruction in dis.get_instructions(code))
+    instructions = dis.get_instructions(function.__code__)
+    return any(instruction.opname in _SUSPENDING for instruction in instructions)
 
 
 def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
@@ -297,16 +285,10 @@ def _resolved(annotation: Any, names: dict[str, Any], call: Any, what: str) -> A
 
 def returns_a_value(signature: Signature) -> bool:
     """Whether a generator function has a `return` with a value, as far as its code shows."""
-    code = getattr(_kind(signature.call)[0], "__code__", None)
-    if not isinstance(code, CodeType):
-        return False
-    before = None
-    for instruction in dis.get_instructions(code):
-        if instruction.opname == "RETURN_CONST" and instruction.argval is not None:
-            return True
-        if instruction.opname == "RETURN_VALUE" and not (
-            before is not None and before.opname == "LOAD_CONST" and before.argval is None
-        ):
-            return True
-        before = instruction
+    function, _, _ = _kind(signature.call)
+    for before, instruction in pairwise(dis.get_instructions(function.__code__)):
+        if instruction.opname in ("RETURN_VALUE", "RETURN_CONST"):
+            given = before if instruction.opname == "RETURN_VALUE" else instruction
+            if given.opname not in ("LOAD_CONST", "RETURN_CONST") or given.argval is not None:
+                return True
     return False
