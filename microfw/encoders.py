@@ -196,7 +196,8 @@ class _Encoder:
             if inside is None or item is UNSET or not self._is_wanted(field.name, item):
                 continue
             if not (self._exclude_defaults and field.is_default(item)):
-                encoded[field.key if self._by_alias else field.name] = self.encode(item, *inside)
+                key = self.encode(field.key if self._by_alias else field.name)
+                encoded[key] = self.encode(item, *inside)
         return encoded
 
     def _of_attributes(self, value: Any, include: Parts, exclude: Parts) -> Any:
