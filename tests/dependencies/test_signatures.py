@@ -4,6 +4,7 @@ import functools
 import operator
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import count
 from typing import Annotated, Any, NamedTuple
 
 import pytest
@@ -268,7 +269,7 @@ async def never_awaits() -> AsyncIterator[None]:
         (asynccontextmanager(never_awaits), False),
         (generator, False),
     ],
-    ids=str,
+    ids=map(str, count()),
 )
 def test_what_may_give_way_to_the_event_loop_is_told_by_its_code(
     call: Callable[..., Any], can_suspend: bool
@@ -357,7 +358,7 @@ def test_an_unknown_name_in_an_annotation_is_told() -> None:
         (Instance(), "Instance", Instance.__call__),
         (manager, "manager", manager.__wrapped__),  # type: ignore[attr-defined]
     ],
-    ids=str,
+    ids=map(str, count()),
 )
 def test_a_place_names_function_file_and_line(
     call: Callable[..., Any], qualname: str, code: Any

@@ -150,7 +150,6 @@ async def test_two_tokens_are_none(scheme, authorization):
             {"type": "openIdConnect", "openIdConnectUrl": URL},
         ),
     ],
-    ids=str,
 )
 def test_a_scheme_describes_itself_for_openapi(scheme, name, openapi):
     assert (scheme.scheme_name, scheme.openapi) == (name, openapi)
