@@ -148,11 +148,10 @@ class Exchange(_Connection):
         self.decoded_body = self.form.data
         await self.form.read(in_memory)
 
-    async def close_form(self) -> None:
+    async def close_form(self, form: ReceivedForm) -> None:
         """Close the files that were sent in the form (rule B5)."""
-        form, self.form = self.form, None
-        if form is not None:
-            await form.close()
+        self.form = None
+        await form.close()
 
     async def deliver(self) -> None:
         """Send the response, unless it was streamed already; then run the background tasks."""
@@ -171,7 +170,7 @@ class Exchange(_Connection):
                 failures += await run_tasks(self._tasks, self.environment)
             self._failures = failures
         if self.form is not None:
-            await self.close_form()
+            await self.close_form(self.form)
 
     async def start(self, response: Response) -> None:
         """Send the head of a streamed response."""

@@ -183,7 +183,7 @@ class Route(starlette.routing.Route):
         finally:
             environment.requests.end()
             if exchange.form is not None:
-                await exchange.close_form()
+                await exchange.close_form(exchange.form)
 
     def _shape(self, bodies: Bodies) -> Shape:
         receive = bodies.receive
