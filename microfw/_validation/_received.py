@@ -41,11 +41,12 @@ def text_converter(
 def decoder_of(annotation: Any) -> msgspec.json.Decoder[Any] | None:
     """Make msgspec's decoder of a type; `None` if that is beyond it.
 
-    It is so for unions of classes that have no tags, and classes that are not annotated throughout.
+    It is so for unions of classes that have no tags, classes that are not annotated throughout, and
+    attrs' defaults that are made from the instance.
     """
     try:
         return msgspec.json.Decoder(annotation)
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, KeyError, NotImplementedError):
         return None
 
 
