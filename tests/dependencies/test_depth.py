@@ -80,20 +80,22 @@ class Chain:
     def __init__(self, mix: str, kind: str, scope: Scope) -> None:
         self.log: list[Any] = []
         self.error: Exception | None = None
-        last: Any = 0
+        links: list[Any] = [0]
         for number in range(1, LENGTH + 1):
             letter = mix[number % len(mix)]
-            dependency = MAKERS[letter](self.log, number, last)
-            last = Depends(dependency, scope=scope, sync_to_thread=letter != "l")
+            dependency = MAKERS[letter](self.log, number, links[-1])
+            links.append(Depends(dependency, scope=scope, sync_to_thread=letter != "l"))
 
-        def endpoint(last: Any = last) -> Any:
+        def endpoint(first: int = links[1], mid: int = links[150], last: int = links[-1]) -> Any:
             self.log.append("endpoint")
             if self.error:
                 raise self.error
-            return last
+            return first, mid, last
 
-        async def async_endpoint(last: Any = last) -> Any:
-            return endpoint(last)
+        async def async_endpoint(
+            first: int = links[1], mid: int = links[150], last: int = links[-1]
+        ) -> Any:
+            return endpoint(first, mid, last)
 
         plan = plan_of(endpoint if kind == "sync" else async_endpoint)
         self._handler = handler_of(plan, self.log)
@@ -116,9 +118,9 @@ async def test_a_chain_of_300_opens_in_order_and_exits_in_reverse(
     mix: str, kind: str, scope: Scope
 ) -> None:
     chain = get_chain(MIXES[mix], kind, scope)
-    assert await chain.run() == LENGTH
+    assert await chain.run() == (1, 150, LENGTH)
     numbers = range(1, LENGTH + 1)
-    sent = [f"sends {LENGTH}"] if scope == "request" else []
+    sent = [f"sends (1, 150, {LENGTH})"] if scope == "request" else []
     assert chain.log == [*numbers, "endpoint", *sent, *(-number for number in reversed(numbers))]
 
 
