@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Lifespan
 from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
 from microfw._exchange import BodyLimitMiddleware
 from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
-from microfw._mistakes import check_handled
+from microfw._mistakes import check_encoders, check_handled
 from microfw.dependencies import Lifetime, Run, Scope, open_app_steps
 from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.routing import (
@@ -103,7 +103,7 @@ class App(Decorators, starlette.applications.Starlette):
             dependencies=dependencies,
             responses=responses,
             default_response_class=default_response_class,
-            encoders=encoders,
+            encoders=check_encoders(encoders, "App(encoders=...)"),
             redirect_slashes=redirect_slashes,
             lifespan=lifespan,
             on_startup=on_startup,

@@ -1,11 +1,20 @@
 import dataclasses
+import http.client
+import inspect
+import json
+import pathlib
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import date
 from typing import Any
 
 import msgspec
+import pydantic
 import pytest
 from starlette.responses import JSONResponse as StarletteJSONResponse
 
-from microfw.exceptions import ResponseValidationError
+from microfw import App, Depends, Router
+from microfw.exceptions import DeclarationError, ResponseValidationError
 from microfw.responses import (
     FileResponse,
     HTMLResponse,
@@ -18,6 +27,9 @@ from microfw.responses import (
     encode_json,
     responder,
 )
+from microfw.testclient import TestClient
+from tests.lifecycle.programs import Log, lines, request
+from tests.servers import serve
 
 
 class Item(msgspec.Struct):
@@ -135,3 +147,264 @@ def test_what_is_public_is_named():
     import microfw.responses
 
     assert all(hasattr(microfw.responses, name) for name in microfw.responses.__all__)
+
+
+# ---------------------------------------------------------------------- classes that render
+
+
+class Rendered(Response):
+    media_type = "application/x-rendered"
+
+    def render(self, content: Any) -> bytes:
+        return repr(content).encode()
+
+
+def test_a_class_that_renders_values_its_own_way_gets_plain_data():
+    assert responder(annotation=Item, response_class=Rendered)(Secret("saw")).body == (
+        b"{'name': 'saw'}"
+    )
+    plain = responder(response_class=Rendered)
+    assert plain([Secret("saw"), date(2020, 1, 1)]).body == (
+        b"[{'name': 'saw', 'password': 'secret'}, '2020-01-01']"
+    )
+    assert plain("text").body == b"'text'"
+    assert plain(b"bytes").body == b"b'bytes'"
+    assert responder(annotation=bytes, response_class=Rendered)(b"\xff").body == b"b'\\xff'"
+
+
+@pytest.mark.parametrize("response_class", [Response, HTMLResponse, PlainTextResponse, Rendered])
+def test_text_is_checked_against_the_annotation_too(response_class):
+    with pytest.raises(ResponseValidationError):
+        responder(annotation=str, response_class=response_class)(3)
+
+
+def test_text_and_bytes_are_sent_as_they_are():
+    assert responder(annotation=bytes, response_class=Response)(b"\xff").body == b"\xff"
+    assert responder(response_class=Response)(memoryview(b"a")).body == b"a"
+    assert responder(response_class=Response)(None).body == b""
+
+
+def test_paths_addresses_and_iterators_are_not_looked_into():
+    file = responder(annotation=str, response_class=FileResponse)(pathlib.Path(__file__))
+    away = responder(annotation=int, response_class=RedirectResponse)("/there")
+    stream = responder(annotation=Iterator[str], response_class=StreamingResponse)(iter("ab"))
+
+    assert isinstance(file, FileResponse)
+    assert away.headers["location"] == "/there"
+    assert isinstance(stream, StreamingResponse)
+
+
+# ---------------------------------------------------------------------- what is sent of a model
+
+
+class Owner(pydantic.BaseModel):
+    name: str = pydantic.Field(serialization_alias="ownerName")
+    password: str = "secret"
+
+
+@dataclasses.dataclass
+class Tool:
+    name: str
+    owner: Any = None
+    price: float = 1.5
+
+
+OPTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"response_model_include": {"name"}}, {"name": "saw"}),
+    (
+        {"response_model_exclude": {"owner": {"password"}, "price": True}},
+        {"name": "saw", "owner": {"ownerName": "ada"}},
+    ),
+    (
+        {"response_model_by_alias": False, "response_model_include": {"owner"}},
+        {"owner": {"name": "ada", "password": "secret"}},
+    ),
+    (
+        {"response_model_exclude_unset": True},
+        {"name": "saw", "owner": {"ownerName": "ada"}, "price": 1.5},
+    ),
+    (
+        {"response_model_exclude_defaults": True},
+        {"name": "saw", "owner": {"ownerName": "ada"}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), OPTIONS)
+@pytest.mark.parametrize("response_class", [JSONResponse, Rendered])
+def test_the_options_of_a_route_say_what_is_sent(options, expected, response_class):
+    app = App()
+    router = Router(prefix="/tools")
+
+    @router.get("/one", response_class=response_class, **options)
+    def one() -> Tool:
+        return Tool("saw", Owner(name="ada"))
+
+    @router.get("/two", response_model=Tool, response_class=response_class, **options)
+    async def two():
+        return Tool("saw", Owner(name="ada"))
+
+    @router.get("/three", response_class=response_class, **options)
+    def three():
+        return Tool("saw", Owner(name="ada"))
+
+    app.include_router(router)
+    client = TestClient(app)
+    for path in ("/tools/one", "/tools/two", "/tools/three"):
+        text = client.get(path).text
+        assert (json.loads(text) if response_class is JSONResponse else eval(text)) == expected  # noqa: S307
+
+
+def test_fields_that_are_none_are_left_out_where_the_route_says_so():
+    app = App()
+
+    @app.get("/", response_model_exclude_none=True)
+    def endpoint() -> list[Tool | None]:
+        return [Tool("saw"), None]
+
+    assert TestClient(app).get("/").json() == [{"name": "saw", "price": 1.5}, None]
+
+
+def test_no_model_stands_in_for_the_annotation():
+    app = App()
+
+    @app.get("/", response_model=None)
+    def endpoint() -> Item:
+        return Secret("saw")
+
+    assert TestClient(app).get("/").json() == {"name": "saw", "password": "secret"}
+
+
+@pytest.mark.parametrize("option", ["response_model_include", "response_model_exclude"])
+def test_what_names_no_fields_is_refused_at_once(option):
+    def endpoint(): ...
+
+    options: Any = {option: "name"}
+    with pytest.raises(DeclarationError) as raised:
+        App().get("/", **options)(endpoint)
+
+    assert str(raised.value) == (
+        f"{option}='name': 'name' is neither a set of names nor a dict\n"
+        f"  in:   {endpoint.__qualname__} ({__file__}:{endpoint.__code__.co_firstlineno})\n"
+        '  cure: write a set, {"name", "price"}, or a dict, {"owner": {"name"}}'
+    )
+
+
+# ---------------------------------------------------------------------- results that do not fit
+
+
+class Endpoint:
+    def __call__(self) -> list[Item]:
+        return [Item("saw"), {"name": 3}]  # type: ignore[list-item]
+
+
+def read_items() -> list[Item]:
+    return Endpoint()()
+
+
+async def test_a_result_that_does_not_fit_is_told_with_its_route_and_field():
+    """E4"""
+    log = Log()
+    app = App()
+    router = Router(prefix="/shop")
+
+    async def get_session() -> AsyncIterator[None]:
+        with log.opened("session"):
+            yield
+
+    router.api_route("/items", methods=["GET", "POST"], dependencies=[Depends(get_session)])(
+        read_items
+    )
+    app.include_router(router)
+
+    answer = await request(app, "/shop/items", log=log)
+
+    assert log == lines("session opens, session sees ResponseValidationError, sends 500")
+    assert isinstance(answer.raised, ResponseValidationError)
+    error = answer.raised
+    assert str(error) == (
+        "1 validation error\n"
+        "  response.1.name: Input should be a valid string (string_type)\n"
+        f"  in: GET POST /shop/items, read_items ({__file__}:{error.endpoint_line})"
+    )
+    assert error.endpoint_line == inspect.getsourcelines(read_items)[1]
+    assert error.endpoint_file == __file__
+    assert error.endpoint_function == "read_items"
+    assert error.endpoint_path == "GET POST /shop/items"
+    assert error.body == [Item("saw"), {"name": 3}]
+
+
+def test_the_error_names_what_is_known_of_the_endpoint():
+    def made(**context: Any) -> str:
+        errors = [{"type": "missing", "loc": ("response", 0), "msg": "Field required"}]
+        return str(ResponseValidationError(errors, endpoint_ctx=context))
+
+    first = "1 validation error\n  response.0: Field required (missing)"
+    assert made() == first
+    assert made(path="GET /", function="len") == f"{first}\n  in: GET /, len"
+    assert made(path="GET /", function="f", file="a.py", line=3) == (
+        f"{first}\n  in: GET /, f (a.py:3)"
+    )
+
+
+def test_an_endpoint_without_a_file_of_its_own_has_a_route():
+    app = App()
+    app.get("/", response_model=int)(dict)
+
+    with pytest.raises(ResponseValidationError, match=re.escape("in: GET /, dict")) as raised:
+        TestClient(app).get("/")
+
+    assert raised.value.endpoint_file is None
+
+
+def test_a_servers_log_has_the_route_and_the_field():
+    app = App()
+    app.get("/items")(read_items)
+
+    with serve(app) as server:
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
+        connection.request("GET", "/items")
+        assert connection.getresponse().status == 500
+        connection.close()
+        server.wait_for("in: GET /items, read_items (")
+    assert "response.1.name: Input should be a valid string (string_type)" in server.log
+
+
+# ---------------------------------------------------------------------- HEAD and OPTIONS
+
+
+@pytest.mark.parametrize("implementation", ["h11", "httptools"])
+def test_what_answers_head_and_options_sends_no_body_too_many(implementation):
+    app = App()
+
+    @app.api_route("/value", methods=["GET", "HEAD", "OPTIONS"])
+    def value() -> dict[str, int]:
+        return {"a": 1}
+
+    @app.head("/file", response_class=FileResponse)
+    def file() -> Any:
+        return __file__
+
+    @app.head("/stream")
+    def stream() -> Any:
+        return StreamingResponse(iter(["a", "b"]))
+
+    @app.options("/nothing", status_code=204)
+    def nothing() -> None: ...
+
+    with serve(app, http=implementation) as server:
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
+        for method, path, expected in [
+            ("HEAD", "/value", (200, "7", b"")),
+            ("OPTIONS", "/value", (200, "7", b'{"a":1}')),
+            ("HEAD", "/file", (200, str(pathlib.Path(__file__).stat().st_size), b"")),
+            ("HEAD", "/stream", (200, None, b"")),
+            ("OPTIONS", "/nothing", (204, None, b"")),
+            ("GET", "/value", (200, "7", b'{"a":1}')),
+        ]:
+            connection.request(method, path)  # on one connection: what is too much would be seen
+            answer = connection.getresponse()
+            found = (answer.status, answer.headers["content-length"], answer.read())
+            assert found == expected, (method, path)
+        connection.close()
+    assert "Traceback" not in server.log

@@ -1,6 +1,8 @@
 """Endpoints that yield: each item is sent as it comes, as a line of JSON or as it is."""
 
-from collections.abc import AsyncIterator, Iterator
+import threading
+import typing
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
@@ -8,7 +10,8 @@ from typing import Annotated, Any
 import pytest
 from starlette.responses import PlainTextResponse, StreamingResponse
 
-from microfw import App, Depends, HTTPException, Query, Request, Response
+from microfw import App, Depends, HTTPException, Query, Request, Response, ResponseValidationError
+from microfw.exceptions import ResponseTypeError
 from tests.lifecycle.programs import Log, Oops, lines, request, told
 
 both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
@@ -302,3 +305,200 @@ async def test_dependencies_are_open_until_the_stream_has_ended(
     await request(app, "/async" if is_async else "/sync", log=log)
 
     assert log == lines(expected)
+
+
+# ---------------------------------------------------------------------- validation per item
+
+
+@dataclass
+class SecretItem(Item):
+    password: str = "secret"
+
+
+def app_with_items(is_async: bool, returns: Any, *items: Any, **options: Any) -> App:
+    """The same with a return annotation."""
+    app = App()
+
+    async def yield_async() -> Any:
+        for item in items:
+            yield item
+
+    def yield_sync() -> Any:
+        yield from items
+
+    endpoint: Any = yield_async if is_async else yield_sync
+    endpoint.__annotations__["return"] = returns
+    app.add_api_route("/", endpoint, **options)
+    return app
+
+
+@both
+@pytest.mark.parametrize(
+    "returns",
+    [
+        AsyncIterator[Item],
+        AsyncIterable[Item],
+        AsyncGenerator[Item, None],
+        Iterator[Item],
+        Generator[Item, None, None],
+        typing.AsyncIterator[Item],
+    ],
+    ids=repr,
+)
+async def test_each_item_is_validated_and_filtered_by_the_annotation(
+    is_async: bool, returns: Any
+) -> None:
+    items = (SecretItem("saw", Decimal("1.50")), {"name": "axe", "price": "2", "other": 1})
+
+    answer = await request(app_with_items(is_async, returns, *items))
+
+    assert answer.body == b'{"name":"saw","price":"1.50"}\n{"name":"axe","price":"2"}\n'
+
+
+@both
+@pytest.mark.parametrize(
+    "returns", [AsyncIterator[Any], AsyncIterator, typing.AsyncIterator, Any, list[int]], ids=repr
+)
+async def test_where_the_annotation_says_nothing_of_items_they_pass(
+    is_async: bool, returns: Any
+) -> None:
+    answer = await request(app_with_items(is_async, returns, {"a": "b"}))
+
+    assert answer.body == b'{"a":"b"}\n'
+
+
+@both
+@pytest.mark.parametrize(
+    ("model", "sent"),
+    [
+        (None, b'{"name":"saw","price":1,"password":"secret"}\n'),
+        (Item, b'{"name":"saw","price":"1"}\n'),
+        (AsyncIterator[Item], b'{"name":"saw","price":"1"}\n'),
+    ],
+)
+async def test_a_response_model_stands_in_for_the_annotation(
+    is_async: bool, model: Any, sent: bytes
+) -> None:
+    item = SecretItem("saw", Decimal(1))
+
+    answer = await request(app_with_items(is_async, AsyncIterator[int], item, response_model=model))
+
+    assert answer.body == sent
+
+
+@both
+async def test_options_of_the_route_choose_what_is_sent_of_each_item(is_async: bool) -> None:
+    answer = await request(
+        app_with_items(
+            is_async,
+            AsyncIterator[Item],
+            Item("saw", Decimal(1)),
+            response_model_include={"price"},
+            encoders={Decimal: float},
+        )
+    )
+
+    assert answer.body == b'{"price":1.0}\n'
+
+
+@both
+async def test_an_item_that_does_not_fit_ends_the_stream(is_async: bool) -> None:
+    """E4, E7"""
+    log = Log()
+    app = app_with_items(is_async, Iterator[int], 1, "x", 3)
+
+    answer = await request(app, log=log)
+
+    assert log == ["sends 200", "sends 1"]
+    assert not answer.complete
+    assert isinstance(answer.raised, ResponseValidationError)
+    name = "yield_async" if is_async else "yield_sync"
+    assert f"in: GET /, {name} ({__file__}:" in str(answer.raised)
+
+
+@both
+async def test_a_first_item_that_does_not_fit_is_answered_with_500(is_async: bool) -> None:
+    log = Log()
+
+    answer = await request(app_with_items(is_async, Iterator[int], "x"), log=log)
+
+    assert log == ["sends 500"]
+    assert isinstance(answer.raised, ResponseValidationError)
+
+
+def test_items_of_no_type_are_refused_when_the_route_is_added() -> None:
+    with pytest.raises(ResponseTypeError, match="is not a type of values"):
+        app_with_items(True, AsyncIterator[typing.NoReturn])
+
+
+async def test_sync_items_are_encoded_in_the_thread_that_made_them() -> None:
+    app = App()
+    threads: list[int] = []
+
+    class Lazy:
+        @property
+        def name(self) -> str:
+            threads.append(threading.get_ident())
+            return "saw"
+
+    @dataclass
+    class Named:
+        name: str
+
+    @app.get("/")
+    def endpoint() -> Iterator[Named]:
+        threads.append(threading.get_ident())
+        yield Lazy()  # type: ignore[misc]
+
+    assert (await request(app)).body == b'{"name":"saw"}\n'
+    assert threading.get_ident() not in threads
+    assert len(set(threads)) == 1
+
+
+# ---------------------------------------------------------------------- HEAD
+
+
+@both
+async def test_a_head_request_gets_the_head_alone_and_ends_the_generator(is_async: bool) -> None:
+    log = Log()
+    app = App()
+
+    @app.head("/async")
+    async def yield_async(response: Response) -> AsyncIterator[int]:
+        with log.opened("generator"):
+            response.headers["x-first"] = "yes"
+            yield 1
+            yield 2
+
+    @app.head("/sync")
+    def yield_sync(response: Response) -> Iterator[int]:
+        with log.opened("generator"):
+            response.headers["x-first"] = "yes"
+            yield 1
+            yield 2
+
+    answer = await request(app, "/async" if is_async else "/sync", "HEAD", log=log)
+
+    assert log == ["generator opens", "sends 200", "generator sees GeneratorExit()"]
+    assert (answer.body, answer.complete) == (b"", True)
+    assert ("x-first", "yes") in answer.headers
+
+
+@both
+async def test_an_error_before_the_first_item_answers_a_head_request(is_async: bool) -> None:
+    app = App()
+    opened = True
+
+    @app.head("/async")
+    async def yield_async() -> AsyncIterator[int]:
+        if opened:
+            raise HTTPException(404)
+        yield 1
+
+    @app.head("/sync")
+    def yield_sync() -> Iterator[int]:
+        if opened:
+            raise HTTPException(404)
+        yield 1
+
+    assert (await request(app, "/async" if is_async else "/sync", "HEAD")).status == 404
