@@ -5,13 +5,17 @@ by `Interpreter`, a model of a page that knows generators and `with`, and no eve
 leave the same log, the same exception with the same chain, the same answer.
 """
 
+import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import pytest
+from anyio import CancelScope
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from anyio.lowlevel import checkpoint
 from hypothesis import HealthCheck, Phase, given, settings
@@ -38,6 +42,8 @@ Flavour = Literal["async", "async, suspends", "thread", "loop"]
 Setup = Literal["succeeds", "fails", "has an invalid value"]
 OnError = Literal["passes", "raises by name", "swallows", "replaces", "replaces from"]
 OnSuccess = Literal["ends", "fails"]
+Cancelled = Literal["never", "by its scope", "as a task"]
+"""Whether the endpoint is cancelled, and how."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,7 @@ class Graph:
     beside: tuple[int, ...]
     """The nodes that are declared with `dependencies=`."""
     response_fails: bool
+    cancelled: Cancelled = "never"
 
     @property
     def endpoint(self) -> Node:
@@ -93,6 +100,14 @@ def graphs(draw: st.DrawFn) -> Graph:
     beside = draw(st.lists(st.integers(0, count - 1), max_size=2))
     graph = Graph((*nodes, endpoint), tuple(beside), draw(mostly(False, True)))
     return with_possible_scopes(without_unused_nodes(graph))
+
+
+@st.composite
+def cancelled_graphs(draw: st.DrawFn) -> Graph:
+    graph = draw(graphs())
+    endpoint = replace(graph.endpoint, flavour="async, suspends", setup="succeeds")
+    how: Cancelled = draw(st.sampled_from(["by its scope", "as a task"]))
+    return replace(graph, nodes=(*graph.nodes[:-1], endpoint), cancelled=how)
 
 
 @st.composite
@@ -147,8 +162,16 @@ class Invalid(Exception):
     pass
 
 
+class Cancellation(BaseException):
+    """What stands in the model for the backends' own."""
+
+
 class Log(list[str]):
     pass
+
+
+def shown(error: BaseException) -> str:
+    return repr(error) if isinstance(error, Exception) else "a cancellation"
 
 
 @dataclass
@@ -166,7 +189,7 @@ class Behaviour:
         return f"value {len(self.log)} of {self.name}"
 
     def sees(self, error: BaseException) -> None:
-        self.log.append(f"{self.name} sees {error!r}")
+        self.log.append(f"{self.name} sees {shown(error)}")
         match self.node.on_error:
             case "passes":
                 raise  # noqa: PLE0704 - is called in an `except` block
@@ -343,6 +366,8 @@ class Interpreter:
             self.run(0)
         except Exception as error:
             return f"raised {told(error)}"
+        except Cancellation:
+            return "cancelled"
         return self.response or self.swallowed or "nothing at all"
 
     def run(self, number: int) -> None:
@@ -356,7 +381,10 @@ class Interpreter:
         if step is self.steps[-1]:
             if self.invalid:
                 raise Invalid(*self.invalid)
-            self.response = respond(self.graph, does.opens(arguments))
+            value = does.opens(arguments)
+            if self.graph.cancelled != "never":
+                raise Cancellation
+            self.response = respond(self.graph, value)
         elif is_invalid or None in arguments.values():
             self.values[step] = None
             self.run(number + 1)
@@ -369,14 +397,18 @@ class Interpreter:
     def run_inside(self, number: int, does: Behaviour, arguments: dict[str, Any]) -> None:
         step = self.steps[number]
         passing: BaseException | None = None
-        with contextmanager(generator_function(does))(**arguments) as self.values[step]:
-            try:
-                self.run(number + 1)
-                if step is self.last_wide:
-                    send(self.response, self.log)
-            except BaseException as error:
-                passing = error
-                raise
+        try:
+            with contextmanager(generator_function(does))(**arguments) as self.values[step]:
+                try:
+                    self.run(number + 1)
+                    if step is self.last_wide:
+                        send(self.response, self.log)
+                except BaseException as error:
+                    passing = error
+                    raise
+        finally:
+            if isinstance(passing, Cancellation):  # whatever the dependency has made of it
+                raise passing
         if passing is not None and self.swallowed is None:
             self.swallowed = f"{step.name} swallowed {passing!r}"
 
@@ -407,7 +439,10 @@ def execute(graph: Graph, log: Log, portal: BlockingPortal) -> str:
     """Execute a graph, compiled."""
     functions: list[Any] = []
     for number, node in enumerate(graph.nodes):
-        function: Any = written(Behaviour(node, f"d{number}", log))
+        does = Behaviour(node, f"d{number}", log)
+        function: Any = written(does)
+        if node is graph.endpoint and graph.cancelled != "never":
+            function = cancelling(does, graph.cancelled)
         function.__signature__ = inspect.Signature([*parameters(node, graph, functions)])
         functions.append(function)
     beside = [depends_on(Use(number), graph, functions) for number in graph.beside]
@@ -431,7 +466,8 @@ def execute(graph: Graph, log: Log, portal: BlockingPortal) -> str:
     run = Run(Cleanup(None), {})
     handler = compile_plan(plan, shape)
     try:
-        portal.call(handler.call, run)
+        if portal.call(is_cancelled, partial(handler.call, run)):
+            return "cancelled"
     except Exception as error:
         return f"raised {told(error)}"
     response: str | None = run.result
@@ -440,6 +476,48 @@ def execute(graph: Graph, log: Log, portal: BlockingPortal) -> str:
         assert place.startswith(f"({__file__}:")
         return f"{by} swallowed {run.swallowed.error!r}"
     return response or "nothing at all"
+
+
+def cancelling(does: Behaviour, how: Cancelled) -> Any:
+    """Make the endpoint that cancels itself: its cancel scope, or on asyncio its task."""
+
+    async def endpoint(**arguments: Any) -> str:
+        value = does.opens(arguments)
+        task = asyncio_task() if how == "as a task" else None
+        if task is None:
+            current_scope.get().cancel()
+        else:
+            task.cancel()
+        await checkpoint()
+        return value
+
+    return endpoint
+
+
+current_scope: ContextVar[CancelScope] = ContextVar("current_scope")
+
+
+async def is_cancelled(call: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+    """Make a call in a cancel scope and, on asyncio, in a task of its own."""
+
+    async def call_in_scope() -> bool:
+        with CancelScope() as scope:
+            current_scope.set(scope)
+            await call()
+        return scope.cancelled_caught
+
+    if asyncio_task() is None:
+        return await call_in_scope()
+    task = asyncio.create_task(call_in_scope())
+    await asyncio.wait([task])
+    return task.cancelled() or task.result()
+
+
+def asyncio_task() -> "asyncio.Task[Any] | None":
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # on trio
+        return None
 
 
 def parameters(
@@ -478,14 +556,27 @@ def portal(request: pytest.FixtureRequest) -> Iterator[BlockingPortal]:
         yield started
 
 
-@settings(
+many = settings(
     max_examples=150,
     deadline=None,
     phases=set(Phase) - {Phase.explain},
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+
+
+@many
 @given(graph=graphs())
 def test_a_graph_does_what_nested_with_blocks_do(portal: BlockingPortal, graph: Graph) -> None:
+    by_hand, compiled = Log(), Log()
+    outcome = Interpreter(graph, by_hand).outcome()
+    assert (execute(graph, compiled, portal), compiled) == (outcome, by_hand)
+
+
+@many
+@given(graph=cancelled_graphs())
+def test_a_cancelled_graph_does_so_too_and_stays_cancelled(
+    portal: BlockingPortal, graph: Graph
+) -> None:
     by_hand, compiled = Log(), Log()
     outcome = Interpreter(graph, by_hand).outcome()
     assert (execute(graph, compiled, portal), compiled) == (outcome, by_hand)
