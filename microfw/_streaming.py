@@ -5,15 +5,15 @@ import types
 from collections import abc
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Union, cast, get_args, get_origin
 
 import anyio
 from anyio.lowlevel import checkpoint
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive
 
 from microfw._exchange import Exchange
+from microfw._receiving import SharedReceive
 from microfw._validation import ResultConverter
 from microfw.dependencies import uninterrupted
 from microfw.sse import KEEPALIVE_COMMENT, EventSourceResponse, ServerSentEvent, format_sse_event
@@ -101,7 +101,8 @@ class _Stream:
             ClientDisconnect: The client has gone before the end.
         """
         async with anyio.create_task_group() as group:
-            group.start_soon(_watch, self._exchange.receive, group.cancel_scope)
+            receive = cast(SharedReceive, self._exchange.receive)  # as in all routes that stream
+            group.start_soon(_watch, receive, group.cancel_scope)
             self._accompany(group)
             try:
                 await (self._send_head() if self._is_head else self._send())
@@ -242,9 +243,8 @@ class _EventStream(_Stream):
             self._last = anyio.current_time()
 
 
-async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+async def _watch(receive: SharedReceive, scope: anyio.CancelScope) -> None:
+    await receive.disconnect()
     scope.cancel()
 
 

@@ -35,6 +35,7 @@ from microfw._mistakes import (
     check_websocket_endpoint,
 )
 from microfw._readers import Bodies
+from microfw._receiving import SharedReceive
 from microfw._streaming import item_of, streamer
 from microfw._validation import Selection, UnsupportedTypeError, parts_of
 from microfw.dependencies import Lifetime, Shape, Signature, place_of
@@ -160,6 +161,8 @@ class Route(starlette.routing.Route):
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         environment = _environment_of(scope)
+        if self._streams:
+            receive = SharedReceive(receive)
         exchange = Exchange(environment, scope, receive, send, self.limit_changes)
         environment.requests.begin()
         try:

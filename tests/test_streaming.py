@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import pytest
+from anyio import Event, fail_after, sleep_forever
+from anyio.lowlevel import checkpoint
 from starlette.responses import PlainTextResponse, StreamingResponse
 
 from microfw import App, Depends, HTTPException, Query, Request, Response, ResponseValidationError
@@ -502,3 +504,101 @@ async def test_an_error_before_the_first_item_answers_a_head_request(is_async: b
         yield 1
 
     assert (await request(app, "/async" if is_async else "/sync", "HEAD")).status == 404
+
+
+# ---------------------------------------------------------------------- what is received meanwhile
+
+
+async def test_an_endpoint_streams_back_what_it_receives() -> None:
+    parts = [b"one", b"two", b"three"]
+    app = App()
+
+    @app.post("/", response_class=StreamingResponse)
+    async def echo(request: Request) -> AsyncIterator[bytes]:
+        async for part in request.stream():
+            if part:
+                yield part
+
+    received: list[str] = []
+
+    async def receive() -> Any:
+        await checkpoint()
+        if not parts:
+            await sleep_forever()
+        part = parts.pop(0)
+        received.append(part.decode())
+        return {"type": "http.request", "body": part, "more_body": bool(parts)}
+
+    sent: list[bytes] = []
+
+    async def send(message: Any) -> None:
+        await checkpoint()
+        sent.append(message.get("body", b"start"))
+
+    with fail_after(5):
+        await app(http_scope("POST"), receive, send)
+
+    assert sent == [b"start", b"one", b"two", b"three", b""]
+    assert received == ["one", "two", "three"]
+
+
+async def test_an_endpoint_that_reads_nothing_is_told_that_the_client_has_gone() -> None:
+    """S6, C1: the part of the body that nobody reads does not hide that."""
+    log = Log()
+    app = App()
+
+    @app.post("/", response_class=StreamingResponse)
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"."
+                await checkpoint()
+        finally:
+            log.append("stream exits")
+
+    messages = [
+        {"type": "http.request", "body": b"all", "more_body": False},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Any:
+        await checkpoint()
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        await checkpoint()
+
+    with fail_after(5):
+        await app(http_scope("POST"), receive, send)
+
+    assert log == ["stream exits"]
+
+
+async def test_a_client_is_held_back_by_an_endpoint_that_does_not_read() -> None:
+    app = App()
+    received: list[int] = []
+    enough = Event()
+
+    @app.post("/", response_class=StreamingResponse)
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"first"
+        await enough.wait()
+
+    async def receive() -> Any:
+        await checkpoint()
+        received.append(len(received))
+        return {"type": "http.request", "body": b"part", "more_body": True}
+
+    async def send(message: Any) -> None:
+        for _ in range(20):
+            await checkpoint()
+        enough.set()
+
+    with fail_after(5):
+        await app(http_scope("POST"), receive, send)
+
+    assert received == [0]
+
+
+def http_scope(method: str) -> Any:
+    return {"type": "http", "method": method, "path": "/", "query_string": b"", "headers": []}

@@ -111,9 +111,7 @@ class Threads:
         """Set in the task's context what the call has set or reset."""
         for variable, value in self._changes:
             if value is _ABSENT:
-                token = self._tokens.pop(variable, None)
-                if token is not None:
-                    variable.reset(token)
+                variable.reset(self._tokens.pop(variable))
             else:
                 token = variable.set(value)
                 self._tokens.setdefault(variable, token)

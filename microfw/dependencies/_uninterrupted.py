@@ -87,7 +87,7 @@ class _Guard:
         self._task = task
         self.loop = task.get_loop()
         self._cleanup = cleanup
-        self._waiting: _Waiting | None = None
+        self._waiting: Any = None
         self.has_expired = False
         self.kept: list[Any] | None = None
         """The messages of the cancellations."""
@@ -125,8 +125,7 @@ class _Guard:
     def expire(self) -> None:
         """Cancel the coroutine, now and at whatever it waits for afterwards."""
         self.has_expired = True
-        if self._waiting is not None:
-            self._waiting.interrupt("exit code has taken too long")
+        self._waiting.interrupt("exit code has taken too long")
 
     def keeps(self, message: Any) -> bool:
         """Keep a cancellation, unless the coroutine itself is behind it."""

@@ -1,0 +1,43 @@
+"""One `receive` for the request's body and for who watches whether the client leaves."""
+
+from collections import deque
+
+import anyio
+from starlette.types import Message, Receive
+
+
+class SharedReceive:
+    """A `receive` whose messages are not lost to the watcher.
+
+    The watcher reads ahead by one part of the body, and waits until the endpoint has taken it: so
+    the client is still held back by an endpoint that reads slowly.
+    """
+
+    __slots__ = ("_ahead", "_receive", "_taken", "_turn")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ahead: deque[Message] = deque()
+        self._taken = anyio.Event()
+        self._turn = anyio.Lock()
+
+    async def __call__(self) -> Message:
+        """Receive the next message, for the request."""
+        if not self._ahead:
+            async with self._turn:  # while the watcher waits for a message, it comes first
+                if not self._ahead:
+                    return await self._receive()
+        self._taken.set()
+        return self._ahead.popleft()
+
+    async def disconnect(self) -> None:
+        """Wait until the client has gone."""
+        while True:
+            async with self._turn:
+                message = await self._receive()
+                self._ahead.append(message)
+                self._taken = anyio.Event()
+            if message["type"] == "http.disconnect":
+                return
+            if message.get("more_body"):
+                await self._taken.wait()
