@@ -6,6 +6,7 @@ from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 import anyio
+from starlette.types import Scope
 
 from microfw._limits import Limits
 from microfw.dependencies import Cleanup, Lifetime, hashable, override_error
@@ -144,3 +145,13 @@ class Variants(Generic[Value]):
                 del self._made[next(iter(self._made))]
             made = self._made[key] = make()
         return made
+
+
+def environment_of(scope: Scope) -> Environment:
+    """Find the environment of the application in which a request has come to its route."""
+    environment = getattr(scope.get("app"), "environment", None)
+    return environment if isinstance(environment, Environment) else _DEFAULT_ENVIRONMENT
+
+
+_DEFAULT_ENVIRONMENT = Environment()
+"""For routes that run inside of an application that is not microfw's."""

@@ -11,23 +11,21 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Host, Mount, compile_path
 from starlette.types import ASGIApp, Lifespan
 
+from microfw._decorators import (
+    Decorators,
+    Encoders,
+    Event,
+    EventHandler,
+    IncludeOptions,
+    RouteOptions,
+)
 from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
 from microfw._exchange import BodyLimitMiddleware
 from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
 from microfw._mistakes import check_encoders, check_handled
 from microfw.dependencies import Lifetime, Run, Scope, open_app_steps
 from microfw.exception_handlers import DEFAULT_HANDLERS
-from microfw.routing import (
-    Decorators,
-    Encoders,
-    Event,
-    EventHandler,
-    IncludeOptions,
-    Route,
-    RouteOptions,
-    Router,
-    WebSocketRoute,
-)
+from microfw.routing import Route, Router, WebSocketRoute
 
 __all__ = ["App"]
 

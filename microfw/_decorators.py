@@ -1,0 +1,174 @@
+"""The decorators with which routes are declared, and what can be said of a route."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from starlette.middleware import Middleware
+from starlette.responses import Response
+
+from microfw._limits import FormLimits
+from microfw._mistakes import (
+    check_is_path,
+)
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+EventHandler = Callable[[], Any]
+Event = TypeVar("Event", bound=EventHandler)
+IncEx = Collection[str] | Collection[int] | Mapping[str, Any] | Mapping[int, Any]
+"""Names of fields, or places in a list; a dict maps them to `True` or to what is inside."""
+Encoders = Mapping[type[Any], Callable[[Any], Any]]
+
+
+class RouteOptions(TypedDict, total=False):
+    """What can be said of a route, whatever its method.
+
+    `dependencies` run ahead of those of the endpoint's parameters, and `middleware` around the
+    route; `response_model` stands in for the return annotation (`None`: no model).
+    `max_body_size` (bytes; `None` is without limit) and `form_limits` stand in for the
+    application's. What a schema tells its readers changes nothing else: `tags`, `summary`, ...
+
+    What is sent of a result, `response_model_include` and `response_model_exclude` narrow down by
+    the names of fields; a dict says more of what is inside of a field (in a list, of the items by
+    their place, or of `"__all__"`). `exclude_unset` leaves out what the result did not say,
+    `exclude_defaults` what equals its default, `exclude_none` fields that are `None`; `by_alias`
+    is whether fields go by their names in JSON. `encoders`, by class, encode instances and those
+    of subclasses which have none of their own; they are added to the application's.
+    """
+
+    name: str | None
+    status_code: int | None
+    response_class: type[Response]
+    response_model: Any
+    response_model_include: IncEx | None
+    response_model_exclude: IncEx | None
+    response_model_by_alias: bool
+    response_model_exclude_unset: bool
+    response_model_exclude_defaults: bool
+    response_model_exclude_none: bool
+    encoders: Encoders | None
+    dependencies: Sequence[Any] | None
+    middleware: Sequence[Middleware] | None
+    max_body_size: int | None
+    form_limits: FormLimits | None
+    include_in_schema: bool
+    tags: list[str] | None
+    responses: Mapping[int | str, Any] | None
+    summary: str | None
+    description: str | None
+    response_description: str
+    deprecated: bool | None
+    operation_id: str | None
+    openapi_extra: dict[str, Any] | None
+
+
+class IncludeOptions(TypedDict, total=False):
+    """What can be said of a router that is included."""
+
+    prefix: str
+    tags: Sequence[str] | None
+    dependencies: Sequence[Any] | None
+    responses: Mapping[int | str, Any] | None
+    default_response_class: type[Response] | None
+    deprecated: bool | None
+    include_in_schema: bool
+
+
+class Decorators:
+    """The decorators with which routes are declared, on an application or a router."""
+
+    @abstractmethod
+    def add_api_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: Collection[str] | None = None,
+        **options: Unpack[RouteOptions],
+    ) -> None:
+        """Add a route; what the decorators do.
+
+        Args:
+            path: With parameters in braces, `/items/{item_id}` or `/files/{path:path}`.
+            endpoint: The function that is called for each request.
+            methods: `["GET"]` where none are given.
+            **options: See `RouteOptions`.
+
+        Raises:
+            RegistrationError: The subclass tells the mistake in the function or below it.
+        """
+
+    @abstractmethod
+    def add_api_websocket_route(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Any] | None = None,
+    ) -> None:
+        """Add a WebSocket route; what `websocket` does."""
+
+    def api_route(
+        self,
+        path: str,
+        *,
+        methods: Collection[str] | None = None,
+        **options: Unpack[RouteOptions],
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Map a path and some methods to the decorated function."""
+        check_is_path(path)
+
+        def decorate(endpoint: Endpoint) -> Endpoint:
+            self.add_api_route(path, endpoint, methods=methods, **options)
+            return endpoint
+
+        return decorate
+
+    def get(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's GET requests to the decorated function."""
+        return self.api_route(path, methods=["GET"], **options)
+
+    def put(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's PUT requests to the decorated function."""
+        return self.api_route(path, methods=["PUT"], **options)
+
+    def post(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's POST requests to the decorated function."""
+        return self.api_route(path, methods=["POST"], **options)
+
+    def delete(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's DELETE requests to the decorated function."""
+        return self.api_route(path, methods=["DELETE"], **options)
+
+    def patch(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's PATCH requests to the decorated function."""
+        return self.api_route(path, methods=["PATCH"], **options)
+
+    def head(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's HEAD requests to the decorated function."""
+        return self.api_route(path, methods=["HEAD"], **options)
+
+    def options(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's OPTIONS requests to the decorated function."""
+        return self.api_route(path, methods=["OPTIONS"], **options)
+
+    def trace(self, path: str, **options: Unpack[RouteOptions]) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's TRACE requests to the decorated function."""
+        return self.api_route(path, methods=["TRACE"], **options)
+
+    def websocket(
+        self,
+        path: str,
+        name: str | None = None,
+        *,
+        dependencies: Sequence[Any] | None = None,
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's WebSockets to the decorated async function."""
+        check_is_path(path)
+
+        def decorate(endpoint: Endpoint) -> Endpoint:
+            self.add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
+            return endpoint
+
+        return decorate

@@ -1,0 +1,285 @@
+"""Route and WebSocketRoute: from a function with dependencies to an ASGI application."""
+
+import re
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Unpack
+
+import starlette.routing
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from microfw._binding import RequestBinder
+from microfw._decorators import RouteOptions
+from microfw._environment import environment_of
+from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange, handler_of
+from microfw._handlers import RouteHandler
+from microfw._limits import changes_of
+from microfw._mistakes import (
+    check_dependencies,
+    check_endpoint,
+    check_methods,
+    check_options,
+    check_path,
+    check_websocket_endpoint,
+)
+from microfw._readers import Bodies
+from microfw._receiving import SharedReceive
+from microfw._streaming import item_of, streamer
+from microfw._validation import Selection, UnsupportedTypeError, parts_of
+from microfw.dependencies import Lifetime, Shape, Signature, place_of
+from microfw.dependencies import Scope as DependencyScope
+from microfw.exceptions import (
+    RequestValidationError,
+    ResponseTypeError,
+    UnresolvableAnnotationError,
+    WebSocketRequestValidationError,
+)
+from microfw.responses import JSONResponse, responder
+
+Finish = Callable[[Exchange, Any], Any]
+
+
+class Route(starlette.routing.Route):
+    """A path whose requests are handled by a function with dependencies.
+
+    Raises:
+        RegistrationError: The subclass tells the mistake in the function or below it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        methods: Collection[str] | None = None,
+        default_scope: DependencyScope | None = None,
+        **options: Unpack[RouteOptions],
+    ) -> None:
+        check_endpoint(endpoint)
+        check_path(path, endpoint)
+        check_methods(methods, endpoint)
+        check_options(options, RouteOptions.__optional_keys__, endpoint)
+        self.options = options
+        self.limit_changes = changes_of(options, place_of(endpoint))
+        self.limits_body = not options.get("middleware")  # what is around a route limits the others
+        self.default_scope: DependencyScope | None = default_scope
+        super().__init__(
+            path or "/",
+            endpoint,
+            methods=methods or ["GET"],
+            name=options.get("name"),
+            include_in_schema=options.get("include_in_schema", True),
+        )
+        self.path = path
+        self.methods = {method.upper() for method in methods or ["GET"]}
+        self.dependencies = check_dependencies(options.get("dependencies"), place_of(endpoint))
+        self.handler = RouteHandler(
+            endpoint,
+            self.dependencies,
+            Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
+            lambda: RequestBinder(self.param_convertors),
+            self._shape,
+        )
+        self._streams = self.handler.endpoint.yields
+        self._finish = self._make_finish()
+        self.app = _wrapped(self._respond, options.get("middleware"))
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        environment = environment_of(scope)
+        if self._streams:
+            receive = SharedReceive(receive)
+        exchange = Exchange(environment, scope, receive, send, self.limit_changes)
+        environment.requests.begin()
+        try:
+            try:
+                await self.handler.get(environment).call(exchange)
+                if exchange.result is None or exchange.is_sending:
+                    raise exchange.swallowed_error()
+            except ClientDisconnect:
+                return
+            except Exception as error:
+                handler = None if exchange.sent else handler_of(scope, error)
+                if handler is None:
+                    raise
+                await exchange.answer(handler, error)
+                error.__traceback__ = None
+            finally:
+                exchange.swallowed = None
+            if exchange.result is not None and not exchange.delivered:
+                await exchange.deliver()
+            exchange.raise_failures()
+        finally:
+            environment.requests.end()
+            if exchange.form is not None:
+                await exchange.close_form(exchange.form)
+
+    def _shape(self, bodies: Bodies) -> Shape:
+        receive = bodies.receive
+        finish = (
+            "await stream(exchange, returned)" if self._streams else "respond(exchange, returned)"
+        )
+        name = "stream" if self._streams else "respond"
+        return Shape(
+            title=f"{' '.join(sorted(self.methods or ()))} {self.path}",
+            run="exchange",
+            finish=finish,
+            names={
+                "invalid": _invalid_request,
+                name: self._finish,
+                "in_memory": frozenset(bodies.in_memory),
+            },
+            before=(f"await exchange.{receive}",) if receive else (),
+            between=("await exchange.deliver()",),
+            last="now the result is sent, if it was not; then background tasks run",
+        )
+
+    def _make_finish(self) -> Finish:
+        options = self.options
+        endpoint = self.handler.endpoint
+        annotation = options.get("response_model", endpoint.returns)
+        response_class = options.get("response_class", JSONResponse)
+        choices: dict[str, Any] = {
+            "status_code": options.get("status_code"),
+            "selection": _selection(options),
+            "encoders": options.get("encoders") or {},
+            "endpoint": _context(endpoint, self),
+        }
+        try:
+            if self._streams:
+                default = options.get("response_model", Any)
+                item = item_of(annotation, default)
+                return streamer(item=item, response_class=response_class, **choices)
+            build = responder(annotation=annotation, response_class=response_class, **choices)
+        except UnsupportedTypeError as problem:
+            raise ResponseTypeError(
+                f"{endpoint.name!r} returns {annotation!r}, which cannot be sent: {problem}",
+                where=endpoint.where,
+                cure="annotate a type of values or a Response, or say response_model=None",
+            ) from None
+        except NameError as problem:
+            raise UnresolvableAnnotationError(
+                f"{endpoint.name!r} returns {annotation!r}, an annotation of which names"
+                f" {problem.name!r}, which is not known",
+                where=endpoint.where,
+                cure=f"define or import {problem.name!r} at the top level of that class's module",
+            ) from problem
+        return _respond_with(build)
+
+
+class WebSocketRoute(starlette.routing.WebSocketRoute):
+    """A path whose WebSockets are handled by a function with dependencies.
+
+    Raises:
+        RegistrationError: The subclass tells the mistake in the function or below it.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        name: str | None = None,
+        dependencies: Sequence[Any] | None = None,
+        middleware: Sequence[Middleware] | None = None,
+        default_scope: DependencyScope | None = None,
+    ) -> None:
+        check_endpoint(endpoint)
+        check_path(path, endpoint)
+        check_websocket_endpoint(endpoint)
+        super().__init__(path or "/", endpoint, name=name)
+        self.path = path
+        self.middleware = middleware
+        self.default_scope: DependencyScope | None = default_scope
+        self.dependencies = check_dependencies(dependencies, place_of(endpoint))
+        self.handler = RouteHandler(
+            endpoint,
+            self.dependencies,
+            Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
+            lambda: RequestBinder(self.param_convertors, websocket=True),
+            self._shape,
+        )
+        self.app = _wrapped(self._serve, middleware)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        environment = environment_of(scope)
+        exchange = WebSocketExchange(environment, scope, receive, send)
+        environment.requests.begin()
+        try:
+            await self.handler.get(environment).call(exchange)
+            if exchange.result is None:
+                raise exchange.swallowed_error()
+            await exchange.close(NORMAL_CLOSURE)
+        except WebSocketDisconnect:
+            return
+        except Exception as error:
+            handler = handler_of(scope, error)
+            if handler is None:
+                await exchange.close()
+                raise
+            await exchange.answer(handler, error)
+            error.__traceback__ = None
+        finally:
+            exchange.swallowed = None
+            environment.requests.end()
+
+    def _shape(self, _: Bodies) -> Shape:
+        return Shape(
+            title=f"WEBSOCKET {self.path}",
+            run="exchange",
+            finish="ended(returned)",
+            names={"invalid": _invalid_websocket, "ended": _ended},
+        )
+
+
+def _wrapped(app: ASGIApp, middleware: Sequence[Middleware] | None) -> ASGIApp:
+    for cls, args, kwargs in reversed(middleware or ()):
+        app = cls(app, *args, **kwargs)
+    return app
+
+
+def _selection(options: RouteOptions) -> Selection:
+    return Selection(
+        parts_of(options.get("response_model_include")),
+        parts_of(options.get("response_model_exclude")),
+        options.get("response_model_by_alias", True),
+        options.get("response_model_exclude_unset", False),
+        options.get("response_model_exclude_defaults", False),
+        options.get("response_model_exclude_none", False),
+    )
+
+
+def _context(endpoint: Signature, route: Route) -> dict[str, Any]:
+    """What an error of the endpoint's results says of it."""
+    path = f"{' '.join(sorted(route.methods or ()))} {route.path}"
+    place = _PLACE.search(endpoint.where)
+    known = {"file": place[1], "line": int(place[2])} if place else {}
+    return {"function": endpoint.name, "path": path, **known}
+
+
+_PLACE = re.compile(r"\((.+\.py):(\d+)\)$")
+
+
+def _respond_with(build: Callable[[Any], Response]) -> Callable[[Exchange, Any], Response]:
+    def respond(exchange: Exchange, value: Any) -> Response:
+        response = build(value)
+        exchange.built = response is not value
+        return response
+
+    return respond
+
+
+def _invalid_request(exchange: Exchange) -> Exception:
+    if exchange.form is not None and exchange.form.error is not None:
+        return exchange.form.error
+    return RequestValidationError(exchange.errors or (), body=exchange.decoded_body)
+
+
+def _invalid_websocket(exchange: WebSocketExchange) -> WebSocketRequestValidationError:
+    return WebSocketRequestValidationError(exchange.errors or ())
+
+
+def _ended(_: object) -> bool:
+    return True
