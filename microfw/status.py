@@ -1,7 +1,6 @@
 """The status codes of HTTP (RFC 9110) and the close codes of WebSockets (RFC 6455), by name."""
 
-from typing import TYPE_CHECKING, Any
-
+import starlette.status
 from starlette.status import (
     HTTP_100_CONTINUE,
     HTTP_101_SWITCHING_PROTOCOLS,
@@ -164,10 +163,8 @@ __all__ = [
     "WS_1015_TLS_HANDSHAKE",
 ]
 
-if not TYPE_CHECKING:
 
-    def __getattr__(name: str) -> Any:
-        """Look up deprecated names, of which Starlette warns."""
-        from starlette import status
-
-        return getattr(status, name)
+def __getattr__(name: str) -> int:
+    """Look up deprecated names, of which Starlette warns."""
+    number: int = getattr(starlette.status, name)
+    return number

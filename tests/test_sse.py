@@ -144,6 +144,7 @@ def test_events_are_written_by_hand_where_that_is_wanted() -> None:
         AsyncGenerator[Item, None],
         Iterator[Item],
         AsyncIterator[Item | ServerSentEvent],
+        AsyncIterator[ServerSentEvent | int | Item],
     ],
     ids=str,
 )
@@ -411,6 +412,24 @@ async def test_no_comment_is_sent_while_the_generator_is_closed() -> None:
 
     assert isinstance(answer.raised, TypeError)
     assert log == lines("sends 200, sends data: 1, closes, closed")
+
+
+async def test_no_comment_follows_the_end_for_which_it_has_waited() -> None:
+    scene = Scene()
+    scene.released.set()
+
+    async def send(message: Any) -> None:
+        scene.log(sending(message))
+        if scene.log[-1] == "ends":
+            await anyio.sleep(0.1)  # ten times the silence that is allowed
+            scene.log("has ended")
+
+    await call(scene.app(), "GET", never, send)
+
+    assert scene.log == lines(
+        "resource opens, generator opens, sends head, sends data: 1, generator exits, ends,"
+        " has ended, resource exits"
+    )
 
 
 async def test_a_server_that_refuses_a_comment_ends_the_stream() -> None:

@@ -8,7 +8,7 @@ is encoded by msgspec.
 import dataclasses
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -36,6 +36,7 @@ _ATOMS: set[Any] = {
 }
 _COLLECTIONS = {list, tuple, set, frozenset, deque}
 _ABSENT: Any = object()
+_EVERYTHING_INSIDE = (None, None)
 
 
 class SelectionError(TypeError):
@@ -151,7 +152,8 @@ class _Walk:
     def __init__(self, selection: Selection, encoders: Encoders) -> None:
         self._selection = selection
         self._classes: dict[Any, ClassFields | None] = {}
-        self._find_encoder = encoder_finder(encoders) if encoders else None
+        self._find_encoder = find = encoder_finder(encoders) if encoders else None
+        self._written_as_is = {kind for kind in _ATOMS if find is None or find(kind) is None}
         self._is_choosy = bool(encoders) or selection != Selection(
             selection.include, selection.exclude
         )
@@ -162,11 +164,18 @@ class _Walk:
         if include is None and not exclude and not self._is_choosy:
             return value
         kind = kind_of(value)
+        if kind in self._written_as_is:
+            return value
         encode = self._find_encoder(kind) if self._find_encoder else None
         if encode is not None:
             return encode(value)
-        if kind in _ATOMS or isinstance(value, Enum):
+        if isinstance(value, Enum):
             return value
+        return self._taken_apart(kind, value, origin, include, exclude)
+
+    def _taken_apart(
+        self, kind: Any, value: Any, origin: Any, include: Parts | None, exclude: Parts | None
+    ) -> Any:
         if kind is dict:
             return self._of_mapping(value, origin, include, exclude)
         if kind in _COLLECTIONS:
@@ -185,13 +194,19 @@ class _Walk:
     def _of_mapping(
         self, value: dict[Any, Any], origin: Any, include: Parts | None, exclude: Parts | None
     ) -> dict[Any, Any]:
-        origins = _same_size([*origin.values()] if is_mapping(origin) else None, value.values())
+        origins = self._origins([*origin.values()] if is_mapping(origin) else None, value.values())
         chosen: dict[Any, Any] = {}
         for (key, item), item_origin in zip(value.items(), origins, strict=True):
             inside = inside_of(key, include, exclude)
             if inside is not None:
                 chosen[self._key(key)] = self.selected(item, item_origin, *inside)
         return chosen
+
+    def _origins(self, origins: Sequence[Any] | None, items: Collection[Any]) -> Collection[Any]:
+        """What items were made from, if that matters and can be told; else themselves."""
+        if not self._selection.exclude_unset or origins is None or len(origins) != len(items):
+            return items
+        return origins
 
     def _key(self, key: Any) -> Any:
         encode = self._find_encoder(kind_of(key)) if self._find_encoder else None
@@ -201,7 +216,7 @@ class _Walk:
         self, value: Any, origin: Any, include: Parts | None, exclude: Parts | None
     ) -> list[Any]:
         items = list(value)
-        origins = _same_size(origin if is_array(origin) else None, items)
+        origins = self._origins(origin if is_array(origin) else None, items)
         if not isinstance(value, list | tuple | deque):  # sets have no places
             include = exclude = None
         include, exclude = _counted(include, len(items)), _counted(exclude, len(items))
@@ -225,13 +240,13 @@ class _Walk:
         chosen: dict[str, Any] = {} if of.tag is None else {of.tag[0]: of.tag[1]}
         for field in of.fields:
             item = getattr(value, field.name, msgspec.UNSET)
-            item_origin = _origin_of_field(field, origin)
+            item_origin = _origin_of_field(field, origin) if selection.exclude_unset else item
             inside = inside_of(field.name, include, exclude)
             if (
                 inside is None
                 or item is msgspec.UNSET
                 or (item is None and selection.exclude_none)
-                or (item_origin is _ABSENT and selection.exclude_unset)
+                or item_origin is _ABSENT
                 or (without_defaults and field.is_default(item))
             ):
                 continue
@@ -253,6 +268,8 @@ def inside_of(
     key: Any, include: Parts | None, exclude: Parts | None
 ) -> tuple[Parts | None, Parts | None] | None:
     """What is to be included and excluded inside of a part; `None` if the part itself is not."""
+    if include is None and not exclude:
+        return _EVERYTHING_INSIDE
     if exclude:
         unwanted = _merged(exclude.get(key), exclude.get(EACH))
         if unwanted is True:
@@ -284,12 +301,6 @@ def _counted(parts: Parts | None, length: int) -> Parts | None:
         key + length if isinstance(key, int) and key < 0 else key: inside
         for key, inside in parts.items()
     }
-
-
-def _same_size(origins: Sequence[Any] | None, items: Iterable[Any]) -> Sequence[Any]:
-    """What items were made from, if that can be told; else themselves."""
-    own = [*items]
-    return own if origins is None or len(origins) != len(own) else origins
 
 
 def _origin_of_field(field: SelectedField, origin: Any) -> Any:

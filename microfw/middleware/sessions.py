@@ -1,0 +1,5 @@
+"""Starlette's sessions in signed cookies; needs `itsdangerous`, which `standard` brings."""
+
+from starlette.middleware.sessions import SessionMiddleware
+
+__all__ = ["SessionMiddleware"]
