@@ -297,6 +297,7 @@ def cancelled(
             for backend in backends
             for cancel in how
             if not (backend is TRIO and cancel in SINGLE)
+            if not (backend is UVLOOP and cancel in (by_task_group, by_native_cancel))
         ],
     )
 
