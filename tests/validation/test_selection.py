@@ -143,7 +143,6 @@ WHOLE = {
         ),
         ({"by_alias": False, "include": {"item_name"}}, {"item_name": "saw"}),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("annotation", [Item, Any, Item | None], ids=str)
 def test_parts_are_included_and_excluded_by_name(
@@ -170,7 +169,6 @@ def test_parts_are_included_and_excluded_by_name(
             [{"name": "a", "password": "secret"}, {"name": "b", "password": "secret"}],
         ),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("make", [list, tuple, deque])
 def test_items_are_included_and_excluded_by_place(
