@@ -446,16 +446,20 @@ from typing import Annotated
 from microfw import App, Depends
 
 
+def say(line):
+    os.write(1, f"{line}\\n".encode())  # whole lines, also beside other workers
+
+
 async def get_engine():
-    print(f"engine of {os.getpid()} opens", flush=True)
+    say(f"engine of {os.getpid()} opens")
     yield "engine"
-    print(f"engine of {os.getpid()} exits", flush=True)
+    say(f"engine of {os.getpid()} exits")
 
 
 def get_pool():
-    print(f"pool of {os.getpid()} opens", flush=True)
+    say(f"pool of {os.getpid()} opens")
     yield "pool"
-    print(f"pool of {os.getpid()} exits", flush=True)
+    say(f"pool of {os.getpid()} exits")
 
 
 app = App()
