@@ -11,6 +11,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from microfw._exchange import Exchange
 from microfw._receiving import SharedReceive
@@ -89,7 +90,6 @@ class _Stream:
         self._is_async = hasattr(generator, "__anext__")
         self._encode = encode
         self._response = response
-        self._put = exchange.send
         self._failure: Exception | None = None
         self._complete = False
         self._is_holding = False
@@ -134,7 +134,7 @@ class _Stream:
     async def _send(self) -> None:
         body = await self._next()
         await self._begin()
-        put = self._put
+        put = self._sender()
         while body is not _END:
             await put({"type": "http.response.body", "body": body, "more_body": True})
             await checkpoint()  # neither the generator nor the server may wait for anything
@@ -152,8 +152,13 @@ class _Stream:
         await self._exchange.start(self._response)
 
     async def _end(self) -> None:
-        await self._put({"type": "http.response.body", "body": b"", "more_body": False})
+        put = self._sender()
+        await put({"type": "http.response.body", "body": b"", "more_body": False})
         self._complete = True
+
+    def _sender(self) -> Send:
+        """The function that sends a message."""
+        return self._exchange.send
 
     async def _next(self) -> Any:
         """Take the next item, encoded."""
@@ -194,10 +199,11 @@ class _EventStream(_Stream):
         super().__init__(exchange, generator, encode, response)
         self._interval: float = response.keep_alive
         self.patience: float = response.opening_delay
-        self._put = self._put_alone
         self._turn = anyio.Lock()
         self._last = anyio.current_time()
         self._ended = False
+        # Its own, so that it ends the task without an exception, whose frames would be kept alive.
+        self._comments = anyio.CancelScope(shield=True)
         response.headers["cache-control"] = "no-cache"
         response.headers["x-accel-buffering"] = "no"  # for nginx, which would collect the events
 
@@ -207,36 +213,46 @@ class _EventStream(_Stream):
 
     def _dismiss(self) -> None:
         self._ended = True
+        self._comments.cancel()
 
-    async def _keep_alive(self, scope: anyio.CancelScope) -> None:
+    async def _keep_alive(self, stream: anyio.CancelScope) -> None:
+        with self._comments:
+            try:
+                await self._send_comments()
+            except Exception as error:  # from the server; without it there is nobody to send to
+                self._failure = error
+                stream.cancel()
+
+    async def _send_comments(self) -> None:
         due = self._last + self.patience
-        try:
-            while True:
-                await anyio.sleep_until(due)
-                if self._ended:
-                    return
-                is_silent = self._last + self._interval <= anyio.current_time()
-                if not self._exchange.sent or is_silent:
-                    await self._begin()
-                    await self._comment()
-                due = self._last + self._interval
-        except Exception as error:  # from the server; without it there is nobody to send to
-            self._failure = error
-            scope.cancel()
+        while True:
+            await anyio.sleep_until(due)
+            is_silent = self._last + self._interval <= anyio.current_time()
+            if not self._exchange.sent or is_silent:
+                await self._comment()
+            due = self._last + self._interval
 
     async def _comment(self) -> None:
         message = {"type": "http.response.body", "body": KEEPALIVE_COMMENT, "more_body": True}
         async with self._turn:
-            if not self._ended:
-                await self._exchange.send(message)
-                self._last = anyio.current_time()
+            if self._ended:
+                return
+            await self._begin_once()
+            await self._exchange.send(message)
+            self._last = anyio.current_time()
 
     async def _begin(self) -> None:
         async with self._turn:
-            if not self._exchange.sent and not self._ended:
-                await super()._begin()
+            await self._begin_once()
 
-    async def _put_alone(self, message: Any) -> None:
+    async def _begin_once(self) -> None:
+        if not self._exchange.sent:
+            await super()._begin()
+
+    def _sender(self) -> Send:
+        return self._send_alone
+
+    async def _send_alone(self, message: Any) -> None:
         async with self._turn:
             self._ended = not message["more_body"]
             await self._exchange.send(message)

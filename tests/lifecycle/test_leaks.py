@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from microfw import App, BackgroundTasks, Depends, HTTPException, Request
+from microfw.responses import EventSourceResponse, JSONResponse
 from tests.lifecycle.programs import Answer, Oops, request
 
 
@@ -253,7 +254,10 @@ async def test_nothing_of_a_background_task_is_alive(
 
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 @pytest.mark.parametrize("fail", [True, False], ids=["failing", "to the end"])
-async def test_nothing_of_a_stream_is_alive(fail: bool, is_async: bool) -> None:
+@pytest.mark.parametrize("response_class", [JSONResponse, EventSourceResponse])
+async def test_nothing_of_a_stream_is_alive(
+    fail: bool, is_async: bool, response_class: Any
+) -> None:
     """E8"""
     watch = Watched()
 
@@ -276,7 +280,7 @@ async def test_nothing_of_a_stream_is_alive(fail: bool, is_async: bool) -> None:
             raise Oops("stream")
 
     app = App()
-    app.get("/")(stream_async if is_async else stream_sync)
+    app.get("/", response_class=response_class)(stream_async if is_async else stream_sync)
 
     assert await _status(request(app)) == 200
 
