@@ -6,6 +6,7 @@ import pathlib
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
+from enum import Enum
 from typing import Any
 
 import msgspec
@@ -408,3 +409,16 @@ def test_what_answers_head_and_options_sends_no_body_too_many(implementation):
             assert found == expected, (method, path)
         connection.close()
     assert "Traceback" not in server.log
+
+
+def test_an_enum_of_which_parts_are_left_out_is_whole() -> None:
+    class Size(Enum):
+        SMALL = "small"
+
+    app = App()
+
+    @app.get("/", response_model_exclude={"size": {"name"}})
+    async def item() -> dict[str, Any]:
+        return {"size": Size.SMALL}
+
+    assert TestClient(app).get("/").json() == {"size": "small"}

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import pytest
 
 from microfw.dependencies import (
+    INVALID,
     Attribute,
     Constant,
     Declarations,
@@ -154,3 +155,7 @@ def test_what_cannot_be_hashed_can_be_a_dependency() -> None:
 
     plan = plan_of(twice)
     assert [step.name for step in plan.steps] == ["a", "twice"]
+
+
+def test_what_stands_for_an_invalid_value_says_so() -> None:
+    assert repr(INVALID) == "INVALID"
