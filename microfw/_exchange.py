@@ -165,10 +165,9 @@ class Exchange(_Connection):
             self.is_sending = False
         self.delivered = True
         if background is not None or self._tasks is not None:
-            failures = await run_tasks(background, self.environment)
+            self._failures = await run_tasks(background, self.environment)
             if self._tasks is not background:
-                failures += await run_tasks(self._tasks, self.environment)
-            self._failures = failures
+                self._failures += await run_tasks(self._tasks, self.environment)
         if self.form is not None:
             await self.close_form(self.form)
 

@@ -100,7 +100,10 @@ async def run_tasks(background: BackgroundTask | None, environment: Environment)
             failures.append(
                 error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
             )
-    return failures
+    try:
+        return failures
+    finally:
+        del failures  # which the frames of the tasks lead back to
 
 
 def raise_failures(failures: list[Exception]) -> None:

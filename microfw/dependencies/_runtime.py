@@ -146,6 +146,8 @@ class opened:  # noqa: N801 - reads as a word in generated code
             if error is None or not self._lets_out(error, raised, traceback):
                 raise
             return False
+        finally:
+            del error  # whose traceback may hold this frame
         generator.close()
         raise YieldError(f"{self._place()} yielded twice")
 
@@ -173,6 +175,8 @@ class opened:  # noqa: N801 - reads as a word in generated code
             if error is None or not self._lets_out(error, raised, traceback):
                 raise
             return False
+        finally:
+            del error  # whose traceback may hold this frame
         await generator.aclose()
         raise YieldError(f"{self._place()} yielded twice")
 
@@ -298,7 +302,10 @@ class in_thread:  # noqa: N801 - reads as a word in generated code
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        return self._block.__exit__(kind, error, traceback)
+        try:
+            return self._block.__exit__(kind, error, traceback)
+        finally:
+            del error  # whose traceback may hold this frame
 
     async def __aenter__(self) -> Any:
         try:
@@ -349,6 +356,8 @@ class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated c
         except BaseException as raised:
             self._context = raised.__context__
             raise
+        finally:
+            del error  # whose traceback may hold this frame
 
     async def __aexit__(
         self,

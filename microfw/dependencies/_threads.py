@@ -57,8 +57,8 @@ class Threads:
             limiter.release_on_behalf_of(self)
 
     async def _call(self, function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
-        outcome: _Outcome[Result] = _Outcome()
-        call = to_thread.run_sync(self._in_context, outcome, function, args, limiter=_NO_LIMIT)
+        outcome: _Outcome[Result] = _Outcome(function, args)
+        call = to_thread.run_sync(self._in_context, outcome, limiter=_NO_LIMIT)
         try:
             await uninterrupted(call, self._task)
         except BaseException:
@@ -71,12 +71,8 @@ class Threads:
             self._carry_back()
         return outcome.unwrap()
 
-    def _in_context(
-        self,
-        outcome: "_Outcome[Result]",
-        function: Callable[..., Result],
-        args: tuple[Any, ...],
-    ) -> None:
+    def _in_context(self, outcome: "_Outcome[Result]") -> None:
+        function, args = outcome.take_call()
         here = copy_context()
         context = self._context
         if context is None:
@@ -88,6 +84,8 @@ class Threads:
             outcome.value = context.run(function, *args)
         except BaseException as error:
             outcome.error = error
+        finally:
+            del args  # with an exception among them, whose traceback may hold this frame
         self._changes = [
             (variable, value)
             for variable, value in context.items()
@@ -124,12 +122,19 @@ class _Outcome(Generic[Result]):
     An exception that is thrown into nested coroutines is chained to what each of them is handling.
     """
 
-    __slots__ = ("error", "value")
+    __slots__ = ("_args", "_function", "error", "value")
 
     value: Result
 
-    def __init__(self) -> None:
+    def __init__(self, function: Callable[..., Result], args: tuple[Any, ...]) -> None:
+        self._function = function
+        self._args = args
         self.error: BaseException | None = None
+
+    def take_call(self) -> tuple[Callable[..., Result], tuple[Any, ...]]:
+        """Hand the call over; an exception among its arguments is not held any longer."""
+        args, self._args = self._args, ()
+        return self._function, args
 
     def unwrap(self) -> Result:
         """Return the value, or raise the error."""
