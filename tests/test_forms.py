@@ -268,13 +268,12 @@ class TestOrder:
                 'The Content-Disposition header field "name" must be provided.',
             ),
             (
-                {"content-type": "multipart/form-data; boundary=border; charset=idna"},
-                multipart(part("a" * 70, b"x"), part("xn--" + "9" * 70, b"\xff.")),
+                {"content-type": "multipart/form-data; boundary=border; charset=a\0"},
+                multipart(part("name", b"x")),
                 "There was an error parsing the body",
             ),
         ],
     )
-    @pytest.mark.skipif(sys.version_info >= (3, 13), reason="not understood on 3.13 yet")
     async def test_a_malformed_form_is_raised_where_the_endpoint_would_have_run(
         self, headers, body, detail
     ):

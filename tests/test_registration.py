@@ -157,7 +157,10 @@ def test_a_diamond_is_no_cycle() -> None:
 
     def get_right(it: Annotated[int, Depends(get_it)]): ...
 
-    App().get("/")(lambda left=Depends(get_left), right=Depends(get_right): None)
+    app = App()
+    app.get("/")(lambda left=Depends(get_left), right=Depends(get_right): None)
+
+    assert app.explain("/").count("get_it(") == 1
 
 
 # ---------------------------------------------------------------------- scopes

@@ -648,7 +648,7 @@ def test_a_broken_constraint_is_told_in_pydantics_words(annotation, text, constr
     ],
 )
 def test_a_value_within_its_constraints_passes(annotation, text, constraints):
-    convert(annotation, text, **constraints)
+    assert convert(annotation, text, **constraints) is not None
 
 
 def test_an_error_about_a_bound_has_the_bound_beside_it():
