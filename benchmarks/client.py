@@ -22,6 +22,9 @@ The work notes a word, or where it may be in a worker thread, a word with the th
 KEPT_EVENTS = 200
 """More than one request of any case has; while timing, the events of earlier ones fall out."""
 
+PIECE = 64 * 1024
+"""What a server hands over at once of a body, in bytes."""
+
 
 def new_log() -> Log:
     """Make the log that one application and its client share."""
@@ -34,6 +37,7 @@ class Request:
 
     path: str
     method: str = "GET"
+    query: bytes = b""
     body: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = (
         (b"host", b"127.0.0.1:8000"),
@@ -52,13 +56,25 @@ class Request:
             "scheme": "http",
             "path": self.path,
             "raw_path": self.path.encode(),
-            "query_string": b"",
+            "query_string": self.query,
             "root_path": "",
             "headers": list(self.headers),
             "client": ("127.0.0.1", 50000),
             "server": ("127.0.0.1", 8000),
             "state": {},
         }
+
+    def messages(self) -> list[Message]:
+        """Cut the body into the messages in which a server would hand it over."""
+        starts = range(0, len(self.body), PIECE) or (0,)
+        return [
+            {
+                "type": "http.request",
+                "body": self.body[start : start + PIECE],
+                "more_body": start + PIECE < len(self.body),
+            }
+            for start in starts
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,25 +93,26 @@ class Client:
         self._app = app
         self._request = request
         self._log = log
-        self._body_was_read = False
+        self._messages = request.messages()
+        self._received = 0
 
     async def call(self) -> None:
         """Make the request, and wait until the application has returned."""
-        self._body_was_read = False
+        self._received = 0
         await self._app(self._request.scope(), self._receive, self._send)
 
     async def call_repeatedly(self, times: int) -> None:
         """Make the request some times, one after the other."""
         app, scope, receive, send = self._app, self._request.scope, self._receive, self._send
         for _ in range(times):
-            self._body_was_read = False
+            self._received = 0
             await app(scope(), receive, send)
 
     async def _receive(self) -> Message:
-        if self._body_was_read:  # the client stays until it has its answer
+        if self._received == len(self._messages):  # the client stays until it has its answer
             await asyncio.get_running_loop().create_future()
-        self._body_was_read = True
-        return {"type": "http.request", "body": self._request.body, "more_body": False}
+        self._received += 1
+        return dict(self._messages[self._received - 1])
 
     async def _send(self, message: Message) -> None:
         self._log.append(message)
