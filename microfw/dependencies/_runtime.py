@@ -326,8 +326,7 @@ class in_thread:  # noqa: N801 - reads as a word in generated code
     ) -> bool:
         swallowed = False
         try:
-            with anyio.CancelScope(shield=True):
-                swallowed = await self._threads.call(self._exit, kind, error, traceback)
+            swallowed = await self._threads.call_surely(self._exit, kind, error, traceback)
         finally:
             self._threads.holding -= 1
         return swallowed
