@@ -92,10 +92,10 @@ class Environment:
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.limits = limits
-        self.cleanup = Cleanup(cleanup_timeout)
+        self.cleanup: Cleanup = Cleanup(cleanup_timeout)
         self.default = default
         self.app_values: dict[Hashable, Any] = {}
-        self.requests = Requests()
+        self.requests: Requests = Requests()
         self.overrides: Overrides = DependencyOverrides()
         self._contexts: set[object] = set()
         self._context_overrides: ContextVar[Overrides | None] = ContextVar(

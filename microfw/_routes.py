@@ -29,7 +29,7 @@ from microfw._readers import Bodies
 from microfw._receiving import SharedReceive
 from microfw._streaming import item_of, streamer
 from microfw._validation import Selection, UnsupportedTypeError, parts_of
-from microfw.dependencies import Lifetime, Shape, Signature, place_of
+from microfw.dependencies import Dependency, Lifetime, Shape, Signature, place_of
 from microfw.dependencies import Scope as DependencyScope
 from microfw.exceptions import (
     RequestValidationError,
@@ -63,8 +63,9 @@ class Route(starlette.routing.Route):
         check_methods(methods, endpoint)
         check_options(options, RouteOptions.__optional_keys__, endpoint)
         self.options = options
-        self.limit_changes = changes_of(options, place_of(endpoint))
-        self.limits_body = not options.get("middleware")  # what is around a route limits the others
+        self.limit_changes: dict[str, int | None] = changes_of(options, place_of(endpoint))
+        # What is around a route limits the others.
+        self.limits_body: bool = not options.get("middleware")
         self.default_scope: DependencyScope | None = default_scope
         super().__init__(
             path or "/",
@@ -74,9 +75,11 @@ class Route(starlette.routing.Route):
             include_in_schema=options.get("include_in_schema", True),
         )
         self.path = path
-        self.methods = {method.upper() for method in methods or ["GET"]}
-        self.dependencies = check_dependencies(options.get("dependencies"), place_of(endpoint))
-        self.handler = RouteHandler(
+        self.methods: set[str] = {method.upper() for method in methods or ["GET"]}
+        self.dependencies: list[Dependency] = check_dependencies(
+            options.get("dependencies"), place_of(endpoint)
+        )
+        self.handler: RouteHandler = RouteHandler(
             endpoint,
             self.dependencies,
             Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
@@ -85,7 +88,7 @@ class Route(starlette.routing.Route):
         )
         self._streams = self.handler.endpoint.yields
         self._finish = self._make_finish()
-        self.app = _wrapped(self._respond, options.get("middleware"))
+        self.app: ASGIApp = _wrapped(self._respond, options.get("middleware"))
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         environment = environment_of(scope)
@@ -193,15 +196,15 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         self.path = path
         self.middleware = middleware
         self.default_scope: DependencyScope | None = default_scope
-        self.dependencies = check_dependencies(dependencies, place_of(endpoint))
-        self.handler = RouteHandler(
+        self.dependencies: list[Dependency] = check_dependencies(dependencies, place_of(endpoint))
+        self.handler: RouteHandler = RouteHandler(
             endpoint,
             self.dependencies,
             Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
             lambda: RequestBinder(self.param_convertors, websocket=True),
             self._shape,
         )
-        self.app = _wrapped(self._serve, middleware)
+        self.app: ASGIApp = _wrapped(self._serve, middleware)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         environment = environment_of(scope)

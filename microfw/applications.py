@@ -61,6 +61,7 @@ class App(Decorators, starlette.applications.Starlette):
     """
 
     router: Router
+    user_middleware: list[Middleware]
 
     def __init__(
         self,
@@ -91,7 +92,7 @@ class App(Decorators, starlette.applications.Starlette):
             {**DEFAULT_HANDLERS, **(exception_handlers or {})},
         )
         limits = {"max_body_size": max_body_size, "form_limits": form_limits}
-        self.environment = Environment(
+        self.environment: Environment = Environment(
             cleanup_timeout,
             Lifetime.of(default_scope, f"App(default_scope={default_scope!r})"),
             Limits().changed(changes_of(limits, "App(...)")),

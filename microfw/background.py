@@ -31,7 +31,7 @@ from microfw.exceptions import DeclarationError, NotCallableError, UnresolvableA
 
 __all__ = ["BackgroundTask", "BackgroundTasks"]
 
-logger = logging.getLogger("microfw")
+logger: logging.Logger = logging.getLogger("microfw")
 
 _handlers: Variants[Handler] = Variants(limit=256)
 

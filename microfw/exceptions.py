@@ -60,7 +60,7 @@ class RegistrationError(MicrofwError):
     def __init__(self, what: str, *, where: str, cure: str, path: Sequence[str] = ()) -> None:
         self.what = what
         self.where = where
-        self.path = tuple(path)
+        self.path: tuple[str, ...] = tuple(path)
         self.cure = cure
         lines = [what, f"  in:   {where}"]
         if len(self.path) > 1:

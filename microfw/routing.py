@@ -30,7 +30,7 @@ from microfw._mistakes import (
     check_router,
 )
 from microfw._routes import Route, WebSocketRoute
-from microfw.dependencies import Lifetime, place_of
+from microfw.dependencies import Dependency, Lifetime, place_of
 from microfw.dependencies import Scope as DependencyScope
 
 __all__ = ["IncludeOptions", "Route", "RouteOptions", "Router", "WebSocketRoute"]
@@ -82,17 +82,21 @@ class Router(Decorators, starlette.routing.Router):
         super().__init__(routes, redirect_slashes, default, lifespan)
         check_prefix(prefix, "Router")
         self.prefix = prefix
-        self.tags = list(tags or ())
-        self.dependencies = check_dependencies(dependencies, "Router(dependencies=...)")
-        self.responses = dict(responses or {})
+        self.tags: list[str] = list(tags or ())
+        self.dependencies: list[Dependency] = check_dependencies(
+            dependencies, "Router(dependencies=...)"
+        )
+        self.responses: dict[int | str, Any] = dict(responses or {})
         self.default_response_class = default_response_class
-        self.encoders = check_encoders(encoders, "Router(encoders=...)")
+        self.encoders: dict[type[Any], Callable[[Any], Any]] = check_encoders(
+            encoders, "Router(encoders=...)"
+        )
         Lifetime.of(default_scope or "function", f"Router(default_scope={default_scope!r})")
         self.default_scope: DependencyScope | None = default_scope
         self.deprecated = deprecated
         self.include_in_schema = include_in_schema
-        self.on_startup = list(on_startup or ())
-        self.on_shutdown = list(on_shutdown or ())
+        self.on_startup: list[EventHandler] = list(on_startup or ())
+        self.on_shutdown: list[EventHandler] = list(on_shutdown or ())
         self._included: list[AnyLifespan] = []
         self._own_lifespan: AnyLifespan = self._run_events
         if lifespan is not None:

@@ -67,11 +67,13 @@ _ENCODERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 )
 
 
-encode_json = msgspec.json.Encoder(enc_hook=encoded_object, decimal_format="number").encode
+encode_json: Callable[[Any], bytes] = msgspec.json.Encoder(
+    enc_hook=encoded_object, decimal_format="number"
+).encode
 """Encode any value; decimals as numbers, bytes in base64, NaN and infinity as `null`.
 
 Raises `TypeError` where nothing stands in JSON for a value.
 """
 
-encode_declared = msgspec.json.Encoder(enc_hook=encoded_object).encode
+encode_declared: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=encoded_object).encode
 """The same for a value that its annotation describes; decimals as text, with all their digits."""

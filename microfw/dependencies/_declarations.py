@@ -64,8 +64,8 @@ class SecurityScopes:
     __slots__ = ("scope_str", "scopes")
 
     def __init__(self, scopes: Sequence[str] = ()) -> None:
-        self.scopes = list(scopes)
-        self.scope_str = " ".join(scopes)
+        self.scopes: list[str] = list(scopes)
+        self.scope_str: str = " ".join(scopes)
 
 
 def Depends(  # noqa: N802 - the field's name for it

@@ -56,10 +56,12 @@ class SecurityScheme(SecurityBase, ABC, Generic[Credentials]):
         description: str | None,
         auto_error: bool,
     ) -> None:
-        self.scheme_name = scheme_name or type(self).__name__
+        self.scheme_name: str = scheme_name or type(self).__name__
         self.auto_error = auto_error
         described = {**openapi, "description": description}
-        self.openapi = {name: value for name, value in described.items() if value is not None}
+        self.openapi: dict[str, Any] = {
+            name: value for name, value in described.items() if value is not None
+        }
 
     async def __call__(self, request: HTTPConnection) -> Credentials | None:
         """Return the credentials, or `None` with `auto_error=False` and without credentials.
@@ -112,7 +114,7 @@ class AuthorizationScheme(SecurityScheme[Credentials]):
         super().__init__(
             openapi, scheme_name=scheme_name, description=description, auto_error=auto_error
         )
-        self.realm = realm or self.scheme_name
+        self.realm: str = realm or self.scheme_name
         name = type(self).__name__
         self._challenge = f"{challenge} realm={quoted(self.realm, f'{name}(realm={self.realm!r})')}"
 
