@@ -90,9 +90,7 @@ class Threads:
                 await uninterrupted(outcome.ended(), self._task)
         finally:
             if outcome.error is not None:
-                logger.exception(
-                    "failed while the request was being cancelled", exc_info=outcome.error
-                )
+                logger.error("failed while the request was being cancelled", exc_info=outcome.error)
 
     def _in_context(self, outcome: "_Outcome[Result]") -> None:
         function, args = outcome.take_call()
