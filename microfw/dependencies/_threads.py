@@ -46,30 +46,33 @@ class Threads:
         """
         outcome = _Outcome(function, args)
         if self.holding:
-            return await self._wait_for(outcome)
+            await self._wait_for(outcome)
+            return outcome.unwrap()
         limiter = to_thread.current_default_thread_limiter()
         try:
             limiter.acquire_on_behalf_of_nowait(self)
         except WouldBlock:
             await limiter.acquire_on_behalf_of(self)
         try:
-            return await self._wait_for(outcome)
+            await self._wait_for(outcome)
         finally:
             limiter.release_on_behalf_of(self)
+        return outcome.unwrap()
 
     async def call_surely(self, function: Callable[..., Result], *args: Any) -> Result:
         """Call what closes an open dependency, even if the task is cancelled before it begins."""
         outcome = _Outcome(function, args)
         with CancelScope(shield=True):
             try:
-                return await self._wait_for(outcome)
+                await self._wait_for(outcome)
             except asyncio.CancelledError:
                 if outcome.is_revoked:
                     again = self._wait_for(_Outcome(function, args))
                     await uninterrupted(again, self._task)
                 raise
+        return outcome.unwrap()
 
-    async def _wait_for(self, outcome: "_Outcome[Result]") -> Result:
+    async def _wait_for(self, outcome: "_Outcome[Any]") -> None:
         try:
             await to_thread.run_sync(self._in_context, outcome, limiter=_NO_LIMIT)
         except asyncio.CancelledError:  # by a plain `Task.cancel()`, which AnyIO does not hold back
@@ -78,7 +81,6 @@ class Threads:
             raise
         finally:
             self._carry_back()
-        return outcome.unwrap()
 
     async def _wait_for_end(self, outcome: "_Outcome[Any]") -> None:
         """Wait until a call has ended that its task was taken away from.
