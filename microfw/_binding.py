@@ -12,7 +12,7 @@ Decided when a route is added, by these rules, in this order:
 
 import copy
 from collections.abc import Callable, Collection
-from typing import Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from starlette.background import BackgroundTasks
 from starlette.datastructures import UploadFile
@@ -31,7 +31,6 @@ from microfw._validation import (
     GroupField,
     JSONConverter,
     UnsupportedTypeError,
-    constraints_of,
     group_of,
     is_scalar,
     is_scalar_sequence,
@@ -108,15 +107,12 @@ class RequestBinder:
         if source in _IN_FORM:
             self._check_form(parameter, site)
         group = group_of(value.annotation) if declaration and source in _GROUPED else None
-        constraints = constraints_of(parameter.metadata)
-        if declaration is not None:
-            constraints = declaration.constraints.over(constraints)
         if group is not None:
-            read = self._group_reader(value, group, constraints, parameter, declaration, site)
+            read = self._group_reader(value, group, parameter, declaration, site)
         elif source is Source.BODY:
-            read = self._body_reader(value, constraints, parameter, declaration, site)
+            read = self._body_reader(value, parameter, declaration, site)
         else:
-            read = self._text_reader(value, constraints, parameter, site)
+            read = self._text_reader(value, parameter, site)
         read.__name__ = read.__qualname__ = f"read_{parameter.name}"
         return Reader(read)
 
@@ -214,13 +210,12 @@ class RequestBinder:
     def _body_reader(
         self,
         value: Value,
-        constraints: Constraints,
         parameter: Parameter,
         declaration: Declaration | None,
         site: Site,
     ) -> Read:
         self._check_has_body(parameter, site)
-        converter = _made(JSONConverter, value, constraints, parameter, site)
+        converter = _made(JSONConverter, value, parameter, site)
         self._in_json.append((parameter, site))
         bodies = self.bodies
         bodies.names.add(parameter.name)
@@ -231,11 +226,9 @@ class RequestBinder:
                 self._not_json.append((parameter, site, declaration.media_type))
         return body_reader(value, converter, bodies)
 
-    def _text_reader(
-        self, value: Value, constraints: Constraints, parameter: Parameter, site: Site
-    ) -> Read:
+    def _text_reader(self, value: Value, parameter: Parameter, site: Site) -> Read:
         _check_type(value, parameter, site)
-        convert = _made(_text_converter, value, constraints, parameter, site)
+        convert = _made(_text_converter, value, parameter, site)
         self._unused.discard(value.key if value.source is Source.PATH else "")
         self._names_in(value.source).update(names_of(value.source, [value.key]))
         if value.source not in _IN_FORM:
@@ -249,7 +242,6 @@ class RequestBinder:
         self,
         value: Value,
         group: Group,
-        constraints: Constraints,
         parameter: Parameter,
         declaration: Declaration | None,
         site: Site,
@@ -259,7 +251,7 @@ class RequestBinder:
             _check_field(field, value, parameter, site)
         hyphens = source is Source.HEADER and (not declaration or declaration.convert_underscores)
         members = members_of(group, source, hyphens=hyphens, in_memory=_is_file_in_memory)
-        convert = _made(_text_converter, value, constraints, parameter, site)
+        convert = _made(_text_converter, value, parameter, site)
         known = self._names_in(source)
         for member in members:
             known |= names_of(source, [member.sent, member.key])
@@ -294,8 +286,8 @@ class RequestBinder:
             )
 
 
-def _text_converter(annotation: Any, constraints: Constraints) -> Convert:
-    return text_converter(annotation, constraints, FILES)
+def _text_converter(annotation: Any) -> Convert:
+    return text_converter(annotation, known=FILES)
 
 
 def _holds(annotation: Any, kind: type[Any]) -> bool:
@@ -358,7 +350,6 @@ def _declaration_of(parameter: Parameter, site: Site) -> Declaration | None:
 
 
 def _value_of(parameter: Parameter, declaration: Declaration | None, source: Source) -> Value:
-    annotation = Any if parameter.annotation is EMPTY else parameter.annotation
     default, factory, key = parameter.default, None, None
     if declaration is not None:
         if default is declaration or default is EMPTY:
@@ -368,7 +359,18 @@ def _value_of(parameter: Parameter, declaration: Declaration | None, source: Sou
         hyphens = source is Source.HEADER and (not declaration or declaration.convert_underscores)
         key = parameter.name.replace("_", "-") if hyphens else parameter.name
     make_default = None if source is Source.PATH else _default_maker(default, factory)
-    return Value(source, key, annotation, make_default)
+    return Value(source, key, _annotation_of(parameter), make_default)
+
+
+def _annotation_of(parameter: Parameter) -> Any:
+    """The type with what annotates it, and the limits of a declaration where that stands."""
+    annotation = Any if parameter.annotation is EMPTY else parameter.annotation
+    entries = (parameter.default, *parameter.metadata)
+    metadata = [e.constraints if isinstance(e, Declaration) else e for e in entries]
+    if not isinstance(parameter.default, Declaration):
+        del metadata[0]
+    metadata = [entry for entry in metadata if not isinstance(entry, Constraints) or entry]
+    return Annotated[(annotation, *metadata)] if metadata else annotation
 
 
 def _default_maker(default: Any, factory: Callable[[], Any] | None) -> Callable[[], Any] | None:
@@ -414,7 +416,7 @@ _PLACES = {
 
 
 def _check_file(value: Value, parameter: Parameter, site: Site) -> None:
-    annotation = value.annotation
+    annotation = _bare(value.annotation)
     if annotation is not Any and not (_holds(annotation, UploadFile) or _is_content(annotation)):
         raise _error(
             UnfillableParameterError,
@@ -447,17 +449,11 @@ def _check_field(field: GroupField, value: Value, parameter: Parameter, site: Si
         )
 
 
-def _made(
-    make: Callable[[Any, Constraints], Any],
-    value: Value,
-    constraints: Constraints,
-    parameter: Parameter,
-    site: Site,
-) -> Any:
+def _made(make: Callable[[Any], Any], value: Value, parameter: Parameter, site: Site) -> Any:
     """Make the converter of a value, or say what about its type makes that impossible."""
     name, kind = parameter.name, _shown(value.annotation)
     try:
-        return make(value.annotation, constraints)
+        return make(value.annotation)
     except UnsupportedTypeError as problem:
         raise _error(
             UnfillableParameterError,
@@ -490,5 +486,10 @@ def _written(declaration: Declaration) -> str:
     return f"{declaration.source.value.capitalize()}()"
 
 
+def _bare(annotation: Any) -> Any:
+    return annotation.__origin__ if get_origin(annotation) is Annotated else annotation
+
+
 def _shown(annotation: Any) -> str:
+    annotation = _bare(annotation)
     return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)

@@ -12,7 +12,6 @@ from microfw._validation._constraints import (
     CONSTRAINTS,
     ConstraintError,
     Constraints,
-    constraints_of,
 )
 from microfw._validation._encoding import encode_json, is_of_pydantic
 from microfw._validation._errors import Error, Invalid, below, invalid, missing
@@ -49,7 +48,6 @@ __all__ = [
     "Shape",
     "UnsupportedTypeError",
     "below",
-    "constraints_of",
     "encode_json",
     "encoder_finder",
     "fields_of_class",

@@ -71,14 +71,15 @@ class Constraints:
     def __bool__(self) -> bool:
         return self != _NONE
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """Those that say something, by name."""
+        values = {name: getattr(self, name) for name in CONSTRAINTS}
+        return {name: value for name, value in values.items() if value is not None}
+
     def over(self, other: "Constraints") -> "Constraints":
         """Take these, and where they say nothing, those of `other`."""
-        return Constraints(
-            **{
-                name: getattr(other, name) if getattr(self, name) is None else getattr(self, name)
-                for name in CONSTRAINTS
-            }
-        )
+        return Constraints(**other.given | self.given)
 
 
 CONSTRAINTS = tuple(field.name for field in fields(Constraints))

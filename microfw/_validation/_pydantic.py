@@ -2,7 +2,7 @@
 
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 from microfw._validation._errors import Invalid
@@ -54,6 +54,13 @@ def adapter_of(annotation: Any) -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(annotation)
+
+
+def limits_of(constraints: Mapping[str, Any]) -> Any:
+    """What says in `Annotated` to pydantic what values may be."""
+    from pydantic import Field
+
+    return Field(**constraints)
 
 
 def pydantic_converter(annotation: Any) -> Callable[[Any], Any]:

@@ -21,11 +21,12 @@ from microfw._validation._shaper import shape_of
 _REFUSED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError)
 _OFFSET = re.compile(r" \(byte (\d+)\)$")
 _parse = msgspec.json.Decoder().decode
+_UNLIMITED = Constraints()
 _NOTHING: Mapping[Any, Shape] = MappingProxyType({})
 
 
 def text_converter(
-    annotation: Any, constraints: Constraints, known: Mapping[Any, Shape] = _NOTHING
+    annotation: Any, constraints: Constraints = _UNLIMITED, known: Mapping[Any, Shape] = _NOTHING
 ) -> Convert:
     """Make the function that takes a string; for collections a list, for models a dict of these.
 
@@ -60,7 +61,7 @@ class JSONConverter:
 
     __slots__ = ("_convert", "decode")
 
-    def __init__(self, annotation: Any, constraints: Constraints) -> None:
+    def __init__(self, annotation: Any, constraints: Constraints = _UNLIMITED) -> None:
         shape, beyond_msgspec = shape_of(annotation, constraints, Medium.JSON)
         self._convert = shape.convert
         self.decode = self._decode if beyond_msgspec else self._direct(annotation)

@@ -40,7 +40,12 @@ from microfw._validation._exactness import exactness_of
 from microfw._validation._models import Model, model_of
 from microfw._validation._objects import ModelConverter
 from microfw._validation._plain import is_class, is_hashable
-from microfw._validation._pydantic import adapter_of, pydantic_converter, speaks_pydantic
+from microfw._validation._pydantic import (
+    adapter_of,
+    limits_of,
+    pydantic_converter,
+    speaks_pydantic,
+)
 from microfw._validation._shape import Convert, Medium, Shape, UnsupportedTypeError, constrained
 from microfw._validation._times import to_date, to_datetime, to_time, to_timedelta
 
@@ -133,14 +138,12 @@ class _Shaper:
 
     def _of_pydantic(self, annotation: Any, metadata: tuple[Any, ...]) -> Shape:
         self.beyond_msgspec = True
-        own = [entry for entry in metadata if isinstance(entry, Constraints)]
-        others = tuple(entry for entry in metadata if not isinstance(entry, Constraints))
-        whole = Annotated[(annotation, *others)] if others else annotation
+        own = tuple(map(_told_to_pydantic, metadata))
+        whole = Annotated[(annotation, *own)] if own else annotation
         convert = pydantic_converter(whole)
         if self._medium is Medium.RESULT:
             convert = _shown_as_declared(whole, convert)
-        shape = Shape(name_of_type(annotation), convert)
-        return constrained(shape, own[-1]) if own else shape
+        return Shape(name_of_type(annotation), convert)
 
     def _perhaps_absent(self, shape: Shape) -> Shape:
         return shape if self._medium is Medium.TEXT else optional(shape)  # text is never None
@@ -190,6 +193,10 @@ class _Shaper:
         self._models[annotation] = shape  # known before its fields are
         converter.shapes = [self.shape(field.annotation) for field in model.fields]
         return shape
+
+
+def _told_to_pydantic(entry: Any) -> Any:
+    return limits_of(entry.given) if isinstance(entry, Constraints) else entry
 
 
 def _shown_as_declared(annotation: Any, convert: Convert) -> Convert:
