@@ -1,0 +1,89 @@
+"""The benchmarks of values: all contenders show the same, and refuse what they should.
+
+Nothing here depends on how long anything takes.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from benchmarks.cases import Contender
+from benchmarks.client import ASGIApp, Log
+from benchmarks.contenders.values import by_hand, fastapi, litestar, microfw, with_msgspec
+from benchmarks.measuring import UnequalWorkError, event_loop, verify
+from benchmarks.values import VALUES, ValuesCase, main, verify_refusals
+
+
+def made(make: Callable[[], Contender]) -> Contender:
+    if make is fastapi:
+        pytest.importorskip("fastapi", reason="FastAPI is not installed; it is in the extra 'dev'")
+    if make is litestar:
+        pytest.importorskip("litestar", reason="Litestar is not installed; it is in 'bench'")
+    return make()
+
+
+@pytest.mark.parametrize("case", VALUES, ids=lambda case: case.name)
+@pytest.mark.parametrize("make", [microfw, with_msgspec, by_hand, fastapi, litestar])
+def test_every_contender_shows_the_same_and_refuses_mistakes(
+    make: Callable[[], Contender], case: ValuesCase
+) -> None:
+    contender = made(make)
+    with event_loop("asyncio") as run:
+        assert len(run(verify(case, [contender]))) == 1
+        run(verify_refusals(case, [contender]))
+
+
+def test_every_case_has_mistakes_to_refuse() -> None:
+    assert [case.name for case in VALUES if not case.refused] == []
+
+
+def test_a_contender_that_does_not_look_is_told_what_it_did_not_refuse() -> None:
+    def careless(log: Log) -> ASGIApp:
+        async def endpoint(request: Request) -> Response:
+            log.append("endpoint")
+            return JSONResponse({"shop_id": 7})
+
+        route = Route("/shops/{shop_id:int}/products", endpoint)
+        return Starlette(routes=[route])
+
+    with event_loop("asyncio") as run, pytest.raises(UnequalWorkError) as raised:
+        run(verify_refusals(VALUES[0], [Contender("careless", (), {"query": careless})]))
+    assert str(raised.value) == (
+        "careless did not refuse mistake 2 of 'query': it answered 200, after"
+        " ('endpoint', 'send response.start', 'send response.body')"
+    )
+
+
+def test_an_unknown_case_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["quarry"])
+    assert raised.value.code == (
+        "no case is called 'quarry'; there are query, body, query-body, nested, form, upload"
+    )
+
+
+def test_the_figures_are_printed_as_a_table_and_written_as_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made(fastapi)
+    made(litestar)
+    file = tmp_path / "figures.json"
+
+    main(["form", "--rounds", "2", "--loop", "asyncio", "--json", str(file)])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines[5:]] == ["`form`"]
+    (case,) = json.loads(file.read_text(encoding="utf-8"))["cases"]
+    assert {name: len(times) for name, times in case["seconds"].items()} == {
+        "microfw": 2,
+        "by hand, msgspec": 2,
+        "by hand": 2,
+        "FastAPI": 2,
+        "Litestar": 2,
+    }
