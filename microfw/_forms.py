@@ -23,14 +23,17 @@ class ReceivedForm:
     """A form of one request.
 
     Attributes:
-        data: Its fields and files.
+        data: Its fields and files, without the inputs for files in which none was selected.
         error: The answer where it could not be parsed; raised in its turn (rule V3).
     """
 
-    __slots__ = ("_contents", "data", "error")
+    __slots__ = ("_contents", "_sent", "data", "error")
 
-    def __init__(self, data: FormData, error: HTTPException | None = None) -> None:
-        self.data = data
+    def __init__(self, sent: FormData, error: HTTPException | None = None) -> None:
+        self._sent = sent
+        items = sent.multi_items()
+        selected = [(name, value) for name, value in items if not _is_unselected(value)]
+        self.data = sent if len(selected) == len(items) else FormData(selected)
         self.error = error
         self._contents: dict[AnyUploadFile, bytes] = {}
 
@@ -49,7 +52,7 @@ class ReceivedForm:
 
     async def close(self) -> None:
         """Close the files, also while the request is being cancelled."""
-        values = (value for _, value in self.data.multi_items())
+        values = (value for _, value in self._sent.multi_items())
         files = [value.file for value in values if isinstance(value, AnyUploadFile)]
         self._contents.clear()
         if any(getattr(file, "_rolled", True) for file in files):
@@ -58,6 +61,11 @@ class ReceivedForm:
                 await to_thread.run_sync(_close, files, limiter=CapacityLimiter(1))
         else:
             _close(files)
+
+
+def _is_unselected(value: Any) -> bool:
+    """Tell whether a browser has sent an input for files with none in it (HTML, 4.10.21.4)."""
+    return isinstance(value, AnyUploadFile) and not value.filename and not value.size
 
 
 def _close(files: Iterable[Any]) -> None:

@@ -19,10 +19,11 @@ from microfw.responses import StreamingResponse
 from microfw.testclient import TestClient
 from tests.lifecycle.programs import Log
 from tests.servers import ServerProcess, serve
-from tests.uploads import ON_DISK, chunks_of, multipart, part, upload
+from tests.uploads import MULTIPART, ON_DISK, chunks_of, multipart, part, upload
 
 SMALL = b"small"
 LARGE = b"large" * (ON_DISK // 5)
+UNSELECTED = [part(name, "", "") for name in ("file", "content", "more")]
 HELLO = ("hello.txt", b"hello", "text/plain")
 sizes = pytest.mark.parametrize("content", [SMALL, LARGE], ids=["in memory", "on disk"])
 
@@ -108,6 +109,26 @@ class TestDeclarations:
         assert answered(endpoint) == [None, []]
         assert answered(endpoint, data={"file": ""}) == [None, []]
         assert answered(endpoint, files={"file": HELLO}) == ["hello.txt", []]
+
+    def test_an_input_in_which_no_file_was_selected_is_left_out(self):
+        async def endpoint(
+            file: UploadFile | None = None,
+            content: Annotated[bytes | None, File()] = None,
+            more: list[UploadFile] = [],  # noqa: B006
+        ) -> Any:
+            return [file, content, [each.filename for each in more]]
+
+        async def demanding(file: UploadFile, more: list[UploadFile]) -> None: ...
+
+        unselected: dict[str, Any] = {"headers": MULTIPART, "content": multipart(*UNSELECTED)}
+        one: dict[str, Any] = {
+            "headers": MULTIPART,
+            "content": multipart(part("more", "", "a"), *UNSELECTED),
+        }
+
+        assert answered(endpoint, **unselected) == [None, None, []]
+        assert answered(endpoint, **one) == [None, None, ["a"]]
+        assert refused(demanding, **unselected) == [missing("file"), missing("more")]
 
     def test_several_files_have_one_name(self):
         async def endpoint(files: list[UploadFile]) -> Any:
