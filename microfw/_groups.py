@@ -4,7 +4,7 @@ The group's model is given what was sent for its fields, and beside that what no
 route has asked for, so that a model that forbids it can say so.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ def group_reader(
         found, is_sent = _found(members, values, skips_empty=is_form)
         for key in in_memory.intersection(found):
             found[key] = exchange.form.content(found[key])
-        others = {key: text for key, text in values.items() if key not in known}
+        others = _others(values, known)
         if not (is_sent or (forbids and others)) and value.make_default is not None:
             return value.make_default()
         try:
@@ -95,6 +95,17 @@ def _found(
         if sent or not skips_empty:
             found[member.key] = sent
     return found, is_sent
+
+
+def _others(values: Any, known: Container[str]) -> dict[str, Any]:
+    """Collect what no parameter asks for; what was sent several times as a list."""
+    found: dict[str, list[Any]] = {}
+    # The items of headers have each of those with one name.
+    items = values.multi_items() if hasattr(values, "multi_items") else values.items()
+    for key, sent in items:
+        if key not in known:
+            found.setdefault(key, []).append(sent)
+    return {key: sent if len(sent) > 1 else sent[0] for key, sent in found.items()}
 
 
 def names_of(source: Source, keys: Iterable[str]) -> set[str]:

@@ -204,7 +204,7 @@ class TestAClassThatForbidsOthers:
 
         assert get(group, "/?limit=3") == {"limit": 3}
         assert get(group, "/?limti=3&limti=4&a=") == [
-            extra("query", "limti", "4"),
+            extra("query", "limti", ["3", "4"]),
             extra("query", "a", ""),
         ]
 
@@ -213,6 +213,14 @@ class TestAClassThatForbidsOthers:
 
         assert get(group, default=None) is None
         assert get(group, "/?limti=3", default=None) == [extra("query", "limti", "3")]
+
+    def test_is_told_of_all_values_of_another_key(self, kind):
+        assert get(declared(kind, Query()), "/?limit=3&a=1&a=2") == [
+            extra("query", "a", ["1", "2"])
+        ]
+        headers = [("limit", "3"), ("x-a", "1"), ("x-a", "2")]
+        errors = get(declared(kind, Header()), headers=headers)
+        assert extra("header", "x-a", ["1", "2"]) in errors
 
     def test_refuses_all_other_headers_and_cookies(self, kind):
         assert get(declared(kind, Header()), headers={"limit": "3", "host": "test"}) == [
