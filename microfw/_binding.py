@@ -8,6 +8,9 @@ Decided when a route is added, by these rules, in this order:
 3. A name that stands in the path is read from there.
 4. An `UploadFile`, or a list of them, comes from a form.
 5. What one piece of text can hold comes from the query string, everything else from the body.
+
+The values of one function are read from the path first, then from the query string, the headers,
+the cookies and the body, so that errors are told in this order.
 """
 
 import copy
@@ -63,6 +66,7 @@ _CURES_IN_WEBSOCKET = {
 _CURE_IN_HTTP = "take a Request, or an HTTPConnection where routes of both kinds use it"
 _JSON = "application/json"
 _IN_FORM = (Source.FORM, Source.FILE)
+_PLACES_IN_TURN = ("path", "query", "header", "cookie", "body")
 _GROUPED = (Source.QUERY, Source.HEADER, Source.COOKIE, Source.FORM)
 
 
@@ -114,7 +118,7 @@ class RequestBinder:
         else:
             read = self._text_reader(value, parameter, site)
         read.__name__ = read.__qualname__ = f"read_{parameter.name}"
-        return Reader(read)
+        return Reader(read, _PLACES_IN_TURN.index(source.place))
 
     def finish(self, endpoint: Signature) -> None:
         """Check what can be known only when the whole plan has been made.

@@ -379,15 +379,18 @@ class _Writer:
 
     def _read(self, function: _Function, number: int) -> None:
         """Read the values that a step takes from its surroundings and that may be invalid."""
-        for argument in self._steps[number].arguments:
-            if isinstance(argument.source, Reader):
-                name = self._name(argument.name)
-                self._read_values[number, argument.name] = name
-                reader = self._name_object(
-                    getattr(argument.source.read, "__name__", f"read_{argument.name}"),
-                    argument.source.read,
-                )
-                function.write(f"{name} = {reader}({self._shape.run})")
+        read = [
+            (argument.name, argument.source)
+            for argument in self._steps[number].arguments
+            if isinstance(argument.source, Reader)
+        ]
+        for argument_name, source in sorted(read, key=lambda each: each[1].turn):
+            name = self._name(argument_name)
+            self._read_values[number, argument_name] = name
+            reader = self._name_object(
+                getattr(source.read, "__name__", f"read_{argument_name}"), source.read
+            )
+            function.write(f"{name} = {reader}({self._shape.run})")
 
     def _guarded(self, number: int, expression: str) -> str:
         """The expression, only evaluated if all that it needs is valid."""

@@ -55,6 +55,8 @@ class Reader:
     """
 
     read: Callable[[Any], Any]
+    turn: int = 0
+    """The readers of one step are called by turns, those of the same turn as declared."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,14 +55,14 @@ async def test_a_session_rolls_back_when_values_are_invalid(is_async: bool) -> N
     answer = await request(app, "/x", "POST", query="page=y", body=b'{"amount": "z"}', log=log)
 
     assert log == [
-        "roll back for [('path', 'item_id'), ('body', 'amount'), ('query', 'page')]",
+        "roll back for [('path', 'item_id'), ('query', 'page'), ('body', 'amount')]",
         "close",
         "sends 422",
     ]
     assert [entry["loc"] for entry in answer.json()["detail"]] == [
         ["path", "item_id"],
-        ["body", "amount"],
         ["query", "page"],
+        ["body", "amount"],
     ]
 
 
