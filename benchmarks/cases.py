@@ -3,8 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmarks.client import Answer, ASGIApp, Log, Request, json_answer
-from benchmarks.work import CONFLICT, result
+from benchmarks.client import (
+    Answer,
+    ASGIApp,
+    Conversation,
+    Log,
+    Request,
+    json_answer,
+    text_answer,
+)
+from benchmarks.work import CONFLICT, OTHER_FIRST, TEXT, result
 
 Build = Callable[[Log], ASGIApp]
 
@@ -20,7 +28,7 @@ class Case:
 
     name: str
     title: str
-    request: Request
+    request: Request | Conversation
     answer: Answer
     events: tuple[str, ...]
 
@@ -42,15 +50,29 @@ class Contender:
 SENT = ("send response.start", "send response.body")
 
 
-def _success(name: str, title: str, count: int, where: str = "", endpoint: str = "") -> Case:
-    setup = [f"setup {number}{where}" for number in range(1, count + 1)]
-    leave = [f"exit {number}{where}" for number in range(count, 0, -1)]
+def _success(
+    name: str,
+    title: str,
+    count: int,
+    where: str = "",
+    endpoint: str = "",
+    *,
+    first: int = 1,
+    around: int = 0,
+    afterwards: tuple[str, ...] = (),
+) -> Case:
+    numbers = range(1, count + 1)
+    into = [f"into middleware {number}" for number in range(1, around + 1)]
+    setup = [f"setup {first if number == 1 else number}{where}" for number in numbers]
+    leave = [f"exit {first if number == 1 else number}{where}" for number in reversed(numbers)]
+    out_of = [f"out of middleware {number}" for number in range(around, 0, -1)]
+    value = count and first + count - 1
     return Case(
         name,
         title,
         Request("/orders"),
-        json_answer(result(count)),
-        (*setup, f"endpoint{endpoint}", *leave, *SENT),
+        json_answer(result(value)),
+        (*into, *setup, f"endpoint{endpoint}", *leave, *SENT, *afterwards, *out_of),
     )
 
 
@@ -66,6 +88,25 @@ def _failure(name: str, title: str, count: int) -> Case:
     )
 
 
+def _echo(name: str, title: str) -> Case:
+    return Case(
+        name,
+        title,
+        Conversation("/orders", TEXT),
+        text_answer(TEXT),
+        (
+            "setup 1",
+            "send websocket.accept",
+            "endpoint",
+            "send websocket.send",
+            "send websocket.close",
+            "exit 1",
+        ),
+    )
+
+
+_THREAD = " in a thread"
+
 LIFECYCLE: Sequence[Case] = (
     _success("plain", "no dependency", 0),
     _success("async-1", "1 async yield dependency", 1),
@@ -76,16 +117,31 @@ LIFECYCLE: Sequence[Case] = (
         "sync-3",
         "3 sync yield dependencies, sync endpoint",
         3,
-        where=" in a thread",
-        endpoint=" in a thread",
+        where=_THREAD,
+        endpoint=_THREAD,
     ),
     _success(
         "sync-3-async-endpoint",
         "3 sync yield dependencies, async endpoint",
         3,
-        where=" in a thread",
+        where=_THREAD,
     ),
     _failure("error-3", "`HTTPException` through 3 async yield dependencies", 3),
+    _success(
+        "middleware-3",
+        "3 async yield dependencies, 3 pure ASGI middlewares",
+        3,
+        around=3,
+    ),
+    _success("task", "an async background task", 0, afterwards=("task",)),
+    _success("task-sync", "a sync background task", 0, afterwards=(f"task{_THREAD}",)),
+    _echo("websocket", "WebSocket echo, 1 async yield dependency"),
+    _success(
+        "override-3",
+        "3 async yield dependencies, the first one overridden",
+        3,
+        first=OTHER_FIRST,
+    ),
 )
 
 

@@ -78,6 +78,27 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Conversation:
+    """A WebSocket connection, on which the client sends one text."""
+
+    path: str
+    text: str
+
+    def scope(self) -> dict[str, Any]:
+        """Make the scope as a server would."""
+        scope = Request(self.path).scope()
+        del scope["method"]
+        return scope | {"type": "websocket", "scheme": "ws", "subprotocols": []}
+
+    def messages(self) -> list[Message]:
+        """Connect, and send the text."""
+        return [
+            {"type": "websocket.connect"},
+            {"type": "websocket.receive", "text": self.text},
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What comes back."""
 
@@ -89,7 +110,7 @@ class Answer:
 class Client:
     """Makes the same request of one application again and again."""
 
-    def __init__(self, app: ASGIApp, request: Request, log: Log) -> None:
+    def __init__(self, app: ASGIApp, request: Request | Conversation, log: Log) -> None:
         self._app = app
         self._request = request
         self._log = log
@@ -135,6 +156,8 @@ def _in_words(event: Any) -> str:
 def answer_of(log: Log) -> Answer:
     """Put together what was sent."""
     messages = [event for event in log if isinstance(event, dict)]
+    if messages[0]["type"] == "websocket.accept":
+        return text_answer("".join(each.get("text") or "" for each in messages))
     start = next(each for each in messages if each["type"] == "http.response.start")
     headers = dict(start["headers"])
     body = b"".join(each.get("body", b"") for each in messages)
@@ -144,3 +167,8 @@ def answer_of(log: Log) -> Answer:
 def json_answer(content: Any, status: int = 200) -> Answer:
     """Make the answer that has this content as compact JSON."""
     return Answer(status, json.dumps(content, separators=(",", ":")).encode())
+
+
+def text_answer(text: str) -> Answer:
+    """Make the answer of a connection on which this text was sent."""
+    return Answer(101, text.encode(), b"")

@@ -6,11 +6,11 @@ are called with the value.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from threading import get_ident
 from typing import Annotated, Any
 
-from benchmarks.client import Log
+from benchmarks.client import ASGIApp, Log, Message, Receive, Send
 
 Dependency = Callable[..., Any]
 Declare = Callable[[Dependency], Any]
@@ -28,6 +28,12 @@ def result(value: int) -> dict[str, int]:
 
 CONFLICT = "somebody else was quicker"
 
+TEXT = "how are you"
+"""What is echoed."""
+
+OTHER_FIRST = 11
+"""What a test has in place of the first dependency of a chain: its number and its value."""
+
 
 def async_chain(count: int, log: Log, declare: Declare = by_hand) -> list[Dependency]:
     """Make async yield dependencies whose exit code does not await."""
@@ -44,6 +50,52 @@ def sync_chain(count: int, log: Log, declare: Declare = by_hand) -> list[Depende
     return _chain(_first_sync, _next_sync, count, log, declare)
 
 
+def other_first(log: Log) -> Dependency:
+    """Make what replaces the first dependency of an async chain in a test."""
+    return _first_async(log, OTHER_FIRST)
+
+
+def async_task(log: Log) -> Callable[[int], Awaitable[None]]:
+    """Make a background task for the event loop."""
+
+    async def task(value: int) -> None:
+        log.append("task")
+
+    return task
+
+
+def sync_task(log: Log) -> Callable[[int], None]:
+    """Make a background task for a worker thread."""
+
+    def task(value: int) -> None:
+        log.append(("task", get_ident()))
+
+    return task
+
+
+class Middleware:
+    """A pure ASGI middleware that adds a header, the same for all."""
+
+    def __init__(self, app: ASGIApp, number: int, log: Log) -> None:
+        self._app = app
+        self._header = (b"x-middleware-%d" % number, b"seen")
+        self._into = f"into middleware {number}"
+        self._out_of = f"out of middleware {number}"
+        self._log = log
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer as the application does, with one more header."""
+        self._log.append(self._into)
+
+        async def send_with_header(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], self._header]
+            await send(message)
+
+        await self._app(scope, receive, send_with_header)
+        self._log.append(self._out_of)
+
+
 def _chain(
     first: Callable[[Log], Dependency],
     following: Callable[[Log, int, Any], Dependency],
@@ -57,16 +109,18 @@ def _chain(
     return chain
 
 
-def _first_async(log: Log) -> Dependency:
+def _first_async(log: Log, number: int = 1) -> Dependency:
+    setup, error, leave = _words(number)
+
     async def dependency() -> AsyncIterator[int]:
-        log.append("setup 1")
+        log.append(setup)
         try:
-            yield 1
+            yield number
         except Exception:
-            log.append("error 1")
+            log.append(error)
             raise
         finally:
-            log.append("exit 1")
+            log.append(leave)
 
     return dependency
 

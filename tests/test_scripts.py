@@ -113,7 +113,7 @@ def test_without_arguments_the_tests_are_measured(clone: Clone) -> None:
 
 def test_bench_passes_its_arguments_on(clone: Clone) -> None:
     assert clone.run("bench", "sync", PYTHON=clone.stand_in()).returncode == 0
-    assert clone.done()[-1] == "ran -m benchmarks.lifecycle sync"
+    assert clone.done()[-1] == "ran -m benchmarks sync"
 
 
 def test_a_changed_pyproject_is_installed_again(clone: Clone) -> None:

@@ -1,174 +1,101 @@
-"""Plain Starlette: the blocks that a framework would save its author, written by hand."""
+"""Plain Starlette: endpoints whose blocks are written by hand."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from threading import get_ident
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import msgspec
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
-from benchmarks.cases import Contender
+from benchmarks.cases import Build, Contender
 from benchmarks.client import ASGIApp, Log
-from benchmarks.work import CONFLICT, async_chain, awaiting_chain, result, sync_chain
+from benchmarks.contenders import blocks
+from benchmarks.work import Middleware as NumberedMiddleware
+from benchmarks.work import async_chain, async_task, result, sync_task
 
 
-def plain(log: Log) -> ASGIApp:
-    """Open nothing."""
+class MsgspecResponse(Response):
+    """What those write who know that JSON can be made faster."""
 
-    async def endpoint(request: Request) -> Response:
-        log.append("endpoint")
-        return JSONResponse(result(0))
+    media_type = "application/json"
 
-    return _app(endpoint)
+    def render(self, content: Any) -> bytes:
+        """Encode the content."""
+        return msgspec.json.encode(content)
 
 
-def async_1(log: Log) -> ASGIApp:
-    """Open one async dependency."""
-    (open_1,) = map(asynccontextmanager, async_chain(1, log))
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """Somebody who writes Starlette endpoints.
 
-    async def endpoint(request: Request) -> Response:
-        async with open_1() as value:
+    Attributes:
+        packages: Those whose versions count.
+        response: What makes an answer of its content.
+    """
+
+    name: str
+    packages: tuple[str, ...]
+    response: Callable[..., Response]
+
+    def contender(self) -> Contender:
+        """Make the contender."""
+        builders = {name: partial(self.build, name) for name in blocks.ENDPOINTS}
+        own: dict[str, Build] = {
+            "task": partial(self.with_task, async_task),
+            "task-sync": partial(self.with_task, sync_task),
+            "websocket": self.websocket,
+        }
+        return Contender(self.name, self.packages, builders | own)
+
+    def build(self, case: str, log: Log) -> ASGIApp:
+        """Make the application for a case whose endpoint is in `blocks`."""
+
+        async def handler(request: Request, error: Exception) -> Response:
+            assert isinstance(error, HTTPException)
+            log.append("handler")
+            return self.response({"detail": error.detail}, error.status_code)
+
+        numbers = (1, 2, 3) if case == "middleware-3" else ()
+        return Starlette(
+            routes=[Route("/orders", blocks.ENDPOINTS[case](log, self.response))],
+            middleware=[Middleware(NumberedMiddleware, number, log) for number in numbers],
+            exception_handlers={HTTPException: handler} if case == "error-3" else None,
+        )
+
+    def with_task(self, make: Callable[[Log], Callable[..., Any]], log: Log) -> ASGIApp:
+        """Answer, and run a task."""
+        task = make(log)
+
+        async def endpoint(request: Request) -> Response:
             log.append("endpoint")
-            return JSONResponse(result(value))
+            return self.response(result(0), background=BackgroundTask(task, 0))
 
-    return _app(endpoint)
+        return Starlette(routes=[Route("/orders", endpoint)])
 
+    def websocket(self, log: Log) -> ASGIApp:
+        """Echo one text."""
+        (open_1,) = map(asynccontextmanager, async_chain(1, log))
 
-def async_3(log: Log) -> ASGIApp:
-    """Open three async dependencies."""
-    open_1, open_2, open_3 = map(asynccontextmanager, async_chain(3, log))
+        async def endpoint(websocket: WebSocket) -> None:
+            async with open_1():
+                await websocket.accept()
+                log.append("endpoint")
+                await websocket.send_text(await websocket.receive_text())
+                await websocket.close()
 
-    async def endpoint(request: Request) -> Response:
-        async with open_1() as one:
-            async with open_2(one) as two:
-                async with open_3(two) as value:
-                    log.append("endpoint")
-                    return JSONResponse(result(value))
-
-    return _app(endpoint)
-
-
-def async_10(log: Log) -> ASGIApp:
-    """Open ten async dependencies."""
-    chain = map(asynccontextmanager, async_chain(10, log))
-    open_1, open_2, open_3, open_4, open_5, open_6, open_7, open_8, open_9, open_10 = chain
-
-    async def endpoint(request: Request) -> Response:
-        async with open_1() as one:
-            async with open_2(one) as two:
-                async with open_3(two) as three:
-                    async with open_4(three) as four:
-                        async with open_5(four) as five:
-                            async with open_6(five) as six:
-                                async with open_7(six) as seven:
-                                    async with open_8(seven) as eight:
-                                        async with open_9(eight) as nine:
-                                            async with open_10(nine) as value:
-                                                log.append("endpoint")
-                                                return JSONResponse(result(value))
-
-    return _app(endpoint)
+        return Starlette(routes=[WebSocketRoute("/orders", endpoint)])
 
 
-def async_3_awaiting(log: Log) -> ASGIApp:
-    """Open three async dependencies whose exit code awaits; nothing shields it."""
-    open_1, open_2, open_3 = map(asynccontextmanager, awaiting_chain(3, log))
-
-    async def endpoint(request: Request) -> Response:
-        async with open_1() as one:
-            async with open_2(one) as two:
-                async with open_3(two) as value:
-                    log.append("endpoint")
-                    return JSONResponse(result(value))
-
-    return _app(endpoint)
-
-
-def sync_3(log: Log) -> ASGIApp:
-    """Open three sync dependencies in the one thread call that Starlette makes for `endpoint`."""
-    open_1, open_2, open_3 = map(contextmanager, sync_chain(3, log))
-
-    def endpoint(request: Request) -> Response:
-        with open_1() as one:
-            with open_2(one) as two:
-                with open_3(two) as value:
-                    log.append(("endpoint", get_ident()))
-                    return JSONResponse(result(value))
-
-    return _app(endpoint)
-
-
-def sync_3_async_endpoint(log: Log) -> ASGIApp:
-    """Open three sync dependencies in one thread call, and close them in another."""
-    open_1, open_2, open_3 = map(contextmanager, sync_chain(3, log))
-
-    @contextmanager
-    def opened() -> Iterator[int]:
-        with open_1() as one:
-            with open_2(one) as two:
-                with open_3(two) as value:
-                    yield value
-
-    async def endpoint(request: Request) -> Response:
-        block = opened()
-        value = await run_in_threadpool(block.__enter__)
-        try:
-            log.append("endpoint")
-            response = JSONResponse(result(value))
-        except BaseException:
-            if not await run_in_threadpool(block.__exit__, *sys.exc_info()):
-                raise
-            raise RuntimeError("there is nothing to answer with") from None
-        await run_in_threadpool(block.__exit__, None, None, None)
-        return response
-
-    return _app(endpoint)
-
-
-def error_3(log: Log) -> ASGIApp:
-    """Raise through three async dependencies; a handler answers."""
-    open_1, open_2, open_3 = map(asynccontextmanager, async_chain(3, log))
-
-    async def endpoint(request: Request) -> Response:
-        async with open_1() as one:
-            async with open_2(one) as two:
-                async with open_3(two):
-                    log.append("endpoint")
-                    raise HTTPException(409, CONFLICT)
-        raise RuntimeError("there is nothing to answer with")
-
-    async def handler(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        log.append("handler")
-        return JSONResponse({"detail": error.detail}, error.status_code)
-
-    return _app(endpoint, {HTTPException: handler})
-
-
-def _app(
-    endpoint: Callable[[Request], Any], exception_handlers: dict[Any, Any] | None = None
-) -> ASGIApp:
-    routes = [Route("/orders", endpoint)]
-    return Starlette(routes=routes, exception_handlers=exception_handlers)
-
-
-BY_HAND = Contender(
-    "by hand",
-    ("starlette", "anyio"),
-    {
-        "plain": plain,
-        "async-1": async_1,
-        "async-3": async_3,
-        "async-10": async_10,
-        "async-3-awaiting": async_3_awaiting,
-        "sync-3": sync_3,
-        "sync-3-async-endpoint": sync_3_async_endpoint,
-        "error-3": error_3,
-    },
-)
+BY_HAND = ByHand("by hand", ("starlette", "anyio"), JSONResponse).contender()
+BY_HAND_WITH_MSGSPEC = ByHand(
+    "by hand, msgspec", ("starlette", "anyio", "msgspec"), MsgspecResponse
+).contender()
