@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.cases import chosen
+from benchmarks.cases import Case, chosen
+from benchmarks.compare import compare
 from benchmarks.in_process import PARTS, Options
 from benchmarks.measuring import UnequalWorkError
+from benchmarks.profiling import profile
 from benchmarks.report import Report
 
-CASES = [case for part in PARTS for case in part.cases]
+CASES: list[Case] = [case for part in PARTS for case in part.cases]
 
 WHOLE: dict[str, Callable[[Options], Report]] = {}
 """Parts that are measured as a whole."""
@@ -23,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what was asked for; print it, and write it where that was asked for too."""
     options = _parser().parse_args(arguments)
     try:
-        for report in _reports(options.names, Options(options.loop, options.rounds)):
+        for report in _reports(options):
             print(report.text, end="\n\n")
             if options.write is not None:
                 _write(report, options.write)
@@ -31,17 +33,31 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(str(error))
 
 
-def _reports(names: Sequence[str], options: Options) -> Iterator[Report]:
+def _reports(asked: argparse.Namespace) -> Iterator[Report]:
+    options = Options(asked.loop, asked.rounds)
+    cases = _cases(asked.names)
+    if asked.compare is not None:
+        yield compare(asked.compare, cases, options)
+    elif asked.profile:
+        for case in cases:
+            yield profile(case, options)
+    else:
+        for part in PARTS:
+            own = [case for case in part.cases if case in cases]
+            if own:
+                yield part.report(own, options)
+        for name, measure in WHOLE.items():
+            if not asked.names or name in asked.names:
+                yield measure(options)
+
+
+def _cases(names: Sequence[str]) -> list[Case]:
+    if not names:
+        return CASES
     single = [name for name in names if name not in NAMES]
-    asked = chosen(CASES, single) if single else []
-    for part in PARTS:
-        everything = not names or part.name in names
-        cases = [case for case in part.cases if everything or case in asked]
-        if cases:
-            yield part.report(cases, options)
-    for name, measure in WHOLE.items():
-        if not names or name in names:
-            yield measure(options)
+    picked = chosen(CASES, single) if single else []
+    whole = [case for part in PARTS if part.name in names for case in part.cases]
+    return [case for case in CASES if case in picked or case in whole]
 
 
 def _write(report: Report, folder: Path) -> None:
@@ -67,6 +83,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
     parser.add_argument("--rounds", type=_positive, metavar="N", help="each part has its own")
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write JSON and pictures too")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--compare", metavar="REV", help="time the working tree's microfw and that of a revision"
+    )
+    instead.add_argument(
+        "--profile", action="store_true", help="say by function what microfw spends its time on"
+    )
     return parser
 
 

@@ -85,3 +85,8 @@ PARTS = (
     Part("lifecycle", LIFECYCLE, ALL),
     Part("values", VALUES, ALL_WITH_VALUES, verify_refusals),
 )
+
+
+def part_of(name: str) -> Part:
+    """Find the part that has the case with this name."""
+    return next(part for part in PARTS if any(case.name == name for case in part.cases))

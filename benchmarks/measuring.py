@@ -66,6 +66,10 @@ class Trial:
         if answer != self._case.answer:
             raise self._unequal("answered", answer, self._case.answer)
 
+    async def call_repeatedly(self, calls: int) -> None:
+        """Make the request some times."""
+        await self._client.call_repeatedly(calls)
+
     async def time(self, calls: int) -> float:
         """Return the seconds that one request takes, of some."""
         self._log.clear()
@@ -106,10 +110,10 @@ async def measure(case: Case, contenders: Sequence[Contender], rounds: int) -> M
         UnequalWorkError: One has done something else.
     """
     trials = await verify(case, contenders)
-    calls = {trial: await _calls_in_a_block(trial) for trial in trials}
+    calls = {trial: await calls_in_a_block(trial) for trial in trials}
     seconds: dict[str, list[float]] = {trial.contender: [] for trial in trials}
     shuffle = random.Random(case.name).shuffle
-    with _quick_collections():
+    with quick_collections():
         for _ in range(rounds):
             shuffle(trials)
             for trial in trials:
@@ -118,7 +122,8 @@ async def measure(case: Case, contenders: Sequence[Contender], rounds: int) -> M
 
 
 @contextmanager
-def _quick_collections() -> Iterator[None]:
+def quick_collections() -> Iterator[None]:
+    """Exempt what is there now from garbage collection."""
     gc.collect()
     gc.freeze()
     try:
@@ -127,7 +132,8 @@ def _quick_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def _calls_in_a_block(trial: Trial) -> int:
+async def calls_in_a_block(trial: Trial) -> int:
+    """Warm up, and find out how many calls take about `BLOCK_SECONDS`."""
     await trial.time(WARM_UP_CALLS)
     return max(1, round(BLOCK_SECONDS / await trial.time(WARM_UP_CALLS)))
 
