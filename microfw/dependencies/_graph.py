@@ -286,7 +286,16 @@ def _shared(in_order: list[_Node]) -> list[_Node]:
         same[id(node)] = first
         if first is node:
             result.append(node)
-    return result
+    return _used(result)
+
+
+def _used(nodes: list[_Node]) -> list[_Node]:
+    """Leave out what only those used that were left out themselves."""
+    used = {id(nodes[-1])}
+    for node in reversed(nodes):
+        if id(node) in used:
+            used.update(id(below) for _, below in node.uses)
+    return [node for node in nodes if id(node) in used]
 
 
 def _plan(in_order: list[_Node], declarations: Declarations) -> Plan:

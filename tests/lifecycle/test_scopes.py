@@ -557,6 +557,27 @@ async def test_it_takes_the_widest_scope_asked_for_on_that_route_and_no_other(
 
 
 @both
+async def test_uses_that_turn_out_to_be_one_step_open_once_what_that_step_does_not_share(
+    is_async: bool,
+) -> None:
+    """S4, O3"""
+    log = Log()
+    lock = opening(log, "lock", is_async=is_async)
+    session = opening(log, "session", Depends(lock, use_cache=False), is_async=is_async)
+    app = App()
+
+    @app.get("/")
+    async def endpoint(
+        unscoped: Annotated[str, Depends(session)],
+        session: Annotated[str, Depends(session, scope="request")],
+    ) -> None: ...
+
+    await request(app, log=log)
+
+    assert log == lines("lock opens, session opens, sends 200, session exits, lock exits")
+
+
+@both
 async def test_it_is_widened_through_other_unscoped_dependencies(is_async: bool) -> None:
     """S4"""
     log = Log()
