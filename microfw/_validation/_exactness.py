@@ -61,6 +61,8 @@ class Exactness:
 
     def holds_for_all(self, values: Sequence[Any]) -> bool:
         """Tell the same of several values at once."""
+        if values and type(values[0]) not in self.kinds:  # as it is with most that are not
+            return False
         found = set(map(type, values))
         if not found <= self.kinds.keys():
             return False
@@ -97,13 +99,16 @@ def holds_models(annotation: Any) -> bool:
     return any(map(holds_models, get_args(annotation)))
 
 
-def nests_models(annotation: Any) -> bool:
-    """Tell whether a model in the type has fields that hold models."""
+def nests_models(annotation: Any, levels: int = 1) -> bool:
+    """Tell whether a model in the type has fields that hold models, or so over some levels."""
     annotation, _ = bare(annotation)
     model = model_of(annotation)
-    if model is not None:
-        return any(holds_models(field.annotation) for field in model.fields)
-    return any(map(nests_models, get_args(annotation)))
+    if model is None:
+        return any(nests_models(part, levels) for part in get_args(annotation))
+    annotations = [field.annotation for field in model.fields]
+    if levels == 1:
+        return any(map(holds_models, annotations))
+    return any(nests_models(annotation, levels - 1) for annotation in annotations)
 
 
 class _Finder:

@@ -5,8 +5,9 @@ the value turns out to be of. A value that is exactly as declared goes straight 
 """
 
 from collections.abc import Callable, Mapping
+from operator import is_
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -16,6 +17,7 @@ from microfw._validation._defaults import completer_of
 from microfw._validation._encoding import encode_declared, encode_json
 from microfw._validation._errors import Invalid, below
 from microfw._validation._exactness import exactness_of, nests_models
+from microfw._validation._models import model_of
 from microfw._validation._pydantic import adapter_of, pydantic_converter, speaks_pydantic
 from microfw._validation._received import decoder_of
 from microfw._validation._selection import (
@@ -119,12 +121,8 @@ def _narrower(
 
 
 def _quickly(annotation: Any, is_exact: Callable[[Any], bool], thorough: Convert) -> Convert:
-    """Let msgspec narrow what it can.
-
-    It takes instances as they are. So a model inside of a model may bring more than is named, and
-    is looked at again.
-    """
-    is_doubtful = nests_models(annotation)
+    """Let msgspec narrow what it can."""
+    may_hold_more = _doubter(annotation)
     complete = completer_of(annotation)
 
     def narrow(value: Any) -> Any:
@@ -134,9 +132,28 @@ def _quickly(annotation: Any, is_exact: Callable[[Any], bool], thorough: Convert
             return thorough(value)
         if complete is not None:
             complete(narrowed)
-        return thorough(value) if is_doubtful and not is_exact(narrowed) else narrowed
+        if may_hold_more(value, narrowed) and not is_exact(narrowed):
+            return thorough(value)
+        return narrowed
 
     return narrow
+
+
+def _doubter(annotation: Any) -> Callable[[Any, Any], bool]:
+    """Make the function that tells whether what msgspec has narrowed may hold more than is named.
+
+    It makes new instances of models, but takes those of the very class as they are: then a model
+    inside of one may be of any class. Inside of a new one, that takes one more level of models.
+    """
+    if not nests_models(annotation):
+        return lambda value, narrowed: False
+    bared, _ = bare(annotation)
+    if not nests_models(annotation, levels=2):
+        if model_of(bared) is not None:
+            return is_
+        if get_origin(bared) is list and model_of(bare(get_args(bared)[0])[0]) is not None:
+            return lambda value, narrowed: any(map(is_, value, narrowed))
+    return lambda value, narrowed: True
 
 
 def _reporting(convert: Convert, endpoint: Mapping[str, Any]) -> Convert:

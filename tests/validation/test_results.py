@@ -98,6 +98,19 @@ class NestedData:
     some: list[Data] = dataclasses.field(default_factory=list)
 
 
+class Flat(msgspec.Struct):
+    one: Struct
+    some: list[Struct] = []
+
+
+class SecretFlat(Flat):
+    password: str = "secret"
+
+
+class Deep(msgspec.Struct):
+    flat: Flat
+
+
 class NestedTyped(TypedDict):
     one: Typed
     any: Any
@@ -182,6 +195,22 @@ def test_what_stands_in_a_model_is_filtered_too(secret):
     assert encode(NestedData, {"one": secret, "some": [secret], "other": 1}) == expected
     inner = Nested(Struct("bob"), nested=[Nested(secret)])
     assert encode(Nested, inner)["nested"][0]["one"] == {"name": "ada"}
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_what_stands_in_a_model_is_filtered_whether_or_not_the_model_is_made_anew(secret):
+    kept, made = Flat(secret, [secret]), SecretFlat(secret, [secret])
+    flat = {"one": {"name": "ada"}, "some": [{"name": "ada"}]}
+
+    assert encode(Flat, kept) == encode(Flat, made) == flat
+    assert encode(list[Flat], [made, kept]) == encode(list[Flat], (made, kept)) == [flat, flat]
+    assert encode(list[Flat], [Flat(Struct("bob")), made])[1] == flat
+    assert encode(tuple[Flat, ...], [made, kept]) == [flat, flat]
+    assert encode(dict[str, Flat], {"a": made, "b": kept}) == {"a": flat, "b": flat}
+    assert encode(Flat | None, kept) == encode(Flat | None, made) == flat
+    for value in (Deep(kept), SimpleNamespace(flat=kept), {"flat": made}):
+        assert encode(Deep, value) == {"flat": flat}
+        assert encode(list[Deep], [value]) == [{"flat": flat}]
 
 
 def test_attributes_that_are_no_fields_are_not_sent():
