@@ -3,6 +3,7 @@
 import copy
 import logging
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from microfw._environment import Environment
 from microfw._forms import ReceivedForm, receive_form
 from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit, allow
+from microfw._query_values import QueryValues
+from microfw._receiving import ReplayedReceive, receive_body
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
 from microfw.dependencies import Run, is_async_callable
 from microfw.exception_handlers import DEFAULT_HANDLERS, Handler
@@ -39,10 +42,12 @@ class _Connection(Run):
     Attributes:
         connection: Starlette's object for it; the same wherever it is injected.
         decoded_body: What the first reader of the body has made of it.
+        query_values: What the first reader of the query string has found in it.
     """
 
     body: bytes = b""
     decoded_body: Any = None
+    query_values: QueryValues | None = None
     connection: Any
 
     def __init__(self, environment: Environment, scope: Scope) -> None:
@@ -83,6 +88,8 @@ class Exchange(_Connection):
     built = False
     form: ReceivedForm | None = None
     _request: Request | None = None
+    _has_body = False
+    _limited: Receive | None = None
     _response: Response | None = None
     _tasks: BackgroundTasks | None = None
     _failures: list[Exception] | None = None
@@ -104,12 +111,24 @@ class Exchange(_Connection):
     def request(self) -> Request:
         """The request, the same wherever it is injected; its body is held to the limit."""
         if self._request is None:
-            receive, max_size = self.receive, self.limits.max_body_size
-            allow(self.scope, max_size)
-            if max_size is not None:
-                receive = BodyLimit(self.scope, receive, max_size)
-            self._request = Request(self.scope, receive, self.send)
+            if self._has_body:
+                receive = ReplayedReceive(self.body, self.receive)
+                self._request = Request(self.scope, receive, self.send)
+                with suppress(StopIteration):  # it keeps the body; there is nothing to wait for
+                    self._request.body().send(None)
+            else:
+                self._request = Request(self.scope, self._limited_receive(), self.send)
         return self._request
+
+    def _limited_receive(self) -> Receive:
+        """What receives the body, held to the limit; one for all who do."""
+        if self._limited is None:
+            max_size = self.limits.max_body_size
+            allow(self.scope, max_size)
+            self._limited = self.receive
+            if max_size is not None:
+                self._limited = BodyLimit(self.scope, self.receive, max_size)
+        return self._limited
 
     @property
     def limits(self) -> Limits:
@@ -136,7 +155,11 @@ class Exchange(_Connection):
 
     async def receive_body(self) -> None:
         """Receive the whole body, before anything is opened."""
-        self.body = await self.request.body()
+        if self._request is not None:
+            self.body = await self._request.body()
+        else:
+            self.body = await receive_body(self._limited_receive())
+            self._has_body = True
 
     async def receive_form(self, in_memory: Collection[str] = ()) -> None:
         """Receive the form as it comes, before anything is opened.

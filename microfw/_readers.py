@@ -12,8 +12,10 @@ from operator import attrgetter
 from typing import Any, Protocol
 
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from microfw._forms import ReceivedForm, sendable
+from microfw._query_values import QueryValues
 from microfw._validation import (
     Convert,
     Error,
@@ -39,6 +41,10 @@ class Exchange(Protocol):
     decoded_body: Any
     """`None` until a step that declares a body has its turn; then what it has made of the bytes."""
 
+    query_values: QueryValues | None
+    """What is in the query string, once a step has asked for it."""
+    scope: Scope
+
     @property
     def connection(self) -> HTTPConnection:
         """Starlette's object for the request."""
@@ -50,6 +56,7 @@ class Exchange(Protocol):
 
 
 Read = Callable[[Exchange], Any]
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 class BrokenJSON(str):
@@ -99,9 +106,21 @@ class Bodies:
 
 # ---------------------------------------------------------------------- text
 
+
+def _path_values(exchange: Exchange) -> Any:
+    return exchange.scope["path_params"]
+
+
+def _query_values(exchange: Exchange) -> QueryValues:
+    values = exchange.query_values
+    if values is None:
+        values = exchange.query_values = QueryValues(exchange.scope["query_string"])
+    return values
+
+
 VALUES: dict[Source, Callable[[Exchange], Any]] = {
-    Source.PATH: attrgetter("connection.path_params"),
-    Source.QUERY: attrgetter("connection.query_params"),
+    Source.PATH: _path_values,
+    Source.QUERY: _query_values,
     Source.HEADER: attrgetter("connection.headers"),
     Source.COOKIE: attrgetter("connection.cookies"),
     Source.FORM: attrgetter("form.data"),
@@ -113,28 +132,47 @@ REPEATING = (Source.QUERY, Source.HEADER, Source.FORM, Source.FILE)
 
 def text_reader(value: Value, convert: Convert) -> Read:
     """Make the reader of a value that is sent as text."""
-    key, source, values_of = value.key, value.source.place, VALUES[value.source]
+    key, place = value.key, value.source.place
+    look_up = _look_up(value)
 
     def read(exchange: Exchange) -> Any:
-        text = values_of(exchange).get(key)
-        if text is None:
+        sent = look_up(exchange)
+        if sent is None:
             return value.absent(exchange, key)
         try:
-            return convert(text)
+            return convert(sent)
         except Invalid as problem:
-            return exchange.invalid(below(problem.errors, source, key))
+            return exchange.invalid(below(problem.errors, place, key))
 
-    def read_repeated(exchange: Exchange) -> Any:
-        texts = values_of(exchange).getlist(key)
-        if not texts:
-            return value.absent(exchange, key)
-        try:
-            return convert(texts)
-        except Invalid as problem:
-            return exchange.invalid(below(problem.errors, source, key))
+    return read
 
-    can_repeat = value.source in REPEATING
-    return read_repeated if can_repeat and is_sequence(value.annotation) else read
+
+def _look_up(value: Value) -> Callable[[Exchange], Any]:
+    """Make the function that finds what was sent, if anything was."""
+    key, values_of = value.key, VALUES[value.source]
+    repeats = value.source in REPEATING and is_sequence(value.annotation)
+    if value.source is Source.HEADER:
+        return _header_look_up(key, repeats=repeats)
+    if repeats:
+        return lambda exchange: values_of(exchange).getlist(key) or None
+    return lambda exchange: values_of(exchange).get(key)
+
+
+def _header_look_up(key: str, *, repeats: bool) -> Callable[[Exchange], Any]:
+    wanted = key.lower().encode("latin-1", "replace")
+
+    def look_up(exchange: Exchange) -> str | None:
+        headers: Headers = exchange.scope["headers"]
+        for name, sent in headers:
+            if name == wanted:
+                return sent.decode("latin-1")
+        return None
+
+    def look_up_all(exchange: Exchange) -> list[str] | None:
+        headers: Headers = exchange.scope["headers"]
+        return [sent.decode("latin-1") for name, sent in headers if name == wanted] or None
+
+    return look_up_all if repeats else look_up
 
 
 # ---------------------------------------------------------------------- forms
@@ -187,7 +225,7 @@ def _whole_reader(value: Value, converter: JSONConverter) -> Read:
     decode = converter.decode
 
     def read(exchange: Exchange) -> Any:
-        if exchange.body and exchange.decoded_body is None and _is_json(exchange.connection):
+        if exchange.body and exchange.decoded_body is None and _is_json(exchange.scope):
             try:
                 decoded = decode(exchange.body)
             except Invalid:
@@ -234,7 +272,7 @@ def _part_reader(value: Value, converter: JSONConverter) -> Read:
 def _decoded_body(exchange: Exchange) -> Any:
     """Decode the body once: `None` where it is empty, its bytes where it is said not to be JSON."""
     if exchange.decoded_body is None and exchange.body:
-        if not _is_json(exchange.connection):
+        if not _is_json(exchange.scope):
             exchange.decoded_body = exchange.body
         else:
             try:
@@ -271,8 +309,8 @@ def _parts(value: Any) -> Iterable[Any]:
     return value if is_array(value) else ()
 
 
-def _is_json(connection: HTTPConnection) -> bool:
-    for name, content_type in connection.scope["headers"]:
+def _is_json(scope: Scope) -> bool:
+    for name, content_type in scope["headers"]:
         if name == b"content-type":
             return _is_json_type(content_type)
     return True  # where nothing is said

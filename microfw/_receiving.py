@@ -1,9 +1,45 @@
-"""One `receive` for the request's body and for who watches whether the client leaves."""
+"""The body as a whole, and what stands for the server's `receive`.
+
+There is one for the request's body and for who watches whether the client leaves.
+"""
 
 from collections import deque
 
 import anyio
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
+
+
+async def receive_body(receive: Receive) -> bytes:
+    """Receive a body to its end.
+
+    Raises:
+        ClientDisconnect: The client has gone.
+    """
+    parts: list[bytes] = []
+    has_more = True
+    while has_more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        has_more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+class ReplayedReceive:
+    """A `receive` that begins with a body that has been received before."""
+
+    __slots__ = ("_message", "_receive")
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._message: Message | None = {"type": "http.request", "body": body}
+        self._receive = receive
+
+    async def __call__(self) -> Message:
+        """Receive the body, then what comes."""
+        message, self._message = self._message, None
+        return message or await self._receive()
 
 
 class SharedReceive:
