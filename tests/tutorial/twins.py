@@ -75,16 +75,15 @@ def twin_of(name: str) -> ModuleType:
     """Run the source of a module with its imports changed; once."""
     twin_name = f"{name}_with_fastapi"
     if twin_name not in sys.modules:
-        spec = find_spec(name)
-        assert spec is not None
-        assert spec.origin is not None
-        with open(spec.origin, encoding="utf-8") as file:
-            program = _ChangedImports().visit(ast.parse(file.read()))
+        path = _source_of(name)
+        assert path is not None
+        with open(path, encoding="utf-8") as file:
+            program = ast.fix_missing_locations(_ChangedImports().visit(ast.parse(file.read())))
         twin = ModuleType(twin_name)
-        twin.__file__ = spec.origin
+        twin.__file__ = path
         sys.modules[twin_name] = twin  # where annotations are looked up
         try:
-            exec(compile(program, spec.origin, "exec"), twin.__dict__)
+            exec(compile(program, path, "exec"), twin.__dict__)
         except BaseException:
             del sys.modules[twin_name]
             raise
@@ -92,16 +91,27 @@ def twin_of(name: str) -> ModuleType:
 
 
 class _ChangedImports(ast.NodeTransformer):
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom:
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
         module = node.module or ""
         if module.partition(".")[0] == "microfw":
             node.module = module.replace("microfw", "fastapi", 1)
             for alias in node.names:
                 alias.asname = alias.asname or alias.name
                 alias.name = NAMES.get(alias.name, alias.name)
-        elif module.startswith(PAGES) and module != __name__:
+        elif module.startswith(PAGES) and module not in (__name__, f"{PAGES}conftest"):
+            if _source_of(module) is None:  # a folder, from which modules are imported
+                twins = [(twin_of(f"{module}.{alias.name}"), alias) for alias in node.names]
+                names = [
+                    ast.alias(twin.__name__, alias.asname or alias.name) for twin, alias in twins
+                ]
+                return ast.Import(names)
             node.module = twin_of(module).__name__
         return node
+
+
+def _source_of(module: str) -> str | None:
+    spec = find_spec(module)
+    return None if spec is None else spec.origin
 
 
 def error(
