@@ -19,7 +19,7 @@ Log = deque[Any]
 The work notes a word, or where it may be in a worker thread, a word with the thread's identity.
 """
 
-KEPT_EVENTS = 200
+KEPT_EVENTS = 1000
 """More than one request of any case has; while timing, the events of earlier ones fall out."""
 
 PIECE = 64 * 1024

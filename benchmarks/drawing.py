@@ -70,8 +70,8 @@ Points = Sequence[tuple[float, float]]
 LEFT, WIDTH, HEIGHT, LEGEND = 80, 520, 260, 150
 
 
-def curves(title: str, across: str, lines: Mapping[str, Points]) -> str:
-    """Draw lines on two logarithmic axes; the upright one is in seconds, or what `title` says."""
+def curves(title: str, across: str, lines: Mapping[str, Points], unit: str = "s") -> str:
+    """Draw lines on two logarithmic axes."""
     columns = [x for points in lines.values() for x, _ in points]
     rows = [y for points in lines.values() for _, y in points]
     across_axis, up_axis = _Axis(columns, LEFT, WIDTH), _Axis(rows, MARGIN + 24 + HEIGHT, -HEIGHT)
@@ -84,7 +84,7 @@ def curves(title: str, across: str, lines: Mapping[str, Points]) -> str:
     for tick in up_axis.ticks():
         y = up_axis.place(tick)
         parts.append(_line(LEFT, y, LEFT + WIDTH, y))
-        parts.append(_text(LEFT - 8, y + 4, _short(tick), "note end"))
+        parts.append(_text(LEFT - 8, y + 4, _short(tick, unit), "note end"))
     for number, (name, points) in enumerate(lines.items()):
         places = [f"{across_axis.place(x):.1f} {up_axis.place(y):.1f}" for x, y in points]
         colour = f"s{number % COLOURS}"
@@ -115,11 +115,11 @@ class _Axis:
         return [10.0**power for power in range(self._low, self._high + 1)]
 
 
-def _short(value: float) -> str:
-    for unit, size in (("", 1.0), ("m", 1e-3), ("u", 1e-6)):
+def _short(value: float, unit: str) -> str:
+    for prefix, size in (("", 1), ("m", 1e-3), ("u", 1e-6), ("n", 1e-9)):
         if value >= size * 0.999:
-            return f"{value / size:,.0f} {unit}s"
-    return f"{value:.0e} s"
+            return f"{value / size:,.0f} {prefix}{unit}"
+    return f"{value:g} {unit}"
 
 
 def _text(x: float, y: float, text: str, kind: str) -> str:

@@ -8,13 +8,38 @@ from benchmarks.contenders.declared import Framework
 from benchmarks.contenders.raw import RAW
 
 
+def framework_microfw() -> Framework:
+    """Take what dependencies are declared with from microfw."""
+    from microfw import App, BackgroundTasks, Depends, HTTPException, Router
+
+    return Framework("microfw", ("microfw",), App, Router, Depends, HTTPException, BackgroundTasks)
+
+
+def framework_fastapi() -> Framework:
+    """Take it from FastAPI; imported only here, as others are below, so that one can do without it.
+
+    Raises:
+        ImportError: FastAPI is not installed.
+    """
+    from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException
+
+    def application() -> FastAPI:
+        return FastAPI(openapi_url=None)  # no other routes than the others have
+
+    return Framework(
+        "FastAPI",
+        ("fastapi", "pydantic"),
+        application,
+        APIRouter,
+        Depends,
+        HTTPException,
+        BackgroundTasks,
+    )
+
+
 def microfw() -> Contender:
     """Make the contender that this is all about."""
-    from microfw import App, BackgroundTasks, Depends, HTTPException
-
-    packages = ("microfw",)
-    framework = Framework("microfw", packages, App, Depends, HTTPException, BackgroundTasks)
-    return framework.contender()
+    return framework_microfw().contender()
 
 
 def raw() -> Contender:
@@ -33,19 +58,12 @@ def by_hand_with_msgspec() -> Contender:
 
 
 def fastapi() -> Contender:
-    """Make FastAPI's; imported only here, as the following are, so that one can do without it.
+    """Make FastAPI's.
 
     Raises:
         ImportError: FastAPI is not installed.
     """
-    from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException
-
-    def application() -> FastAPI:
-        return FastAPI(openapi_url=None)  # no other routes than the others have
-
-    packages = ("fastapi", "pydantic")
-    framework = Framework("FastAPI", packages, application, Depends, HTTPException, BackgroundTasks)
-    return framework.contender()
+    return framework_fastapi().contender()
 
 
 def litestar() -> Contender:

@@ -35,6 +35,7 @@ class Framework:
     Attributes:
         packages: Those whose versions count.
         application: Its `App` or `FastAPI`.
+        router: Its `Router` or `APIRouter`.
         depends: Its `Depends`.
         http_exception: Its `HTTPException`.
         background_tasks: Its `BackgroundTasks`.
@@ -43,6 +44,7 @@ class Framework:
     name: str
     packages: tuple[str, ...]
     application: Callable[[], Any]
+    router: Callable[..., Any]
     depends: Callable[..., Any]
     http_exception: Callable[..., Exception]
     background_tasks: Any

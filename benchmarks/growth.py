@@ -1,0 +1,137 @@
+"""How the time of a request grows with the application, and with what is asked of it.
+
+Each curve has a point for each size, and an exponent: the slope of the line that fits its points
+best where both axes are logarithmic. 0 is flat; 1 is as fast as the size grows.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from math import log10
+from statistics import linear_regression
+from typing import Any
+
+from benchmarks.contenders import by_hand, framework_fastapi, framework_microfw
+from benchmarks.contenders.declared import Framework
+from benchmarks.drawing import curves
+from benchmarks.growing import bodies, dependencies, routes, waiting
+from benchmarks.growing.points import Point
+from benchmarks.in_process import Options
+from benchmarks.measuring import event_loop, one_core
+from benchmarks.report import Report, environment, heading, markdown, rounded
+
+ROUNDS = 15
+
+Measure = Callable[[Sequence[Framework], int], AsyncIterator[Point]]
+
+GROWING: Sequence[Measure] = (
+    routes.measure,
+    dependencies.measure,
+    waiting.measure,
+    bodies.measure,
+)
+
+
+def measure(options: Options, growing: Sequence[Measure] = GROWING) -> Report:
+    """Measure all curves.
+
+    Raises:
+        UnequalWorkError: A contender has done something else than a case asks for.
+    """
+    rounds = options.rounds or ROUNDS
+    frameworks = _frameworks()
+    with event_loop(options.loop) as run, one_core() as pinned:
+        points = [point for each in growing for point in run(_collected(each(frameworks, rounds)))]
+    contenders = [*(each.contender() for each in frameworks), by_hand()]
+    about = environment(contenders, options.loop, rounds, pinned)
+    found = _by_curve(points)
+    return Report(
+        "growth",
+        f"{heading(about)}\n\n{_table(found)}",
+        {**about, "curves": [_as_data(title, lines) for title, lines in found.items()]},
+        {_file_name(title): _picture(title, lines) for title, lines in found.items()},
+    )
+
+
+def _frameworks() -> list[Framework]:
+    frameworks = []
+    for make in (framework_microfw, framework_fastapi):
+        try:
+            frameworks.append(make())
+        except ImportError as error:
+            print(f"{make.__name__} is left out: {error}", file=sys.stderr)
+    return frameworks
+
+
+async def _collected(points: AsyncIterator[Point]) -> list[Point]:
+    found = []
+    async for point in points:
+        print(f"{point.curve}, {point.size} {point.across} ...", file=sys.stderr)
+        found.append(point)
+    return found
+
+
+Lines = Mapping[str, list[Point]]
+"""By contender, those of one curve."""
+
+
+def _by_curve(points: Sequence[Point]) -> dict[str, dict[str, list[Point]]]:
+    found: dict[str, dict[str, list[Point]]] = {}
+    for point in points:
+        for name in point.values:
+            found.setdefault(point.curve, {}).setdefault(name, []).append(point)
+    return found
+
+
+def exponent(points: Sequence[tuple[float, float]]) -> float:
+    """Fit a power of the size to what was measured, by least squares of the logarithms."""
+    sizes = [log10(size) for size, _ in points]
+    values = [log10(value) for _, value in points]
+    return linear_regression(sizes, values).slope
+
+
+def _points(name: str, line: Sequence[Point]) -> list[tuple[float, float]]:
+    return [(point.size, point.values[name]) for point in line]
+
+
+def _table(found: Mapping[str, Lines]) -> str:
+    names = [*dict.fromkeys(name for lines in found.values() for name in lines)]
+    rows = [["curve", "sizes", *names, *(f"{name}, exponent" for name in names)]]
+    for title, lines in found.items():
+        line = next(iter(lines.values()))
+        sizes = f"{line[0].size:,} to {line[-1].size:,} {line[0].across}"
+        ends = [_ends(name, lines[name]) for name in names]
+        exponents = [f"{exponent(_points(name, lines[name])):.2f}" for name in names]
+        rows.append([title, sizes, *ends, *exponents])
+    return markdown(rows)
+
+
+def _ends(name: str, line: Sequence[Point]) -> str:
+    return f"{_written(line[0], name)} to {_written(line[-1], name)}"
+
+
+def _written(point: Point, name: str) -> str:
+    value = point.values[name]
+    return f"{value * 1e6:,.1f} us" if point.unit == "s" else f"{value:,.0f} {point.unit}"
+
+
+def _as_data(title: str, lines: Lines) -> dict[str, Any]:
+    one = next(point for line in lines.values() for point in line)
+    return {
+        "curve": title,
+        "across": one.across,
+        "unit": one.unit,
+        "points": {name: [rounded(each) for each in _points(name, lines[name])] for name in lines},
+        "exponents": {
+            name: round(exponent(_points(name, line)), 3) for name, line in lines.items()
+        },
+    }
+
+
+def _file_name(title: str) -> str:
+    return f"growth-{title.replace(',', '').replace(' ', '-')}"
+
+
+def _picture(title: str, lines: Lines) -> str:
+    one = next(point for line in lines.values() for point in line)
+    points = {name: _points(name, line) for name, line in lines.items()}
+    return curves(title, one.across, points, one.unit)
