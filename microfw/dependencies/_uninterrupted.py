@@ -75,7 +75,10 @@ def current_asyncio_task() -> "asyncio.Task[Any] | None":
 class _Guard:
     """Drives a coroutine, and keeps the cancellations that it must not see."""
 
-    __slots__ = ("_cleanup", "_coroutine", "_task", "_waiting", "has_expired", "kept", "loop")
+    __slots__ = (
+        *("_asked_before", "_cleanup", "_coroutine", "_task", "_waiting"),
+        *("has_expired", "kept", "loop"),
+    )
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class _Guard:
     ) -> None:
         self._coroutine = coroutine
         self._task = task
+        self._asked_before = task.cancelling()
         self.loop = task.get_loop()
         self._cleanup = cleanup
         self._waiting: Any = None
@@ -104,6 +108,8 @@ class _Guard:
         error: BaseException | None = None
         try:
             while True:
+                if self._asked_before:
+                    self._asked_before = min(self._asked_before, self._task.cancelling())
                 try:
                     self._waiting = waiting = _Waiting(self, awaited)
                     if self.has_expired:
@@ -129,8 +135,11 @@ class _Guard:
 
     def keeps(self, message: Any) -> bool:
         """Keep a cancellation, unless the coroutine itself is behind it."""
-        if _current.get() is self or "cancel scope" in str(message):
-            return False  # a cancel scope of AnyIO's that gets here is one inside of the shield
+        if _current.get() is self:
+            # A task group of asyncio's that fails asks again for what was asked for before.
+            return self._task.cancelling() <= self._asked_before
+        if "cancel scope" in str(message):
+            return False  # of AnyIO's scopes only those inside of the shield get here
         self._task.uncancel()  # for an `asyncio.timeout` of the coroutine's, which counts them
         self.kept = [*(self.kept or ()), message]
         return True

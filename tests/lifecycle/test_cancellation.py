@@ -1,7 +1,6 @@
 """C1 to C3: whoever cancels a request, wherever it is, every open dependency exits, to its end."""
 
 import asyncio
-import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -916,10 +915,6 @@ async def test_exit_code_may_use_what_asyncio_offers(scene: Scene, cancel: Cance
 
 
 @cancelled(*LASTING, *SINGLE, backends=(ASYNCIO, UVLOOP))
-@pytest.mark.skipif(
-    sys.version_info >= (3, 13),
-    reason="where its task is cancelled, a failed asyncio.TaskGroup of 3.13 cancels it once more",
-)
 async def test_exit_code_goes_on_after_a_task_group_has_failed(
     scene: Scene, cancel: Cancel
 ) -> None:
@@ -1496,6 +1491,33 @@ async def test_a_dependency_s_time_limit_is_an_exception_for_a_handler(scene: Sc
         "first opens, third opens, third sees cancellation, third ends,"
         "first sees TimeoutError(), first ends, sends 504"
     )
+
+
+@on_asyncio
+async def test_exit_code_may_set_a_time_after_one_that_its_dependency_had_set_is_over(
+    scene: Scene,
+) -> None:
+    app = App()
+
+    async def limit() -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(0.01):
+                yield
+        except TimeoutError:
+            scene.log("timed out")
+            try:
+                async with asyncio.timeout(0.01):
+                    await asyncio.sleep(LONG)
+            except TimeoutError:
+                scene.log("timed out again")
+            raise HTTPException(504) from None
+
+    @app.get("/")
+    async def endpoint(limit: Annotated[None, Depends(limit)]) -> None:
+        await anyio.sleep_forever()
+
+    await request(app, log=scene.log)
+    assert scene.log == lines("timed out, timed out again, sends 504")
 
 
 @on_asyncio
