@@ -10,6 +10,7 @@ from microfw.exceptions import DeclarationError, HTTPException
 
 DEFAULT_MAX_BODY_SIZE = 16 * 1024 * 1024
 
+_MOST_DIGITS = 20
 _ALLOWANCE = "microfw.body_allowance"
 
 
@@ -112,7 +113,8 @@ class BodyLimit:
 def _declared_size(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length":
-            return int(value) if value.isdigit() else 0
+            digits = value.lstrip(b"0")[:_MOST_DIGITS]  # so many say that it is too large
+            return int(digits) if digits.isdigit() else 0
     return 0
 
 

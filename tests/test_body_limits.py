@@ -97,6 +97,16 @@ class TestDeclaredBodies:
             answer = await upload(app, [b'["123456789"]'], headers={"content-length": length})
             assert answer.status == 413
 
+    @pytest.mark.parametrize("length", ["11", "9" * 21, "9" * 5000, "0" * 5000 + "11"])
+    async def test_a_length_that_is_too_large_is_refused_however_it_is_written(self, length):
+        log = Log()
+        app = self.app(log, True, max_body_size=10)
+
+        answer = await upload(app, [], headers={**JSON, "content-length": length}, log=log)
+
+        assert answer.status == 413
+        assert log == ["sends 413"]
+
     async def test_sixteen_mebibytes_are_the_limit_where_none_is_set(self):
         app = App()
 

@@ -177,7 +177,7 @@ def _comparison_test(
         try:
             if holds(value, bound):
                 return
-        except TypeError:  # not comparable, such as times with and without a zone
+        except (TypeError, ArithmeticError):  # such as times with and without a zone, or a NaN
             pass
         raise invalid(kind, f"Input should be {words} {shown}", given, **{name: context})
 
@@ -201,7 +201,8 @@ def _multiple_test(factor: Any) -> Test:
 
 
 def _finite(value: Any, given: Any) -> None:
-    if isinstance(value, float | Decimal) and not isfinite(value):
+    is_number = isinstance(value, float | Decimal)
+    if is_number and not (value.is_finite() if isinstance(value, Decimal) else isfinite(value)):
         raise invalid("finite_number", "Input should be a finite number", given)
 
 

@@ -88,17 +88,16 @@ def _number(text: str) -> float | None:
 def _of_timestamp(number: float) -> datetime:
     if number != number:
         raise _Unreadable("NaN values not permitted")
-    seconds = number / 1000 if abs(number) > _MILLISECONDS_FROM else number
-    if seconds >= _LAST_TIMESTAMP:
-        raise _Unreadable("dates after 9999 are not supported as unix timestamps")
-    if seconds is not number:  # milliseconds are counted exactly
-        length = timedelta(milliseconds=number)
-    else:
-        length = timedelta(seconds=seconds)
     try:
-        return datetime(1970, 1, 1, tzinfo=UTC) + length
+        seconds = number / 1000 if abs(number) > _MILLISECONDS_FROM else number
+        if seconds < _LAST_TIMESTAMP:
+            # Milliseconds are counted exactly.
+            exact = {"seconds": seconds} if seconds is number else {"milliseconds": number}
+            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(**exact)
     except OverflowError:
-        raise _Unreadable("dates before 0000 are not supported as unix timestamps") from None
+        pass
+    bound = "after 9999" if number > 0 else "before 0000"
+    raise _Unreadable(f"dates {bound} are not supported as unix timestamps")
 
 
 def _moment(text: str) -> datetime:

@@ -477,6 +477,19 @@ def test_more_is_taken_than_the_strictest_reading_of_json(annotation, body, valu
         ),
         (UUID, 3, "uuid_type", "UUID input should be a string, bytes or UUID object"),
         (datetime, True, "datetime_type", "Input should be a valid datetime"),
+        *(
+            (
+                datetime,
+                number,
+                "datetime_parsing",
+                f"Input should be a valid datetime, dates {bound} are not supported as unix timestamps",
+            )
+            for bound, numbers in {
+                "before 0000": (-1e20, -(10**400)),
+                "after 9999": (1e20, 10**400),
+            }.items()
+            for number in numbers
+        ),
         (date, None, "date_type", "Input should be a valid date"),
         (dict[str, int], [], "dict_type", "Input should be a valid dictionary"),
         (list[int], {"a": 1}, "list_type", "Input should be a valid list"),

@@ -227,6 +227,7 @@ BOOLEAN = ("bool_parsing", "Input should be a valid boolean, unable to interpret
         (bool, " true ", BOOLEAN),
         (Decimal, "x", ("decimal_parsing", "Input should be a valid decimal")),
         (Decimal, "NaN", ("finite_number", "Input should be a finite number")),
+        (Decimal, "sNaN", ("finite_number", "Input should be a finite number")),
         (type(None), "x", ("none_required", "Input should be None")),
         (Color, "green", ("enum", "Input should be 'red' or 'blue'")),
         (Level, "3", ("enum", "Input should be 1 or 2")),
@@ -497,6 +498,15 @@ def test_a_value_that_is_no_member_of_a_union_is_told_for_each_member():
             {"ge": 0},
             ("greater_than_equal", "Input should be greater than or equal to 0"),
         ),
+        *(
+            (
+                Decimal,
+                text,
+                {"allow_inf_nan": True, "ge": 0},
+                ("greater_than_equal", "Input should be greater than or equal to 0"),
+            )
+            for text in ("NaN", "sNaN")
+        ),
         (
             Decimal,
             "1",
@@ -720,10 +730,7 @@ def test_pydantics_types_are_read_by_pydantic():
     assert convert(short, "ab") == "AB"
     assert convert(pydantic.HttpUrl, "http://a/") == pydantic.HttpUrl("http://a/")
     assert message(short, "abc") == ("string_too_long", "String should have at most 2 characters")
-    assert (
-        message(short, "a", min_length=2)[1]
-        == "String should have at least 2 characters"
-    )
+    assert message(short, "a", min_length=2)[1] == "String should have at least 2 characters"
     assert message(Annotated[int, pydantic.Field(ge=3)], "2")[0] == "greater_than_equal"
 
 
