@@ -1,0 +1,527 @@
+"""Dependencies, endpoints and tasks, from data to Python functions that write down what they do."""
+
+import functools
+import inspect
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from types import MethodType
+from typing import Any
+
+import anyio
+from anyio import CancelScope, create_task_group
+from anyio.abc import TaskStatus
+from anyio.lowlevel import checkpoint
+from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.websockets import WebSocket
+
+from microfw.exceptions import ScopeError
+from tests.proof.programs import (
+    Accept,
+    AddTask,
+    CancelHeld,
+    Close,
+    Dependency,
+    Endpoint,
+    Fail,
+    Failure,
+    Flavour,
+    Form,
+    Handler,
+    Held,
+    Reaction,
+    Remember,
+    Returns,
+    Say,
+    SetCookie,
+    SetHeader,
+    SetStatus,
+    Style,
+    Task,
+)
+
+remembered: ContextVar[str] = ContextVar("remembered", default="")
+
+
+class Oops(Exception):
+    """What goes wrong."""
+
+
+class Conflict(Oops):
+    """What goes wrong, too."""
+
+
+def made(failure: Failure, text: str) -> Exception:
+    """Make the exception that a program speaks of."""
+    match failure:
+        case "Oops":
+            return Oops(text)
+        case "Conflict":
+            return Conflict(text)
+        case "409":
+            return HTTPException(409, text, {"x-error": "409"})
+        case "500":
+            return HTTPException(500, text)
+        case "group":
+            return ExceptionGroup(text, [Oops("one"), Conflict("two")])
+
+
+# ---------------------------------------------------------------------- what is written down
+
+
+class World:
+    """One application's log, and what its functions share."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.opened: dict[str, int] = {}
+        self.held: list[CancelScope] = []
+        self.tasks: list[Callable[..., Any]] = []
+        self.own_task = write_task(Task(flavour="loop"), "own task", self)
+
+    def __call__(self, line: str) -> None:
+        context = remembered.get()
+        self.log.append(f"{line} (remembers {context})" if context else line)
+
+    def begin(self) -> list[str]:
+        """Begin a new log, and return it."""
+        self.log, self.opened, self.held = [], {}, []
+        return self.log
+
+
+def shown(error: BaseException) -> str:
+    """An exception as logs show it."""
+    if isinstance(error, HTTPException):
+        return f"HTTPException({error.status_code}, {error.detail})"
+    if isinstance(error, BaseExceptionGroup):
+        parts: Sequence[BaseException] = error.exceptions
+        return f"{type(error).__name__}({error.message}: {', '.join(map(shown, parts))})"
+    if isinstance(error, ScopeError):
+        return "ScopeError()"
+    if type(error).__name__.endswith("ValidationError"):
+        return type(error).__name__
+    if not isinstance(error, Exception):
+        return "a cancellation" if "Cancel" in type(error).__name__ else type(error).__name__
+    return f"{type(error).__name__}({without_places(str(error))})"
+
+
+def without_places(text: str) -> str:
+    return re.sub(r" \([^()]*functions\.py:\d+\)", "", text)
+
+
+class Does:
+    """What a function does, whatever its flavour."""
+
+    def __init__(self, name: str, world: World) -> None:
+        self.name, self.world = name, world
+
+    def starts(self, word: str, given: dict[str, Any]) -> str:
+        """Write down the call; return the value that is injected."""
+        values = {name: getattr(value, "scopes", value) for name, value in given.items()}
+        parts = [f"{name}={value}" for name, value in values.items() if name not in _UNSHOWN]
+        self.world(f"{self.name} {word} with {', '.join(sorted(parts)) or 'nothing'}")
+        number = self.world.opened[self.name] = self.world.opened.get(self.name, 0) + 1
+        return f"{self.name}#{number}"
+
+    def sees(self, error: BaseException) -> None:
+        self.world(f"{self.name} sees {shown(error)}")
+        if isinstance(error, GeneratorExit):
+            raise error
+
+    def acts(self, when: str, actions: Sequence[Any], given: dict[str, Any]) -> None:
+        text = f"{when} of {self.name}"
+        for action in actions:
+            match action:
+                case Fail(failure):
+                    raise made(failure, text)
+                case SetHeader(name):
+                    given["response"].headers[name] = text
+                case SetCookie(name):
+                    given["response"].set_cookie(name, text.replace(" ", "-"))
+                case SetStatus(status):
+                    given["response"].status_code = status
+                case AddTask(task):
+                    given["tasks"].add_task(self.world.tasks[task], text)
+                case Remember():
+                    remembered.set(text)
+                case _:
+                    pass
+
+    def reacts(self, reaction: Reaction, error: BaseException) -> None:
+        match reaction:
+            case "passes":
+                raise  # noqa: PLE0704 - called in an `except` block
+            case "raises by name":
+                raise error
+            case "replaces from":
+                raise Oops(f"reaction of {self.name}") from error
+            case "replaces from None":
+                raise Conflict(f"reaction of {self.name}") from None
+            case "swallows":
+                pass
+
+
+_UNSHOWN = {"response", "tasks", "websocket"}
+
+_CAUGHT: dict[Style, type[BaseException]] = {
+    "except": BaseException,
+    "except HTTPException": HTTPException,
+}
+
+
+# ---------------------------------------------------------------------- dependencies
+
+
+def sync_generator(does: Does, it: Dependency) -> Callable[..., Any]:
+    def function(*_: Any, **given: Any) -> Iterator[str]:
+        value = does.starts("opens", given)
+        does.acts("setup", it.setup, given)
+        for _ in range(it.yields or 0):
+            if it.style == "nothing":
+                yield value
+            elif it.style == "finally":
+                try:
+                    yield value
+                finally:
+                    does.world(f"{does.name} ends")
+                    does.acts("exit code", it.on_success, given)
+            else:
+                try:
+                    yield value
+                except _CAUGHT[it.style] as error:
+                    does.sees(error)
+                    does.acts("exit code", it.on_error, given)
+                    does.reacts(it.reaction, error)
+                else:
+                    does.world(f"{does.name} exits")
+                    does.acts("exit code", it.on_success, given)
+
+    return function
+
+
+def async_generator(does: Does, it: Dependency) -> Callable[..., Any]:
+    async def function(*_: Any, **given: Any) -> AsyncIterator[str]:
+        value = does.starts("opens", given)
+        does.acts("setup", it.setup, given)
+        for _ in range(it.yields or 0):
+            if it.style == "nothing":
+                yield value
+            elif it.style == "finally":
+                try:
+                    yield value
+                finally:
+                    does.world(f"{does.name} ends")
+                    does.acts("exit code", it.on_success, given)
+            else:
+                try:
+                    yield value
+                except _CAUGHT[it.style] as error:
+                    does.sees(error)
+                    does.acts("exit code", it.on_error, given)
+                    does.reacts(it.reaction, error)
+                else:
+                    does.world(f"{does.name} exits")
+                    does.acts("exit code", it.on_success, given)
+
+    return function
+
+
+def waiting_generator(does: Does, it: Dependency) -> Callable[..., Any]:
+    async def function(*_: Any, **given: Any) -> AsyncIterator[str]:
+        await checkpoint()
+        value = does.starts("opens", given)
+        await checkpoint()
+        does.acts("setup", it.setup, given)
+        async with held(it.holds, does):
+            for _ in range(it.yields or 0):
+                if it.style == "nothing":
+                    yield value
+                elif it.style == "finally":
+                    try:
+                        yield value
+                    finally:
+                        await checkpoint()
+                        does.world(f"{does.name} ends")
+                        does.acts("exit code", it.on_success, given)
+                else:
+                    try:
+                        yield value
+                    except _CAUGHT[it.style] as error:
+                        does.sees(error)
+                        await checkpoint()
+                        does.acts("exit code", it.on_error, given)
+                        does.reacts(it.reaction, error)
+                    else:
+                        await checkpoint()
+                        does.world(f"{does.name} exits")
+                        await checkpoint()
+                        does.acts("exit code", it.on_success, given)
+
+    return function
+
+
+@asynccontextmanager
+async def held(what: Held, does: Does) -> AsyncIterator[None]:
+    """Hold something open around a `yield`."""
+    if what == "nothing":
+        yield
+    elif what == "a cancel scope":
+        with CancelScope() as scope:
+            does.world.held.append(scope)
+            yield
+    else:
+        async with create_task_group() as group:
+            does.world.held.append(group.cancel_scope)
+            if what == "a task group with a task":
+                await group.start(beside, does)
+            yield
+            group.cancel_scope.cancel()
+
+
+async def beside(does: Does, *, task_status: TaskStatus[None]) -> None:
+    does.world(f"{does.name} starts a task")
+    task_status.started()
+    try:
+        await anyio.sleep_forever()
+    finally:
+        does.world(f"{does.name} ends its task")
+
+
+def sync_function(does: Does, it: Dependency) -> Callable[..., Any]:
+    def function(*_: Any, **given: Any) -> str:
+        value = does.starts("is called", given)
+        does.acts("body", it.setup, given)
+        return value
+
+    return function
+
+
+def async_function(does: Does, it: Dependency) -> Callable[..., Any]:
+    async def function(*_: Any, **given: Any) -> str:
+        value = does.starts("is called", given)
+        does.acts("body", it.setup, given)
+        return value
+
+    return function
+
+
+def waiting_function(does: Does, it: Dependency) -> Callable[..., Any]:
+    async def function(*_: Any, **given: Any) -> str:
+        await checkpoint()
+        value = does.starts("is called", given)
+        await checkpoint()
+        does.acts("body", it.setup, given)
+        return value
+
+    return function
+
+
+_YIELDING: dict[Flavour, Callable[[Does, Dependency], Any]] = {
+    "async": async_generator,
+    "async, waits": waiting_generator,
+    "thread": sync_generator,
+    "loop": sync_generator,
+}
+_RETURNING: dict[Flavour, Callable[[Does, Dependency], Any]] = {
+    "async": async_function,
+    "async, waits": waiting_function,
+    "thread": sync_function,
+    "loop": sync_function,
+}
+
+
+def write_dependency(it: Dependency, name: str, world: World) -> Any:
+    """Write a dependency as a function."""
+    makers = _RETURNING if it.yields is None else _YIELDING
+    return titled(makers[it.flavour](Does(name, world), it), name)
+
+
+def titled(function: Any, name: str) -> Any:
+    function.__code__ = function.__code__.replace(co_name=name, co_qualname=name)
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+def formed(function: Any, form: Form, parameters: Sequence[inspect.Parameter]) -> Any:
+    """Make another kind of callable of a function."""
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    is_bound = form in ("method", "object", "class")
+    function.__signature__ = inspect.Signature([itself, *parameters] if is_bound else parameters)
+    match form:
+        case "method":
+            return MethodType(function, object())
+        case "object":
+            return type(function.__name__, (), {"__call__": function})()
+        case "class":
+            members = {"__init__": initialiser(function), "__str__": lambda self: self.value}
+            return type(function.__name__, (), members)
+        case "partial":
+            return functools.partial(function)
+        case "wrapped":
+            return wrapped(function)
+        case "context manager":
+            is_async = inspect.isasyncgenfunction(function)
+            return (asynccontextmanager if is_async else contextmanager)(function)
+        case "function":
+            return function
+
+
+def initialiser(function: Any) -> Any:
+    def __init__(self: Any, **given: Any) -> None:  # noqa: N807 - is one
+        self.value = function(**given)
+
+    __init__.__signature__ = function.__signature__  # type: ignore[attr-defined]
+    return __init__
+
+
+def wrapped(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **given: Any) -> Any:
+        return function(*args, **given)
+
+    return wrapper
+
+
+# ---------------------------------------------------------------------- endpoints
+
+
+def write_endpoint(it: Endpoint, world: World) -> Any:
+    """Write the endpoint as a function."""
+    does = Does("endpoint", world)
+    is_async = it.flavour.startswith("async")
+    if it.streams is not None:
+        return titled((async_stream if is_async else sync_stream)(does, it), "endpoint")
+    return titled((async_endpoint if is_async else sync_endpoint)(does, it), "endpoint")
+
+
+def sync_endpoint(does: Does, it: Endpoint) -> Callable[..., Any]:
+    def function(**given: Any) -> Any:
+        does.starts("is called", given)
+        does.acts("body", it.does, given)
+        return result(it.returns, does)
+
+    return function
+
+
+def async_endpoint(does: Does, it: Endpoint) -> Callable[..., Any]:
+    async def function(**given: Any) -> Any:
+        if it.flavour == "async, waits":
+            await checkpoint()
+        does.starts("is called", given)
+        for action in it.does:
+            match action:
+                case CancelHeld():
+                    for scope in does.world.held[-1:]:
+                        scope.cancel()
+                    await checkpoint()
+                case Accept():
+                    await given["websocket"].accept()
+                case Say():
+                    await given["websocket"].send_text("text of endpoint")
+                case Close(code):
+                    await given["websocket"].close(code)
+                case _:
+                    does.acts("body", (action,), given)
+        return result(it.returns, does)
+
+    return function
+
+
+def sync_stream(does: Does, it: Endpoint) -> Callable[..., Any]:
+    def function(**given: Any) -> Iterator[int]:
+        does.starts("streams", given)
+        does.acts("body", it.does, given)
+        for number in range(it.streams or 0):
+            if number == it.fails_after:
+                raise Oops("stream")
+            yield number
+        does.world("endpoint ends")
+
+    return function
+
+
+def async_stream(does: Does, it: Endpoint) -> Callable[..., Any]:
+    async def function(**given: Any) -> AsyncIterator[int]:
+        does.starts("streams", given)
+        does.acts("body", it.does, given)
+        for number in range(it.streams or 0):
+            if number == it.fails_after:
+                raise Oops("stream")
+            await checkpoint()
+            yield number
+        does.world("endpoint ends")
+
+    return function
+
+
+def result(returns: Returns, does: Does) -> Any:
+    match returns:
+        case "text" | "no integer":
+            return "text of endpoint"
+        case "nothing":
+            return None
+        case "response":
+            return PlainTextResponse("own", 203, {"x-one": "own"})
+        case "response with a task":
+            return PlainTextResponse("own", 203, background=own_task(does))
+        case "stream":
+            return StreamingResponse(items(does), 203, {"x-one": "own"})
+
+
+def own_task(does: Does) -> BackgroundTask:
+    return BackgroundTask(does.world.own_task, f"response of {does.name}")
+
+
+async def items(does: Does) -> AsyncIterator[str]:
+    for number in range(2):
+        does.world(f"{does.name} makes item {number}")
+        yield f"item {number}"
+
+
+# ---------------------------------------------------------------------- tasks and handlers
+
+
+def write_task(it: Task, name: str, world: World) -> Any:
+    """Write a function for background tasks."""
+    does = Does(name, world)
+    actions = (Fail(),) if it.fails else ()
+
+    def sync_task(text: str, **given: Any) -> None:
+        does.starts("runs", {"text": text, **given})
+        does.acts("body", actions, given)
+
+    async def async_task(text: str, **given: Any) -> None:
+        if it.flavour == "async, waits":
+            await checkpoint()
+        does.starts("runs", {"text": text, **given})
+        does.acts("body", actions, given)
+
+    return titled(async_task if it.flavour.startswith("async") else sync_task, name)
+
+
+def write_handler(it: Handler, world: World) -> Any:
+    """Write an exception handler, for any protocol."""
+    does = Does(f"handler for {it.handled}", world)
+
+    def answer(connection: Any, error: Exception) -> Any:
+        does.world(f"{does.name} gets {shown(error)}")
+        if it.fails:
+            raise Conflict(does.name)
+        if isinstance(connection, WebSocket):
+            return None
+        background = own_task(does) if it.has_task else None
+        return JSONResponse({"handled": shown(error)}, 418, background=background)
+
+    async def async_handler(connection: Any, error: Exception) -> Any:
+        response = answer(connection, error)
+        if response is None:
+            await connection.close(4001)
+        return response
+
+    def sync_handler(connection: Any, error: Exception) -> Any:
+        return answer(connection, error)
+
+    return async_handler if it.flavour == "async" else sync_handler

@@ -1,0 +1,169 @@
+"""One request to an application, and all that can be seen of it."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from tests.proof.functions import World, shown
+from tests.proof.programs import Program
+
+
+@dataclass
+class Observation:
+    """What a request has led to.
+
+    Attributes:
+        log: What was written down, the messages to the client among it.
+        headers: Of the response, sorted.
+        raised: What the server got to see, with its chain.
+        records: What was logged.
+    """
+
+    log: list[str]
+    headers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    raised: str = ""
+    records: list[str] = field(default_factory=list[str])
+
+
+def chained(error: BaseException | None) -> str:
+    """An exception with all that is chained to it."""
+    if error is None:
+        return "nothing"
+    if type(error).__name__.endswith("ValidationError"):
+        return shown(error)  # how values are checked is another matter
+    hidden = "hidden " if error.__suppress_context__ else ""
+    cause, context = chained(error.__cause__), chained(error.__context__)
+    parts = ""
+    if isinstance(error, BaseExceptionGroup):
+        members: tuple[BaseException, ...] = error.exceptions
+        parts = f" of [{'; '.join(map(chained, members))}]"
+    return f"{shown(error)}{parts} (from {cause}, {hidden}after {context})"
+
+
+class Records(logging.Handler):
+    """Collects what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self.lines.append(f"{record.levelname}: {record.getMessage()}, {chained(error)}")
+
+
+@contextmanager
+def recorded(lines: list[str]) -> Iterator[None]:
+    """Collect what microfw logs."""
+    logger = logging.getLogger("microfw")
+    records = Records()
+    records.lines = lines
+    propagates, logger.propagate = logger.propagate, False
+    logger.addHandler(records)
+    try:
+        yield
+    finally:
+        logger.removeHandler(records)
+        logger.propagate = propagates
+
+
+async def observe(app: Any, world: World, protocol: str) -> Observation:
+    """Send a request to an application, as a server would, and look."""
+    seen = Observation(world.begin())
+    first = (
+        {"type": "http.request", "body": b""}
+        if protocol == "http"
+        else {"type": "websocket.connect"}
+    )
+    messages: Iterator[dict[str, Any]] = iter([first])
+
+    async def receive() -> dict[str, Any]:
+        message = next(messages, None)
+        if message is None:
+            await anyio.sleep_forever()
+            raise AssertionError
+        return message
+
+    async def send(message: Mapping[str, Any]) -> None:
+        world.log.append(f"sends {told(message)}")
+        if "headers" in message:
+            seen.headers = sorted((k.decode(), v.decode()) for k, v in message["headers"])
+
+    scope = {
+        "type": protocol,
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/route/",
+        "raw_path": b"/route/",
+        "root_path": "",
+        "query_string": b"good=1&bad=x",
+        "headers": [],
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 8000),
+        "subprotocols": [],
+        "extensions": {"websocket.http.response": {}},
+    }
+    with recorded(seen.records), anyio.fail_after(5):
+        try:
+            await app(scope, receive, send)
+        except Exception as error:
+            seen.raised = chained(error)
+    return seen
+
+
+def told(message: Mapping[str, Any]) -> str:
+    """A message to the client as logs show it."""
+    kind = message["type"].partition(".")[2]
+    parts = [str(message[key]) for key in ("status", "code", "reason", "text") if message.get(key)]
+    if "body" in message:
+        parts.append(message["body"].decode())
+        parts.append("and more" if message.get("more_body") else "")
+    return " ".join([kind, *parts]).strip()
+
+
+async def observe_requests(app: Any, world: World, program: Program) -> list[Observation]:
+    """Send a program's requests, one after the other."""
+    return [await observe(app, world, program.protocol) for _ in range(program.requests)]
+
+
+Build = Callable[[Program, World], Any]
+
+Observations = dict[str, list[Observation]] | str
+"""By backend; a text where the program is refused."""
+
+
+class Laboratory:
+    """Where programs run: an event loop of each backend."""
+
+    def __init__(self, *backends: str) -> None:
+        self._backends = backends
+        self._stack = ExitStack()
+        self._portals: dict[str, BlockingPortal] = {}
+
+    def __enter__(self) -> "Laboratory":
+        for backend in self._backends:
+            portal = self._stack.enter_context(start_blocking_portal(backend))
+            self._portals[backend] = portal
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def observe(self, build: Build, program: Program) -> Observations:
+        """Build a program once, and run it on each backend; or say how it is refused."""
+        world = World()
+        try:
+            app = build(program, world)
+        except Exception as error:
+            return shown(error)
+        return {
+            backend: portal.call(observe_requests, app, world, program)
+            for backend, portal in self._portals.items()
+        }

@@ -1,0 +1,469 @@
+"""Programs: what an application declares and does, as data that can be printed and shrunk.
+
+A `Program` is an application of one endpoint. Its dependencies are numbered, and use those with
+lower numbers. `functions.py` writes them as Python functions, `builds.py` makes applications of
+them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache
+from itertools import product
+from typing import Any, Literal, get_args
+
+from hypothesis import strategies as st
+
+Scope = Literal["function", "request"]
+
+Flavour = Literal["async", "async, waits", "thread", "loop"]
+"""An async function that never gives way to the event loop, one that does wherever it can, a sync
+function in a worker thread, one on the event loop."""
+
+Form = Literal["function", "method", "object", "class", "partial", "wrapped", "context manager"]
+"""What kind of callable it is. Those that yield are no classes; the others no context managers."""
+
+Failure = Literal["Oops", "Conflict", "409", "500", "group"]
+"""`Conflict` is an `Oops`, numbers are the statuses of `HTTPException`s, groups hold two of these."""
+
+Style = Literal["except", "except HTTPException", "finally", "nothing"]
+"""What stands around a `yield`."""
+
+Reaction = Literal["passes", "raises by name", "swallows", "replaces from", "replaces from None"]
+
+Held = Literal["nothing", "a cancel scope", "a task group", "a task group with a task"]
+
+
+# ---------------------------------------------------------------------- what a function does
+
+
+@dataclass(frozen=True)
+class Fail:
+    failure: Failure = "Oops"
+
+
+@dataclass(frozen=True)
+class SetHeader:
+    name: str = "x-one"
+
+
+@dataclass(frozen=True)
+class SetCookie:
+    name: str = "one"
+
+
+@dataclass(frozen=True)
+class SetStatus:
+    status: int = 202
+
+
+@dataclass(frozen=True)
+class AddTask:
+    task: int = 0
+
+
+@dataclass(frozen=True)
+class Remember:
+    """Set the context variable that all write down."""
+
+
+@dataclass(frozen=True)
+class CancelHeld:
+    """Cancel the innermost cancel scope that a dependency holds open."""
+
+
+@dataclass(frozen=True)
+class Accept:
+    """Accept the WebSocket."""
+
+
+@dataclass(frozen=True)
+class Say:
+    """Send a text over the WebSocket."""
+
+
+@dataclass(frozen=True)
+class Close:
+    """Close the WebSocket."""
+
+    code: int = 4000
+
+
+Action = Fail | SetHeader | SetCookie | SetStatus | AddTask | Remember
+Actions = tuple[Action, ...]
+
+Value = Literal["good", "bad", "missing", "scopes"]
+"""Query parameters: an integer, one that is none, one that is not there; and security scopes."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """A dependency where it is declared."""
+
+    dependency: int
+    cache: bool = True
+    scope: Scope | None = None
+    security: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """A dependency, by what it does.
+
+    Attributes:
+        yields: How many times; `None` for one that returns.
+        on_success: What its exit code does; in `finally`, after an error, too.
+        on_error: What it does with an error, ahead of its reaction.
+    """
+
+    uses: tuple[Use, ...] = ()
+    flavour: Flavour = "async"
+    form: Form = "function"
+    yields: int | None = 1
+    takes: tuple[Value, ...] = ()
+    setup: Actions = ()
+    style: Style = "except"
+    on_success: Actions = ()
+    on_error: Actions = ()
+    reaction: Reaction = "passes"
+    holds: Held = "nothing"
+
+
+Returns = Literal["text", "nothing", "no integer", "response", "response with a task", "stream"]
+"""What the endpoint returns: a value, a response of its own, a response that streams. `"no integer"`
+is a text where the annotation promises an integer."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """The endpoint.
+
+    Attributes:
+        streams: How many items it yields; `None` for one that returns.
+        fails_after: After how many of these it fails, if it does.
+    """
+
+    uses: tuple[Use, ...] = ()
+    flavour: Flavour = "async"
+    takes: tuple[Value, ...] = ()
+    does: tuple[Action | CancelHeld | Accept | Say | Close, ...] = ()
+    returns: Returns = "text"
+    streams: int | None = None
+    fails_after: int | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A function for background tasks."""
+
+    uses: tuple[Use, ...] = ()
+    flavour: Flavour = "async"
+    fails: bool = False
+
+
+Handled = Literal["Oops", "Conflict", "409", "500", "HTTPException", "Exception", "ExceptionGroup"]
+"""What has an exception handler of its own."""
+
+
+@dataclass(frozen=True)
+class Handler:
+    """An exception handler.
+
+    Attributes:
+        has_task: Whether its response brings a background task.
+    """
+
+    handled: Handled = "Oops"
+    flavour: Literal["async", "thread"] = "async"
+    fails: bool = False
+    has_task: bool = False
+
+
+@dataclass(frozen=True)
+class Program:
+    """An application of one endpoint, and a request to it."""
+
+    dependencies: tuple[Dependency, ...] = ()
+    endpoint: Endpoint = Endpoint()
+    app: tuple[Use, ...] = ()
+    router: tuple[Use, ...] = ()
+    route: tuple[Use, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    handlers: tuple[Handler, ...] = ()
+    overrides: tuple[tuple[int, int], ...] = ()
+    default_scope: Scope = "function"
+    status: int | None = None
+    protocol: Literal["http", "websocket"] = "http"
+    requests: int = 1
+
+    @property
+    def uses(self) -> Iterator[Use]:
+        """Every use of a dependency."""
+        for holder in (self.endpoint, *self.dependencies, *self.tasks):
+            yield from holder.uses
+        yield from (*self.app, *self.router, *self.route)
+
+
+# ---------------------------------------------------------------------- drawing programs
+#
+# Most draws are from lists of all that can stand in a place, the simplest first: that is quick, and
+# shrinks well. What is usual stands in them several times.
+
+
+def mostly(usual: Any, *others: Any) -> list[Any]:
+    """The usual value, twice as often as all others together."""
+    return [usual] * (2 * len(others) + 1) + list(others)
+
+
+FAILURES = [Fail(failure) for failure in get_args(Failure)]
+CHANGES: list[Any] = [
+    *(SetHeader("x-one"), SetHeader("x-two"), SetCookie("one"), SetCookie("two")),
+    *(SetStatus(202), SetStatus(404), Remember(), AddTask(0), AddTask(1)),
+]
+MANY_ACTIONS = [
+    *(actions for length in (1, 2) for actions in product(CHANGES, repeat=length)),
+    *((*change, fail) for change in ((), *product(CHANGES)) for fail in FAILURES),
+]
+ACTIONS = st.sampled_from([*[()] * len(MANY_ACTIONS), *MANY_ACTIONS])
+VALUES = st.sampled_from(
+    mostly((), ("good",), ("good", "bad"), ("missing",), ("scopes",), ("scopes",))
+)
+STYLES = st.sampled_from(mostly("except", *get_args(Style)))
+REACTIONS = st.sampled_from(get_args(Reaction))
+HELD = st.sampled_from(mostly("nothing", *get_args(Held)))
+FLAVOURS: tuple[Flavour, ...] = get_args(Flavour)
+YIELDS = (1, 1, 1, 1, 1, None, None, 0, 2)
+KINDS = st.sampled_from(
+    [
+        (flavour, yields, form)
+        for form in mostly("function", *get_args(Form)[1:])
+        for yields in YIELDS
+        for flavour in FLAVOURS
+        if form != "class" or (yields is None and not flavour.startswith("async"))
+        if form != "context manager" or yields is not None
+    ]
+)
+SCOPES: list[Scope | None] = [*[None] * 8, "request", "request", "function"]
+SECURITY: list[tuple[str, ...]] = mostly((), ("read",), ("write", "read"))
+TASKS = st.tuples(st.sampled_from(FLAVOURS), st.booleans())
+
+
+@cache
+def uses_of(first: int, last: int) -> st.SearchStrategy[tuple[Use, ...]]:
+    """Draw up to three uses of dependencies from `first` to `last`."""
+    if last < first:
+        return st.just(())
+    uses = [
+        Use(number, use_cache, scope, security)
+        for use_cache in mostly(True, False)
+        for scope in SCOPES
+        for security in SECURITY
+        for number in range(first, last + 1)
+    ]
+    return st.lists(st.sampled_from(uses), max_size=3).map(tuple)
+
+
+@cache
+def dependencies(number: int) -> st.SearchStrategy[Dependency]:
+    return dependencies_above(uses_of(max(0, number - 4), number - 1))
+
+
+@st.composite
+def dependencies_above(draw: st.DrawFn, uses: st.SearchStrategy[tuple[Use, ...]]) -> Dependency:
+    flavour, yields, form = draw(KINDS)
+    it = Dependency(draw(uses), flavour, form, yields, draw(VALUES), draw(ACTIONS))
+    if not yields:
+        return it
+    return replace(
+        it,
+        style=draw(STYLES),
+        on_success=draw(ACTIONS),
+        on_error=draw(ACTIONS),
+        reaction=draw(REACTIONS),
+        holds=draw(HELD) if flavour == "async, waits" else "nothing",
+    )
+
+
+ENDPOINTS = st.sampled_from(["async", "async, waits", "thread", "thread"])
+STREAMS = st.sampled_from(
+    mostly((None, None), (0, None), (1, None), (1, 0), (2, None), (2, 0), (2, 1))
+)
+CANCELS = st.sampled_from(mostly((), (CancelHeld(),)))
+RETURNS = st.sampled_from(mostly("text", *get_args(Returns)))
+SPEAKING = st.sampled_from(["async", "async, waits"])
+SPEECH = st.lists(
+    st.sampled_from([Accept(), Accept(), Say(), Close(), Remember(), *FAILURES]), max_size=4
+)
+
+
+@st.composite
+def endpoints(draw: st.DrawFn, uses: st.SearchStrategy[tuple[Use, ...]]) -> Endpoint:
+    it = Endpoint(draw(uses), draw(ENDPOINTS), draw(VALUES), draw(ACTIONS))
+    streams, fails_after = draw(STREAMS)
+    if streams is not None:
+        return replace(it, streams=streams, fails_after=fails_after)
+    return replace(it, does=(*it.does, *draw(CANCELS)), returns=draw(RETURNS))
+
+
+@st.composite
+def conversations(draw: st.DrawFn, uses: st.SearchStrategy[tuple[Use, ...]]) -> Endpoint:
+    return Endpoint(draw(uses), draw(SPEAKING), draw(VALUES), valid_conversation(draw(SPEECH)))
+
+
+def valid_conversation(does: list[Any]) -> tuple[Any, ...]:
+    """Leave out what the protocol forbids: texts before `Accept`, anything after `Close`."""
+    said: list[Any] = []
+    for action in does:
+        accepted, closed = Accept() in said, Close() in said
+        fits = {
+            Accept: not accepted and not closed,
+            Say: accepted and not closed,
+            Close: not closed,
+        }
+        if fits.get(type(action), True):
+            said.append(action)
+    return tuple(said)
+
+
+HANDLERS = st.sampled_from(
+    [
+        Handler(handled, flavour, fails, has_task)
+        for fails in mostly(False, True)
+        for has_task in (False, True)
+        for flavour in ("async", "thread")
+        for handled in get_args(Handled)
+    ]
+)
+SOME_HANDLERS = st.lists(HANDLERS, max_size=2, unique_by=lambda it: it.handled).map(tuple)
+AROUND = st.sampled_from(
+    [
+        (scope, status, requests)
+        for scope in mostly("function", "request")
+        for status in mostly(None, 201, 204)
+        for requests in mostly(1, 2)
+    ]
+)
+PROTOCOLS = st.sampled_from(mostly("http", "websocket"))
+
+
+@cache
+def overrides(count: int) -> st.SearchStrategy[tuple[tuple[int, int], ...]]:
+    """Draw which dependency is replaced by which; never by one that uses it."""
+    pairs = [(number, other) for number in range(count) for other in range(number)]
+    either = [((one,), (one, two)) for one in pairs for two in pairs if one[0] < two[0]]
+    several = [pair for both in either for pair in both] or [()]
+    return st.sampled_from([*[()] * 2 * len(several), *several])
+
+
+@st.composite
+def programs(draw: st.DrawFn, max_dependencies: int = 12) -> Program:
+    """Draw a program."""
+    count = draw(st.integers(0, max_dependencies))
+    uses = uses_of(0, count - 1)
+    protocol = draw(PROTOCOLS)
+    scope, status, requests = draw(AROUND)
+    endpoint = draw((endpoints if protocol == "http" else conversations)(uses))
+    return possible(
+        Program(
+            dependencies=tuple(draw(dependencies(number)) for number in range(count)),
+            endpoint=endpoint,
+            app=draw(uses),
+            router=draw(uses),
+            route=draw(uses),
+            tasks=tuple(Task(draw(uses), *draw(TASKS)) for _ in range(2)),
+            handlers=draw(SOME_HANDLERS),
+            overrides=draw(overrides(count)),
+            default_scope=scope,
+            status=None if endpoint.streams is not None and status == 204 else status,
+            protocol=protocol,
+            requests=requests,
+        )
+    )
+
+
+# ---------------------------------------------------------------------- what is possible
+
+
+def possible(program: Program) -> Program:
+    """Leave out what is refused: values of the request where there is none."""
+    websocket = program.protocol == "websocket"
+    nodes = [without_requests(it) if websocket else it for it in program.dependencies]
+    needing = needing_request(program)
+    tasks = tuple(
+        replace(task, uses=tuple(use for use in task.uses if use.dependency not in needing))
+        for task in program.tasks
+    )
+    return without_unused(replace(program, dependencies=tuple(nodes), tasks=tasks))
+
+
+def without_requests(it: Dependency) -> Dependency:
+    """Leave out what a WebSocket has not: a response and background tasks."""
+
+    def left(actions: Actions) -> Actions:
+        return tuple(each for each in actions if isinstance(each, Fail | Remember))
+
+    return replace(
+        it, setup=left(it.setup), on_success=left(it.on_success), on_error=left(it.on_error)
+    )
+
+
+def needing_request(program: Program) -> set[int]:
+    """The dependencies that need values of a request, or that use such."""
+    needing: set[int] = set()
+    replaced = dict(program.overrides)
+    for number, it in enumerate(program.dependencies):
+        acts = (*it.setup, *it.on_success, *it.on_error)
+        own = set(it.takes) - {"scopes"} or any(not isinstance(a, Fail | Remember) for a in acts)
+        below = any(use.dependency in needing for use in it.uses)
+        if own or below or replaced.get(number) in needing:
+            needing.add(number)
+    return needing
+
+
+def without_unused(program: Program) -> Program:
+    """Leave out dependencies that nothing uses."""
+    holders = [program.endpoint.uses, program.app, program.router, program.route]
+    used = {use.dependency for uses in holders for use in uses}
+    used |= {use.dependency for task in program.tasks for use in task.uses}
+    replaced = dict(program.overrides)
+    for number in reversed(range(len(program.dependencies))):
+        if number in used:
+            used |= {use.dependency for use in program.dependencies[number].uses}
+            used |= {replaced[number]} if number in replaced else set()
+    places = {number: place for place, number in enumerate(sorted(used))}
+
+    def moved(uses: tuple[Use, ...]) -> tuple[Use, ...]:
+        return tuple(replace(use, dependency=places[use.dependency]) for use in uses)
+
+    def rebuilt(it: Any) -> Any:
+        return replace(it, uses=moved(it.uses))
+
+    return replace(
+        program,
+        dependencies=tuple(
+            rebuilt(it) for number, it in enumerate(program.dependencies) if number in used
+        ),
+        endpoint=rebuilt(program.endpoint),
+        tasks=tuple(map(rebuilt, program.tasks)),
+        app=moved(program.app),
+        router=moved(program.router),
+        route=moved(program.route),
+        overrides=tuple((places[a], places[b]) for a, b in program.overrides if a in used),
+    )
+
+
+# ---------------------------------------------------------------------- printing programs
+
+
+def written(value: Any) -> str:
+    """A program as Python code, without what is as it usually is."""
+    if isinstance(value, tuple):
+        inner = ", ".join(map(written, value))
+        return f"({inner},)" if value else "()"
+    if not is_dataclass(value):
+        return repr(value)
+    given = [
+        f"{each.name}={written(getattr(value, each.name))}"
+        for each in fields(value)
+        if getattr(value, each.name) != each.default
+    ]
+    return f"{type(value).__name__}({', '.join(given)})"

@@ -1,0 +1,27 @@
+"""Random programs do what the reference says: nested `with` blocks, written from the rules alone."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.proof.builds import microfw_app, reference_app
+from tests.proof.observing import Laboratory
+from tests.proof.programs import Program, programs
+
+
+@pytest.fixture(scope="module")
+def laboratory() -> Iterator[Laboratory]:
+    with Laboratory("asyncio", "trio") as started:
+        yield started
+
+
+@settings(
+    max_examples=600,
+    phases=set(Phase) - {Phase.explain},
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(program=programs())
+def test_a_program_does_what_the_reference_does(laboratory: Laboratory, program: Program) -> None:
+    expected = laboratory.observe(reference_app, program)
+    assert laboratory.observe(microfw_app, program) == expected
