@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from microfw._environment import Environment
-from microfw._forms import ReceivedForm, receive_form
+from microfw._forms import ReceivedForm, is_urlencoded, parse_whole, receive_form
 from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit, allow
 from microfw._query_values import QueryValues
 from microfw._receiving import ReplayedReceive, receive_body
@@ -112,7 +112,8 @@ class Exchange(_Connection):
         """The request, the same wherever it is injected; its body is held to the limit."""
         if self._request is None:
             if self._has_body:
-                receive = ReplayedReceive(self.body, self.receive)
+                message = {"type": "http.request", "body": self.body}
+                receive = ReplayedReceive(message, self.receive)
                 self._request = Request(self.scope, receive, self.send)
                 with suppress(StopIteration):  # it keeps the body; there is nothing to wait for
                     self._request.body().send(None)
@@ -167,9 +168,22 @@ class Exchange(_Connection):
         Args:
             in_memory: The names of files to be read as a whole.
         """
-        self.form = await receive_form(self.request, self.limits)
-        self.decoded_body = self.form.data
-        await self.form.read(in_memory)
+        form = None
+        if self._request is None and is_urlencoded(self.scope):
+            form = await self._receive_urlencoded()
+        self.form = form = form or await receive_form(self.request, self.limits)
+        self.decoded_body = form.data
+        await form.read(in_memory)
+
+    async def _receive_urlencoded(self) -> ReceivedForm | None:
+        receive = self._limited_receive()
+        message = await receive()
+        form = parse_whole(message, self.limits)
+        if form is None:
+            self._limited = ReplayedReceive(message, receive)
+        else:
+            self.body, self._has_body = message.get("body", b""), True
+        return form
 
     async def close_form(self, form: ReceivedForm) -> None:
         """Close the files that were sent in the form (rule B5)."""

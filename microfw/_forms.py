@@ -10,13 +10,16 @@ from starlette.datastructures import UploadFile as AnyUploadFile
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
+from starlette.types import Message, Scope
 
 from microfw._limits import Limits
+from microfw._query_values import parse_pairs
 from microfw._validation import Error, Shape, invalid, is_array, is_mapping
 from microfw.datastructures import UploadFile, upload_of
 from microfw.exceptions import HTTPException
 
 PACKAGE = "python_multipart"
+_URLENCODED = b"application/x-www-form-urlencoded"
 
 
 class ReceivedForm:
@@ -27,13 +30,14 @@ class ReceivedForm:
         error: The answer where it could not be parsed; raised in its turn (rule V3).
     """
 
-    __slots__ = ("_contents", "_sent", "data", "error")
+    __slots__ = ("_contents", "_files", "data", "error")
 
     def __init__(self, sent: FormData, error: HTTPException | None = None) -> None:
-        self._sent = sent
         items = sent.multi_items()
-        selected = [(name, value) for name, value in items if not _is_unselected(value)]
-        self.data = sent if len(selected) == len(items) else FormData(selected)
+        self._files = [value for _, value in items if isinstance(value, AnyUploadFile)]
+        self.data = sent
+        if any(map(_is_unselected, self._files)):
+            self.data = FormData([item for item in items if not _is_unselected(item[1])])
         self.error = error
         self._contents: dict[AnyUploadFile, bytes] = {}
 
@@ -52,8 +56,7 @@ class ReceivedForm:
 
     async def close(self) -> None:
         """Close the files, also while the request is being cancelled."""
-        values = (value for _, value in self._sent.multi_items())
-        files = [value.file for value in values if isinstance(value, AnyUploadFile)]
+        files = [upload.file for upload in self._files]
         self._contents.clear()
         if any(getattr(file, "_rolled", True) for file in files):
             with CancelScope(shield=True):
@@ -97,6 +100,28 @@ async def receive_form(request: Request, limits: Limits) -> ReceivedForm:
     else:
         return ReceivedForm(data)
     return ReceivedForm(FormData(), HTTPException(400, detail))
+
+
+def is_urlencoded(scope: Scope) -> bool:
+    """Tell whether a form is said to be written like a query string."""
+    for name, content_type in scope["headers"]:
+        if name == b"content-type":
+            return bool(content_type.partition(b";")[0] == _URLENCODED)
+    return False
+
+
+def parse_whole(message: Message, limits: Limits) -> ReceivedForm | None:
+    """Parse a form that is written like a query string, and has come in one message as most do.
+
+    Return `None` for what has to be parsed as it comes, or is about to break a limit.
+    """
+    body = message.get("body", b"")
+    fields = body.count(b"&") + 1
+    has_more = message["type"] != "http.request" or message.get("more_body")
+    if has_more or len(body) > limits.max_part_size or fields > limits.max_fields:
+        return None
+    pairs: Any = parse_pairs(body)
+    return ReceivedForm(FormData(pairs))
 
 
 def can_parse() -> bool:

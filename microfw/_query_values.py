@@ -1,6 +1,17 @@
-"""The query string, parsed as Starlette parses it, in a fraction of the time."""
+"""Names and values joined by `&`, parsed as Starlette parses them, in a fraction of the time."""
 
 from urllib.parse import unquote
+
+
+def parse_pairs(data: bytes) -> list[tuple[str, str]]:
+    """Parse a query string, or a form that is written like one."""
+    text = data.decode("latin-1").replace("+", " ")
+    pairs = [
+        (key, value) for key, _, value in [part.partition("=") for part in text.split("&") if part]
+    ]
+    if "%" in text:
+        return [(unquote(key), unquote(value)) for key, value in pairs]
+    return pairs
 
 
 class QueryValues(dict[str, str]):
@@ -9,15 +20,8 @@ class QueryValues(dict[str, str]):
     __slots__ = ("_pairs",)
 
     def __init__(self, query_string: bytes) -> None:
-        text = query_string.decode("latin-1").replace("+", " ")
-        pairs = [
-            (key, value)
-            for key, _, value in [part.partition("=") for part in text.split("&") if part]
-        ]
-        if "%" in text:
-            pairs = [(unquote(key), unquote(value)) for key, value in pairs]
-        self._pairs = pairs
-        super().__init__(pairs)
+        self._pairs = parse_pairs(query_string)
+        super().__init__(self._pairs)
 
     def getlist(self, wanted: str) -> list[str]:
         """Return the values of a key."""

@@ -28,16 +28,16 @@ async def receive_body(receive: Receive) -> bytes:
 
 
 class ReplayedReceive:
-    """A `receive` that begins with a body that has been received before."""
+    """A `receive` that begins with a message that has been received before."""
 
     __slots__ = ("_message", "_receive")
 
-    def __init__(self, body: bytes, receive: Receive) -> None:
-        self._message: Message | None = {"type": "http.request", "body": body}
+    def __init__(self, message: Message, receive: Receive) -> None:
+        self._message: Message | None = message
         self._receive = receive
 
     async def __call__(self) -> Message:
-        """Receive the body, then what comes."""
+        """Receive the message, then what comes."""
         message, self._message = self._message, None
         return message or await self._receive()
 
