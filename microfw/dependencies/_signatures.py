@@ -19,6 +19,8 @@ _CALL = "__call__"
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _SUSPENDING = {"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH"}
 
+_KEPT_CODES = 1024
+"""For how many functions it is kept what their code shows; many routes use the same ones."""
 
 _ANY: Any = id
 
@@ -92,7 +94,7 @@ def describe(call: Callable[..., Any]) -> Signature:
         parameters=parameters,
         is_async=is_async,
         yields=yields,
-        can_suspend=is_async and _can_suspend(function),
+        can_suspend=is_async and _can_suspend(function.__code__),
         returns=returns,
     )
 
@@ -206,9 +208,9 @@ def _kind(call: Any) -> tuple[Any, bool, bool]:
     return function, False, False
 
 
-def _can_suspend(function: Any) -> bool:
-    instructions = dis.get_instructions(function.__code__)
-    return any(instruction.opname in _SUSPENDING for instruction in instructions)
+@functools.lru_cache(_KEPT_CODES)
+def _can_suspend(code: CodeType) -> bool:
+    return any(instruction.opname in _SUSPENDING for instruction in dis.get_instructions(code))
 
 
 def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
@@ -286,7 +288,12 @@ def _resolved(annotation: Any, names: dict[str, Any], call: Any, what: str) -> A
 def returns_a_value(signature: Signature) -> bool:
     """Whether a generator function has a `return` with a value, as far as its code shows."""
     function, _, _ = _kind(signature.call)
-    for before, instruction in pairwise(dis.get_instructions(function.__code__)):
+    return _returns_a_value(function.__code__)
+
+
+@functools.lru_cache(_KEPT_CODES)
+def _returns_a_value(code: CodeType) -> bool:
+    for before, instruction in pairwise(dis.get_instructions(code)):
         if instruction.opname in ("RETURN_VALUE", "RETURN_CONST"):
             given = before if instruction.opname == "RETURN_VALUE" else instruction
             if given.opname not in ("LOAD_CONST", "RETURN_CONST") or given.argval is not None:
