@@ -279,7 +279,7 @@ def dependencies_above(draw: st.DrawFn, uses: st.SearchStrategy[tuple[Use, ...]]
         on_success=draw(ACTIONS),
         on_error=draw(ACTIONS),
         reaction=draw(REACTIONS),
-        holds=draw(HELD) if flavour == "async, waits" else "nothing",
+        holds=draw(HELD) if flavour == "async, waits" and yields == 1 else "nothing",
     )
 
 
