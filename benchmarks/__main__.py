@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from benchmarks import allocation, cold, growth, sockets
 from benchmarks.cases import Case, chosen
 from benchmarks.compare import compare
 from benchmarks.in_process import PARTS, Options
@@ -15,7 +16,12 @@ from benchmarks.report import Report
 
 CASES: list[Case] = [case for part in PARTS for case in part.cases]
 
-WHOLE: dict[str, Callable[[Options], Report]] = {}
+WHOLE: dict[str, Callable[[Options], Report]] = {
+    "growth": growth.measure,
+    "allocation": allocation.measure,
+    "cold": cold.measure,
+    "socket": sockets.measure,
+}
 """Parts that are measured as a whole."""
 
 NAMES = [*(part.name for part in PARTS), *WHOLE]

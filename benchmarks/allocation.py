@@ -103,18 +103,20 @@ async def _bytes(client: Client, probe: Probe) -> tuple[int, int]:
     return probe.bytes - before, peak - before
 
 
-def measure(options: Options) -> Report:
+def measure(options: Options, cases: Sequence[str] = CASES) -> Report:
     """Look at what requests of some cases allocate."""
     contenders = installed(CONTENDERS)
-    cases = [case for case in LIFECYCLE if case.name in CASES]
+    looked_at = [case for case in LIFECYCLE if case.name in cases]
     with event_loop(options.loop) as run:
         found = {
             case.name: {each.name: run(allocated(case, each)) for each in contenders}
-            for case in cases
+            for case in looked_at
         }
     about = environment(contenders, options.loop, CALLS, pinned=False)
     rows = [["case", "", *(each.name for each in contenders)]]
-    rows += [[f"`{case.name}`", case.title, *_cells(found[case.name].values())] for case in cases]
+    rows += [
+        [f"`{case.name}`", case.title, *_cells(found[case.name].values())] for case in looked_at
+    ]
     explained = (
         "Blocks held while the endpoint runs / bytes in them / bytes at the peak"
         " (+ blocks that are left for the garbage collector)"

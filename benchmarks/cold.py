@@ -46,14 +46,14 @@ FIGURES = {
 """What `benchmarks.start` prints, in seconds and bytes; what it is called here, and its unit."""
 
 
-def measure(options: Options, routes: int = ROUTES) -> Report:
+def measure(options: Options, names: Sequence[str] = (*LARGE,), routes: int = ROUTES) -> Report:
     """Start each contender some times.
 
     Raises:
         UnequalWorkError: One has answered something else.
     """
     rounds = options.rounds or ROUNDS
-    names = [name for name in LARGE if find_spec(name) is not None]
+    names = [name for name in names if find_spec(name) is not None]
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     order = [*names]
     shuffle = Random("cold").shuffle

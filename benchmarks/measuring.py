@@ -151,13 +151,13 @@ def event_loop(name: str) -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]
 
 
 @contextmanager
-def one_core() -> Iterator[bool]:
-    """Keep the process on one core; the value tells whether the system can do that."""
+def one_core(*, first: bool = False) -> Iterator[bool]:
+    """Keep the process on its last core, or its first; tells whether the system can do that."""
     if not hasattr(os, "sched_setaffinity"):
         yield False
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
+    os.sched_setaffinity(0, {min(before) if first else max(before)})
     try:
         yield True
     finally:
