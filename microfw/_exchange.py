@@ -208,6 +208,10 @@ class Exchange(_Connection):
         if self.form is not None:
             await self.close_form(self.form)
 
+    async def offered(self, response: Response) -> Response:
+        """Return what is to be sent in place of a response: the same, but for custom handlers."""
+        return response
+
     async def start(self, response: Response) -> None:
         """Send the head of a streamed response."""
         self.sent = self.built = True

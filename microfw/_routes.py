@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Any, Unpack
 
 import starlette.routing
@@ -12,6 +13,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from microfw._binding import RequestBinder
+from microfw._custom_handlers import (
+    CustomRouteHandler,
+    OfferingExchange,
+    RequestHandler,
+    handle_request,
+)
 from microfw._decorators import RouteOptions
 from microfw._environment import environment_of
 from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange, handler_of
@@ -79,7 +86,7 @@ class Route(starlette.routing.Route):
         self.dependencies: list[Dependency] = check_dependencies(
             options.get("dependencies"), place_of(endpoint)
         )
-        self.handler: RouteHandler = RouteHandler(
+        self.handler: RouteHandler | CustomRouteHandler = RouteHandler(
             endpoint,
             self.dependencies,
             Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
@@ -88,13 +95,49 @@ class Route(starlette.routing.Route):
         )
         self._streams = self.handler.endpoint.yields
         self._finish = self._make_finish()
-        self.app: ASGIApp = _wrapped(self._respond, options.get("middleware"))
+        respond = self._respond
+        if type(self).get_route_handler is not Route.get_route_handler:
+            self.handler = CustomRouteHandler(self.handler, self.get_route_handler())
+            respond = partial(respond, make_exchange=OfferingExchange)
+        self.app: ASGIApp = _wrapped(respond, options.get("middleware"))
 
-    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def get_route_handler(self) -> RequestHandler:
+        """Return the function that makes the response to a request.
+
+        Override it to put code around that; it is called once, when the route is made.
+
+        ```python
+        class TimedRoute(Route):
+            def get_route_handler(self):
+                handle = super().get_route_handler()
+
+                async def handle_timed(request: Request) -> Response:
+                    begin = time.perf_counter()
+                    response = await handle(request)
+                    response.headers["X-Seconds"] = str(time.perf_counter() - begin)
+                    return response
+
+                return handle_timed
+        ```
+
+        Dependencies of scope "function" have exited when the response is there, unless it is a
+        stream. What the code raises goes the way of an exception from the endpoint from then on:
+        dependencies of scope "request" see it, then exception handlers. The code may call the
+        function with a request of another class, and more than once; the last response is sent.
+        """
+        return handle_request
+
+    async def _respond(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        make_exchange: Callable[..., Exchange] = Exchange,
+    ) -> None:
         environment = environment_of(scope)
         if self._streams:
             receive = SharedReceive(receive)
-        exchange = Exchange(environment, scope, receive, send, self.limit_changes)
+        exchange = make_exchange(environment, scope, receive, send, self.limit_changes)
         environment.requests.begin()
         try:
             try:

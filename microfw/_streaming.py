@@ -50,21 +50,22 @@ def streamer(
     Raises:
         UnsupportedTypeError: It is no type of values.
     """
-    head: Callable[..., Response] = response_class
+    head: type[StreamingResponse] = JSONLinesResponse
     kind: type[_Stream] = _Stream
     if issubclass(response_class, EventSourceResponse):
-        kind = _EventStream
+        head, kind = response_class, _EventStream
         items = ResultConverter(_without_events(item), **choices)
         encode = _event_encoder(items.encode, ResultConverter(Any, **choices).encode)
     elif issubclass(response_class, StreamingResponse):
-        encode = _raw_encoder(response_class.charset)
+        head, encode = response_class, _raw_encoder(response_class.charset)
     else:
-        head = JSONLinesResponse
         encode = _line_encoder(ResultConverter(item, **choices).encode)
 
     async def stream(exchange: Exchange, generator: Any) -> Response:
-        response = head((), status_code or 200)
-        await kind(exchange, generator, encode, response).send()
+        prepared = head((), status_code or 200)
+        response = await exchange.offered(prepared)
+        if getattr(response, "body_iterator", None) is prepared.body_iterator:
+            await kind(exchange, generator, encode, response).send()
         return response
 
     return stream

@@ -14,6 +14,7 @@ from starlette.exceptions import WebSocketException
 __all__ = [
     "AppScopeError",
     "CleanupTimeoutError",
+    "CustomHandlerError",
     "CycleError",
     "DeclarationError",
     "EndpointError",
@@ -154,6 +155,10 @@ class SwallowedExceptionError(LifecycleError):
 
 class AppScopeError(LifecycleError):
     """A dependency of scope `"app"` is used while the application's lifespan does not run."""
+
+
+class CustomHandlerError(LifecycleError):
+    """A custom handler (`Route.get_route_handler`) breaks the rules of its part."""
 
 
 class CleanupTimeoutError(LifecycleError, TimeoutError):

@@ -51,6 +51,7 @@ class Router(Decorators, starlette.routing.Router):
         encoders: Added to those of the routes; see `RouteOptions`.
         redirect_slashes: Redirect `/items/` to `/items` (or the reverse) where only that exists.
         default: The ASGI application for paths that no route matches; 404 where none is given.
+        route_class: What the decorators make; see `Route.get_route_handler`.
         lifespan: Runs around the application's life.
         on_startup: Called at start-up, where no `lifespan` is given. Deprecated in FastAPI.
         on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
@@ -72,6 +73,7 @@ class Router(Decorators, starlette.routing.Router):
         encoders: Encoders | None = None,
         redirect_slashes: bool = True,
         default: ASGIApp | None = None,
+        route_class: type[Route] = Route,
         lifespan: Lifespan[Any] | None = None,
         on_startup: Sequence[EventHandler] | None = None,
         on_shutdown: Sequence[EventHandler] | None = None,
@@ -82,6 +84,7 @@ class Router(Decorators, starlette.routing.Router):
         super().__init__(routes, redirect_slashes, default, lifespan)
         check_prefix(prefix, "Router")
         self.prefix = prefix
+        self.route_class = route_class
         self.tags: list[str] = list(tags or ())
         self.dependencies: list[Dependency] = check_dependencies(
             dependencies, "Router(dependencies=...)"
@@ -109,13 +112,14 @@ class Router(Decorators, starlette.routing.Router):
         endpoint: Callable[..., Any],
         *,
         methods: Collection[str] | None = None,
+        route_class_override: type[Route] | None = None,
         **options: Unpack[RouteOptions],
     ) -> None:
-        """Add a route; what the decorators do."""
+        """Add a route; what the decorators do. Its class is the router's `route_class`."""
         check_path(path, endpoint)
         check_dependencies(options.get("dependencies"), place_of(endpoint))
         merged = self._merged(options)
-        route = Route(
+        route = (route_class_override or self.route_class)(
             self.prefix + path,
             endpoint,
             methods=methods,
@@ -183,7 +187,7 @@ class Router(Decorators, starlette.routing.Router):
         prefix = self.prefix + including.prefix
         if isinstance(route, Route):
             options = self._merged(including._merged(route.options))  # noqa: SLF001 - the same class
-            return Route(
+            return type(route)(
                 prefix + route.path,
                 route.endpoint,
                 methods=route.methods,
