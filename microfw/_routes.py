@@ -1,11 +1,12 @@
 """Route and WebSocketRoute: from a function with dependencies to an ASGI application."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Unpack
 
 import starlette.routing
+from starlette.convertors import Convertor, IntegerConvertor
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -82,6 +83,7 @@ class Route(starlette.routing.Route):
             include_in_schema=options.get("include_in_schema", True),
         )
         self.path = path
+        self.param_convertors = _bounded(self.param_convertors)
         self.methods: set[str] = {method.upper() for method in methods or ["GET"]}
         self.dependencies: list[Dependency] = check_dependencies(
             options.get("dependencies"), place_of(endpoint)
@@ -237,6 +239,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         check_websocket_endpoint(endpoint)
         super().__init__(path or "/", endpoint, name=name)
         self.path = path
+        self.param_convertors = _bounded(self.param_convertors)
         self.middleware = middleware
         self.default_scope: DependencyScope | None = default_scope
         self.dependencies: list[Dependency] = check_dependencies(dependencies, place_of(endpoint))
@@ -278,6 +281,23 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
             finish="ended(returned)",
             names={"invalid": _invalid_websocket, "ended": _ended},
         )
+
+
+class _BoundedInteger(IntegerConvertor):
+    """Leaves as text what has more digits than Python reads; no integer is declared as that."""
+
+    def convert(self, value: str) -> Any:
+        try:
+            return super().convert(value)
+        except ValueError:
+            return value
+
+
+def _bounded(convertors: Mapping[str, Convertor[Any]]) -> dict[str, Convertor[Any]]:
+    return {
+        name: _BoundedInteger() if type(convertor) is IntegerConvertor else convertor
+        for name, convertor in convertors.items()
+    }
 
 
 def _wrapped(app: ASGIApp, middleware: Sequence[Middleware] | None) -> ASGIApp:

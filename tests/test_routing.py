@@ -153,6 +153,29 @@ def test_path_parameters_are_what_stands_in_the_path(path: str, url: str, value:
     assert get(app, url).json() == [value, value]
 
 
+def test_an_integer_in_the_path_that_is_too_long_to_be_one_is_refused() -> None:
+    app = App()
+
+    @app.get("/converted/{value:int}")
+    @app.get("/plain/{value}")
+    async def endpoint(value: int) -> int:
+        return value
+
+    @app.websocket("/socket/{value:int}")
+    async def talk(websocket: WebSocket, value: int) -> None: ...
+
+    too_long = "9" * 5000
+    converted, plain = get(app, f"/converted/{too_long}"), get(app, f"/plain/{too_long}")
+
+    assert (converted.status_code, plain.status_code) == (422, 422)
+    assert converted.json() == plain.json()
+    assert converted.json()["detail"][0]["type"] == "int_parsing_size"
+    with pytest.raises(WebSocketDisconnect) as refused:
+        with TestClient(app).websocket_connect(f"/socket/{too_long}"):
+            pass
+    assert refused.value.code == 1008
+
+
 def test_a_path_that_nothing_matches_is_answered_with_404() -> None:
     app = App()
     app.get("/items/{item:int}")(lambda item: item)
