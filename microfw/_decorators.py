@@ -2,10 +2,12 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
+from enum import Enum
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from starlette.middleware import Middleware
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from microfw._limits import FormLimits
 from microfw._mistakes import (
@@ -52,8 +54,10 @@ class RouteOptions(TypedDict, total=False):
     max_body_size: int | None
     form_limits: FormLimits | None
     include_in_schema: bool
-    tags: list[str] | None
+    tags: list[str | Enum] | None
     responses: Mapping[int | str, Any] | None
+    callbacks: Sequence[BaseRoute] | None
+    generate_unique_id_function: Callable[[Any], str] | None
     summary: str | None
     description: str | None
     response_description: str
@@ -66,9 +70,11 @@ class IncludeOptions(TypedDict, total=False):
     """What can be said of a router that is included."""
 
     prefix: str
-    tags: Sequence[str] | None
+    tags: Sequence[str | Enum] | None
     dependencies: Sequence[Any] | None
     responses: Mapping[int | str, Any] | None
+    callbacks: Sequence[BaseRoute] | None
+    generate_unique_id_function: Callable[[Any], str] | None
     default_response_class: type[Response] | None
     deprecated: bool | None
     include_in_schema: bool

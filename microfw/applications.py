@@ -19,6 +19,7 @@ from microfw._decorators import (
     IncludeOptions,
     RouteOptions,
 )
+from microfw._documentation import AppDocumentation, check_documentation
 from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
 from microfw._exchange import BodyLimitMiddleware
 from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
@@ -43,6 +44,10 @@ class App(Decorators, starlette.applications.Starlette):
         lifespan: Runs around the application's life, outside of scope "app".
         dependencies: Run ahead of each route's own.
         responses: Documented for each route.
+        callbacks: Documented for each route.
+        deprecated: Documented for each route.
+        include_in_schema: Whether the routes are documented.
+        generate_unique_id_function: Makes the names of the routes in a schema.
         default_response_class: For routes that name no `response_class`.
         encoders: Functions by class, which encode instances of it in the results of the routes
             that are declared or included here.
@@ -58,6 +63,7 @@ class App(Decorators, starlette.applications.Starlette):
             FastAPI 0.118 and later do.
         cleanup_timeout: Seconds that the exit code of an async dependency may take, shielded from
             cancellation; then it is cancelled, and logged by name. `None` is without bound.
+        **documentation: `title`, `version`, ...: kept in the attribute `documentation`.
     """
 
     router: Router
@@ -73,6 +79,10 @@ class App(Decorators, starlette.applications.Starlette):
         *,
         dependencies: Sequence[Any] | None = None,
         responses: Mapping[int | str, Any] | None = None,
+        callbacks: Sequence[BaseRoute] | None = None,
+        deprecated: bool | None = None,
+        include_in_schema: bool = True,
+        generate_unique_id_function: Callable[[Any], str] | None = None,
         default_response_class: type[Response] | None = None,
         encoders: Encoders | None = None,
         redirect_slashes: bool = True,
@@ -82,7 +92,9 @@ class App(Decorators, starlette.applications.Starlette):
         form_limits: FormLimits | None = None,
         default_scope: Scope = "function",
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
+        **documentation: Unpack[AppDocumentation],
     ) -> None:
+        check_documentation(documentation)
         for key in exception_handlers or ():
             check_handled(key)
         super().__init__(
@@ -97,10 +109,15 @@ class App(Decorators, starlette.applications.Starlette):
             Lifetime.of(default_scope, f"App(default_scope={default_scope!r})"),
             Limits().changed(changes_of(limits, "App(...)")),
         )
+        self.documentation: AppDocumentation = documentation
         self.router = Router(
             routes,
             dependencies=dependencies,
             responses=responses,
+            callbacks=callbacks,
+            deprecated=deprecated,
+            include_in_schema=include_in_schema,
+            generate_unique_id_function=generate_unique_id_function,
             default_response_class=default_response_class,
             encoders=check_encoders(encoders, "App(encoders=...)"),
             redirect_slashes=redirect_slashes,

@@ -52,6 +52,8 @@ class Documentation:
     examples: Sequence[Any] | None = None
     openapi_examples: Mapping[str, Any] | None = None
     json_schema_extra: Mapping[str, Any] | None = None
+    serialization_alias: str | None = None
+    alias_priority: int | None = None
     deprecated: bool | str | None = None
     include_in_schema: bool = True
 
@@ -99,6 +101,9 @@ class Options(TypedDict, total=False):
     examples: Sequence[Any] | None
     openapi_examples: Mapping[str, Any] | None
     json_schema_extra: Mapping[str, Any] | None
+    serialization_alias: str | None
+    alias_priority: int | None
+    discriminator: Any
     deprecated: bool | str | None
     include_in_schema: bool
 

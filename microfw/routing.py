@@ -3,6 +3,7 @@
 import copy
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from enum import Enum
 from typing import Any, Unpack
 
 import starlette.routing
@@ -47,6 +48,8 @@ class Router(Decorators, starlette.routing.Router):
         tags: Put ahead of each route's own.
         dependencies: Run ahead of each route's own.
         responses: Documented for each route.
+        callbacks: Documented for each route.
+        generate_unique_id_function: Makes the names of the routes in a schema.
         default_response_class: For routes that name no `response_class`.
         encoders: Added to those of the routes; see `RouteOptions`.
         redirect_slashes: Redirect `/items/` to `/items` (or the reverse) where only that exists.
@@ -66,9 +69,11 @@ class Router(Decorators, starlette.routing.Router):
         routes: Sequence[BaseRoute] | None = None,
         *,
         prefix: str = "",
-        tags: Sequence[str] | None = None,
+        tags: Sequence[str | Enum] | None = None,
         dependencies: Sequence[Any] | None = None,
         responses: Mapping[int | str, Any] | None = None,
+        callbacks: Sequence[BaseRoute] | None = None,
+        generate_unique_id_function: Callable[[Any], str] | None = None,
         default_response_class: type[Response] | None = None,
         encoders: Encoders | None = None,
         redirect_slashes: bool = True,
@@ -85,11 +90,13 @@ class Router(Decorators, starlette.routing.Router):
         check_prefix(prefix, "Router")
         self.prefix = prefix
         self.route_class = route_class
-        self.tags: list[str] = list(tags or ())
+        self.tags: list[str | Enum] = list(tags or ())
         self.dependencies: list[Dependency] = check_dependencies(
             dependencies, "Router(dependencies=...)"
         )
         self.responses: dict[int | str, Any] = dict(responses or {})
+        self.callbacks: list[BaseRoute] = list(callbacks or ())
+        self.generate_unique_id_function = generate_unique_id_function
         self.default_response_class = default_response_class
         self.encoders: dict[type[Any], Callable[[Any], Any]] = check_encoders(
             encoders, "Router(encoders=...)"
@@ -112,14 +119,13 @@ class Router(Decorators, starlette.routing.Router):
         endpoint: Callable[..., Any],
         *,
         methods: Collection[str] | None = None,
-        route_class_override: type[Route] | None = None,
         **options: Unpack[RouteOptions],
     ) -> None:
         """Add a route; what the decorators do. Its class is the router's `route_class`."""
         check_path(path, endpoint)
         check_dependencies(options.get("dependencies"), place_of(endpoint))
         merged = self._merged(options)
-        route = (route_class_override or self.route_class)(
+        route = self.route_class(
             self.prefix + path,
             endpoint,
             methods=methods,
@@ -155,9 +161,11 @@ class Router(Decorators, starlette.routing.Router):
         router: "Router",
         *,
         prefix: str = "",
-        tags: Sequence[str] | None = None,
+        tags: Sequence[str | Enum] | None = None,
         dependencies: Sequence[Any] | None = None,
         responses: Mapping[int | str, Any] | None = None,
+        callbacks: Sequence[BaseRoute] | None = None,
+        generate_unique_id_function: Callable[[Any], str] | None = None,
         default_response_class: type[Response] | None = None,
         deprecated: bool | None = None,
         include_in_schema: bool = True,
@@ -174,6 +182,8 @@ class Router(Decorators, starlette.routing.Router):
             tags=tags,
             dependencies=dependencies,
             responses=responses,
+            callbacks=callbacks,
+            generate_unique_id_function=generate_unique_id_function,
             default_response_class=default_response_class,
             deprecated=deprecated,
             include_in_schema=include_in_schema,
@@ -216,6 +226,10 @@ class Router(Decorators, starlette.routing.Router):
         )
         if self.encoders:
             merged["encoders"] = {**self.encoders, **(options.get("encoders") or {})}
+        if self.callbacks:
+            merged["callbacks"] = [*self.callbacks, *(options.get("callbacks") or ())]
+        if self.generate_unique_id_function is not None:
+            merged.setdefault("generate_unique_id_function", self.generate_unique_id_function)
         if self.deprecated is not None:
             merged.setdefault("deprecated", self.deprecated)
         if self.default_response_class is not None:

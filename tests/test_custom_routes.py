@@ -639,9 +639,11 @@ async def test_a_router_makes_routes_of_its_class() -> None:
     @router.get("/default")
     async def of_the_routers_class() -> None: ...
 
+    router.route_class = Route
+
+    @router.get("/other")
     async def of_another_class() -> None: ...
 
-    router.add_api_route("/other", of_another_class, route_class_override=Route)
     app.include_router(router, prefix="/v1")
 
     answers = {p: await request(app, p) for p in ("/out", "/v1/in/default", "/v1/in/other")}

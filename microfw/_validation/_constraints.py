@@ -67,6 +67,8 @@ class Constraints:
     allow_inf_nan: bool | None = None
     max_digits: int | None = None
     decimal_places: int | None = None
+    discriminator: Any = None
+    """What tells pydantic's models in a union apart; a tagged union of others tells by itself."""
 
     def __bool__(self) -> bool:
         return self != _NONE
@@ -110,6 +112,8 @@ def tests_of(constraints: Constraints, family: Family) -> list[Test]:
         ConstraintError: One of the constraints does not fit the family.
     """
     tests: list[Test] = []
+    if constraints.discriminator is not None:
+        _require(family, set(), "discriminator")
     if constraints.allow_inf_nan is False or (
         family is Family.DECIMAL and not constraints.allow_inf_nan
     ):

@@ -1,0 +1,152 @@
+"""What schemas tell their readers is kept, changes nothing else, and is merged by routers."""
+
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel
+
+from microfw import App, Body, Query, Route, Router, param_functions, params
+from microfw.exceptions import UnfillableParameterError
+from microfw.testclient import TestClient
+
+
+class Tags(Enum):
+    ITEMS = "items"
+
+
+def name_route(route: Any) -> str:
+    return f"route-{route.name}"
+
+
+def name_otherwise(route: Any) -> str:
+    return f"other-{route.name}"
+
+
+async def endpoint() -> None: ...
+
+
+def test_an_application_keeps_what_is_said_of_it() -> None:
+    app = App(title="Shop", version="1.2", contact={"name": "Anna"}, openapi_tags=[{"name": "a"}])
+
+    assert app.documentation == {
+        "title": "Shop",
+        "version": "1.2",
+        "contact": {"name": "Anna"},
+        "openapi_tags": [{"name": "a"}],
+    }
+    assert App().documentation == {}
+
+
+def test_an_application_refuses_what_nobody_knows() -> None:
+    options: dict[str, Any] = {"title": "Shop", "tittle": "Shop"}
+
+    with pytest.raises(TypeError) as caught:
+        App(**options)
+    assert str(caught.value) == "App() got an unexpected keyword argument 'tittle'"
+
+
+def test_routes_keep_what_applications_and_routers_say_of_them() -> None:
+    of_app, of_router, of_inclusion, of_route = (Route(f"/{n}", endpoint) for n in range(4))
+    app = App(
+        callbacks=[of_app],
+        deprecated=True,
+        include_in_schema=False,
+        generate_unique_id_function=name_route,
+    )
+    router = Router(tags=[Tags.ITEMS], callbacks=[of_router])
+    router.get("/items", callbacks=[of_route], operation_id="read", summary="Read")(endpoint)
+    app.include_router(router, callbacks=[of_inclusion], tags=["more"])
+
+    (route,) = app.routes
+
+    assert isinstance(route, Route)
+    assert route.options == {
+        "callbacks": [of_app, of_inclusion, of_router, of_route],
+        "dependencies": [],
+        "deprecated": True,
+        "generate_unique_id_function": name_route,
+        "include_in_schema": False,
+        "operation_id": "read",
+        "responses": {},
+        "summary": "Read",
+        "tags": ["more", Tags.ITEMS],
+    }
+    assert not route.include_in_schema
+
+
+@pytest.mark.parametrize("place", ["route", "router", "inclusion", "app"])
+def test_the_function_nearest_to_the_route_names_it(place: str) -> None:
+    order = ["route", "router", "inclusion", "app"]
+    said: dict[str, Any] = {
+        each: {"generate_unique_id_function": name_route if each == place else name_otherwise}
+        for each in order[order.index(place) :]
+    }
+    app = App(**said.get("app", {}))
+    router = Router(**said.get("router", {}))
+    router.get("/", **said.get("route", {}))(endpoint)
+    app.include_router(router, prefix="/items", **said.get("inclusion", {}))
+
+    (route,) = app.routes
+
+    assert isinstance(route, Route)
+    assert route.options["generate_unique_id_function"] is name_route
+
+
+def test_parameters_keep_names_that_only_schemas_have() -> None:
+    documentation = Query(serialization_alias="q", alias_priority=1).documentation
+
+    assert (documentation.serialization_alias, documentation.alias_priority) == ("q", 1)
+
+
+def test_functions_that_declare_parameters_are_found_in_one_module() -> None:
+    names = ["Body", "Cookie", "File", "Form", "Header", "Path", "Query"]
+
+    assert [getattr(param_functions, name) for name in names] == [
+        getattr(params, name) for name in names
+    ]
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: int
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    tricks: int
+
+
+def test_a_discriminator_tells_models_of_pydantics_apart() -> None:
+    app = App()
+
+    @app.post("/")
+    async def count(pet: Annotated[Cat | Dog, Body(discriminator="kind")]) -> int:
+        return pet.lives if isinstance(pet, Cat) else pet.tricks
+
+    client = TestClient(app)
+
+    assert client.post("/", json={"kind": "dog", "tricks": 3}).json() == 3
+    assert client.post("/", json={"kind": "cow"}).json()["detail"] == [
+        {
+            "type": "union_tag_invalid",
+            "loc": ["body"],
+            "msg": "Input tag 'cow' found using 'kind' does not match any of the expected tags: 'cat', 'dog'",
+            "input": {"kind": "cow"},
+            "ctx": {"discriminator": "'kind'", "tag": "cow", "expected_tags": "'cat', 'dog'"},
+        }
+    ]
+
+
+def test_a_discriminator_says_nothing_about_other_values() -> None:
+    app = App()
+
+    with pytest.raises(UnfillableParameterError) as caught:
+
+        @app.get("/")
+        async def read(number: Annotated[int, Query(discriminator="kind")]) -> None: ...
+
+    assert str(caught.value).splitlines()[0] == (
+        "'number' is a int, for which a constraint makes no sense:"
+        " discriminator says nothing about int values"
+    )
