@@ -21,29 +21,36 @@ from benchmarks.report import Report, environment, heading, markdown, rounded
 
 ROUNDS = 15
 
-Measure = Callable[[Sequence[Framework], int], AsyncIterator[Point]]
 
-GROWING: Sequence[Measure] = (
-    routes.measure,
-    dependencies.measure,
-    waiting.measure,
-    bodies.measure,
-)
+async def points(frameworks: Sequence[Framework], rounds: int) -> AsyncIterator[Point]:
+    """Measure everything that grows.
+
+    Raises:
+        UnequalWorkError: A contender has done something else than it was asked for.
+    """
+    for questions in (routes.questions, dependencies.questions, bodies.questions):
+        for question in questions(frameworks):
+            yield await question.point(rounds)
+    async for point in waiting.points(frameworks):
+        yield point
 
 
-def measure(options: Options, growing: Sequence[Measure] = GROWING) -> Report:
+Points = Callable[[Sequence[Framework], int], AsyncIterator[Point]]
+
+
+def measure(options: Options, points: Points = points) -> Report:
     """Measure all curves.
 
     Raises:
-        UnequalWorkError: A contender has done something else than a case asks for.
+        UnequalWorkError: A contender has done something else than it was asked for.
     """
     rounds = options.rounds or ROUNDS
-    frameworks = _frameworks()
+    frameworks = installed_frameworks()
     with event_loop(options.loop) as run, one_core() as pinned:
-        points = [point for each in growing for point in run(_collected(each(frameworks, rounds)))]
+        measured = run(_collected(points(frameworks, rounds)))
     contenders = [*(each.contender() for each in frameworks), by_hand()]
     about = environment(contenders, options.loop, rounds, pinned)
-    found = _by_curve(points)
+    found = _by_curve(measured)
     return Report(
         "growth",
         f"{heading(about)}\n\n{_table(found)}",
@@ -52,7 +59,8 @@ def measure(options: Options, growing: Sequence[Measure] = GROWING) -> Report:
     )
 
 
-def _frameworks() -> list[Framework]:
+def installed_frameworks() -> list[Framework]:
+    """Take what there is, and say what there is not."""
     frameworks = []
     for make in (framework_microfw, framework_fastapi):
         try:
@@ -99,14 +107,18 @@ def _table(found: Mapping[str, Lines]) -> str:
     for title, lines in found.items():
         line = next(iter(lines.values()))
         sizes = f"{line[0].size:,} to {line[-1].size:,} {line[0].across}"
-        ends = [_ends(name, lines[name]) for name in names]
-        exponents = [f"{exponent(_points(name, lines[name])):.2f}" for name in names]
+        ends = [_ends(name, lines[name]) if name in lines else "-" for name in names]
+        exponents = [_exponent(name, lines[name]) if name in lines else "-" for name in names]
         rows.append([title, sizes, *ends, *exponents])
     return markdown(rows)
 
 
 def _ends(name: str, line: Sequence[Point]) -> str:
     return f"{_written(line[0], name)} to {_written(line[-1], name)}"
+
+
+def _exponent(name: str, line: Sequence[Point]) -> str:
+    return f"{exponent(_points(name, line)):.2f}"
 
 
 def _written(point: Point, name: str) -> str:

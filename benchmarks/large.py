@@ -77,6 +77,7 @@ def litestar(count: int) -> Application:
     """Make Litestar's."""
     from litestar import Litestar, get
     from litestar.di import NamedDependency, Provide
+    from litestar.params import FromPath
 
     async def second(one: NamedDependency[int]) -> AsyncIterator[int]:
         yield one + 1
@@ -89,7 +90,7 @@ def litestar(count: int) -> Application:
     def route(number: int) -> Any:
         @get(path(number, "{item:int}"), dependencies=provided)
         async def endpoint(
-            item: int,
+            item: FromPath[int],
             one: NamedDependency[int],
             two: NamedDependency[int],
             three: NamedDependency[int],

@@ -1,7 +1,7 @@
 """Larger and larger bodies: lists of words in JSON, which the endpoint counts."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import cast
 
@@ -13,21 +13,19 @@ from starlette.routing import Route
 from benchmarks.cases import SENT, Build, Case
 from benchmarks.client import ASGIApp, Log, Request, json_answer
 from benchmarks.contenders.declared import Framework
-from benchmarks.growing.points import Point, point
+from benchmarks.growing.points import Question
 
 KIB = 1024
 SIZES = (KIB, 10 * KIB, 100 * KIB, 1024 * KIB, 10 * 1024 * KIB)
 WORD = "a word of some length, as there are in texts"
 
 
-async def measure(
-    frameworks: Sequence[Framework], rounds: int, sizes: Sequence[int] = SIZES
-) -> AsyncIterator[Point]:
-    """Measure what reading a body costs."""
+def questions(frameworks: Sequence[Framework], sizes: Sequence[int] = SIZES) -> Iterator[Question]:
+    """Send bodies."""
     for size in sizes:
         builders: dict[str, Build] = {each.name: partial(declared, each) for each in frameworks}
         builders["by hand"] = by_hand
-        yield await point("bodies", "bytes", size, _case(size), builders, rounds)
+        yield Question("bodies", "bytes", size, _case(size), builders)
 
 
 def _case(size: int) -> Case:

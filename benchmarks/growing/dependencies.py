@@ -1,6 +1,6 @@
 """More and more dependencies, in a chain and in diamonds."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Annotated, Any, cast
@@ -13,7 +13,7 @@ from starlette.routing import Route
 from benchmarks.cases import SENT, Build, Case
 from benchmarks.client import ASGIApp, Log, Request, json_answer
 from benchmarks.contenders.declared import Framework
-from benchmarks.growing.points import Point, point
+from benchmarks.growing.points import Question
 from benchmarks.work import async_chain, result
 
 COUNTS = (1, 3, 10, 30, 100, 300)
@@ -22,20 +22,19 @@ DEEPEST = {"FastAPI": 10}
 """Who cannot go as deep as the others: it walks through each path, and there are 2 ** depth."""
 
 
-async def measure(
+def questions(
     frameworks: Sequence[Framework],
-    rounds: int,
     counts: Sequence[int] = COUNTS,
     depths: Sequence[int] = DEPTHS,
-) -> AsyncIterator[Point]:
-    """Measure chains, then diamonds."""
+) -> Iterator[Question]:
+    """Ask for what opens chains, then diamonds."""
     for count in counts:
         builders: dict[str, Build] = {
             each.name: each.with_async_endpoint(async_chain, count) for each in frameworks
         }
         builders["by hand"] = partial(by_hand, count)
         case = _case("chain", count)
-        yield await point("a chain of dependencies", "dependencies", count, case, builders, rounds)
+        yield Question("a chain of dependencies", "dependencies", count, case, builders)
     for depth in depths:
         builders = {
             each.name: partial(diamonds, each, depth)
@@ -44,7 +43,7 @@ async def measure(
         }
         builders["by hand"] = partial(by_hand, depth + 1)
         case = _case("diamonds", depth + 1)
-        yield await point("diamonds on top of each other", "depth", depth, case, builders, rounds)
+        yield Question("diamonds on top of each other", "depth", depth, case, builders)
 
 
 def _case(name: str, count: int) -> Case:

@@ -1,4 +1,4 @@
-"""One size of what grows: measured as any other case is."""
+"""One size of what grows: what is asked, and what was measured."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,15 +26,30 @@ class Point:
     unit: str = "s"
 
 
-async def point(
-    curve: str, across: str, size: int, case: Case, builders: Mapping[str, Build], rounds: int
-) -> Point:
-    """Verify and time those who take part in a case.
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be measured of one curve, at one size.
 
-    Raises:
-        UnequalWorkError: One has done something else.
+    Attributes:
+        builders: By contender.
     """
-    contenders = [Contender(name, (), {case.name: build}) for name, build in builders.items()]
-    measurement = await measure(case, contenders, rounds)
-    values = {name: median(seconds) for name, seconds in measurement.seconds.items()}
-    return Point(curve, across, size, values)
+
+    curve: str
+    across: str
+    size: int
+    case: Case
+    builders: Mapping[str, Build]
+
+    def contenders(self) -> list[Contender]:
+        """Make those who take part."""
+        return [Contender(name, (), {self.case.name: each}) for name, each in self.builders.items()]
+
+    async def point(self, rounds: int) -> Point:
+        """Verify and time those who take part.
+
+        Raises:
+            UnequalWorkError: One has done something else.
+        """
+        measurement = await measure(self.case, self.contenders(), rounds)
+        values = {name: median(seconds) for name, seconds in measurement.seconds.items()}
+        return Point(self.curve, self.across, self.size, values)

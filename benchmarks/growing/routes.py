@@ -1,6 +1,6 @@
 """More and more routes: the first, the last and a missing one are asked for."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from starlette.applications import Starlette
@@ -11,7 +11,7 @@ from starlette.routing import Mount, Route
 from benchmarks.cases import SENT, Case
 from benchmarks.client import ASGIApp, Log, Request, json_answer, new_log
 from benchmarks.contenders.declared import Framework
-from benchmarks.growing.points import Point, point
+from benchmarks.growing.points import Question
 
 SIZES = (10, 100, 1_000, 10_000)
 IN_ROUTER = 10
@@ -36,10 +36,8 @@ def path(kind: str, number: int, item: str = "{item}") -> str:
     )
 
 
-async def measure(
-    frameworks: Sequence[Framework], rounds: int, sizes: Sequence[int] = SIZES
-) -> AsyncIterator[Point]:
-    """Measure each kind of path."""
+def questions(frameworks: Sequence[Framework], sizes: Sequence[int] = SIZES) -> Iterator[Question]:
+    """Ask for routes with each kind of path."""
     for kind in KINDS:
         for size in sizes:
             logged: Mapping[str, Logged] = {
@@ -58,10 +56,10 @@ async def measure(
                     ("endpoint", *SENT),
                 )
                 title = f"{curve}, {question}"
-                yield await point(title, "routes", size, case, builders, rounds)
+                yield Question(title, "routes", size, case, builders)
             nowhere = Request(path(kind, size, "7"))
             case = Case(f"missing-{kind}-{size}", "", nowhere, MISSING, SENT)
-            yield await point(f"{curve}, missing", "routes", size, case, builders, rounds)
+            yield Question(f"{curve}, missing", "routes", size, case, builders)
 
 
 Built = Callable[[Callable[[], None]], Any]

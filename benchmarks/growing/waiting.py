@@ -52,8 +52,8 @@ class Gate:
 Make = Callable[[Gate], ASGIApp]
 
 
-async def measure(
-    frameworks: Sequence[Framework], rounds: int, counts: Sequence[int] = COUNTS
+async def points(
+    frameworks: Sequence[Framework], counts: Sequence[int] = COUNTS
 ) -> AsyncIterator[Point]:
     """Measure the time of all requests, then the memory of each."""
     makes: Mapping[str, Make] = {
@@ -62,7 +62,7 @@ async def measure(
     }
     for count in counts:
         seconds: dict[str, list[float]] = {name: [] for name in makes}
-        for _ in range(min(rounds, ROUNDS)):
+        for _ in range(ROUNDS):
             for name, make in makes.items():
                 seconds[name].append(await all_at_once(name, make, count))
         times = {name: median(each) for name, each in seconds.items()}
