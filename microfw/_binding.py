@@ -41,6 +41,7 @@ from microfw._validation import (
 )
 from microfw.dependencies import EMPTY, Attribute, Parameter, Reader, Signature, Site, Surrounding
 from microfw.exceptions import (
+    DeclarationError,
     MissingPackageError,
     MultipleBodiesError,
     PathParameterError,
@@ -48,7 +49,7 @@ from microfw.exceptions import (
     UnfillableParameterError,
     UnresolvableAnnotationError,
 )
-from microfw.params import Declaration, Source
+from microfw.params import DECLARING, Declaration, Source
 
 _BY_TYPE: tuple[tuple[type[Any], str], ...] = (
     (Request, "request"),
@@ -98,6 +99,7 @@ class RequestBinder:
         """Say how a parameter is filled.
 
         Raises:
+            DeclarationError: It is declared with a function that is not called.
             UnfillableParameterError: Nothing in the request can fill it.
             PathParameterError: It and the path do not fit each other.
         """
@@ -105,6 +107,7 @@ class RequestBinder:
         if attribute is not None:
             return Attribute(attribute)
         _check_is_bound(parameter, site)
+        _check_is_called(parameter, site)
         declaration = _declaration_of(parameter, site)
         source = self._source(parameter, declaration, site)
         value = _value_of(parameter, declaration, source)
@@ -324,6 +327,20 @@ def _check_is_bound(parameter: Parameter, site: Site) -> None:
             site,
             "name the method of an object, `views.method`, or make a function of it",
         )
+
+
+def _check_is_called(parameter: Parameter, site: Site) -> None:
+    """The function itself in place of what it returns would say nothing."""
+    for declare in DECLARING:
+        if any(declare is entry for entry in (*parameter.metadata, parameter.default)):
+            name = declare.__name__
+            raise _error(
+                DeclarationError,
+                f"parameter {parameter.name!r} is declared with `{name}` itself, which is not"
+                " called",
+                site,
+                f"write `{name}()`",
+            )
 
 
 def _declarations(parameter: Parameter) -> list[Declaration]:

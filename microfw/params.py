@@ -190,6 +190,9 @@ def File(default: Any = ..., **options: Unpack[FormOptions]) -> Any:  # noqa: N8
     return _declaration(Source.FILE, default, options)
 
 
+DECLARING: tuple[Callable[..., Any], ...] = (Path, Query, Header, Cookie, Body, Form, File)
+"""The functions that make declarations."""
+
 _DOCUMENTATION = tuple(Documentation.__dataclass_fields__)
 _ALWAYS = ("default_factory", "alias")
 _OF_SOURCE = {

@@ -90,7 +90,7 @@ def test_the_function_nearest_to_the_route_names_it(place: str) -> None:
     (route,) = app.routes
 
     assert isinstance(route, Route)
-    assert route.options["generate_unique_id_function"] is name_route
+    assert route.options.get("generate_unique_id_function") is name_route
 
 
 def test_parameters_keep_names_that_only_schemas_have() -> None:

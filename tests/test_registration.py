@@ -17,7 +17,10 @@ from microfw import (
     App,
     BackgroundTasks,
     Body,
+    Cookie,
     Depends,
+    File,
+    Form,
     Header,
     Path,
     Query,
@@ -449,6 +452,20 @@ def test_depends_that_is_not_called_is_told(declare: Callable[..., Any]) -> None
             place(dependency),
             "write `Depends(get_it)`; `Depends()` calls the class in the annotation",
             f"create_order -> {dependency.__name__}",
+        )
+
+
+@pytest.mark.parametrize("declare", [Path, Query, Header, Cookie, Body, Form, File])
+def test_a_declaration_that_is_not_called_is_told(declare: Callable[..., Any]) -> None:
+    def in_annotation(it: Annotated[int, declare]): ...
+
+    def as_default(it: Any = declare): ...
+
+    for create_order in (in_annotation, as_default):
+        assert added(DeclarationError, create_order, "/{it}") == message(
+            f"parameter 'it' is declared with `{declare.__name__}` itself, which is not called",
+            place(create_order),
+            f"write `{declare.__name__}()`",
         )
 
 
