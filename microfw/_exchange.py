@@ -18,7 +18,7 @@ from microfw._environment import Environment
 from microfw._forms import ReceivedForm, is_urlencoded, parse_whole, receive_form
 from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit, allow
 from microfw._query_values import QueryValues
-from microfw._receiving import ReplayedReceive, receive_body
+from microfw._receiving import GatheringReceive, ReplayedReceive, receive_body
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
 from microfw.dependencies import Run, is_async_callable
 from microfw.exception_handlers import DEFAULT_HANDLERS, Handler
@@ -171,6 +171,8 @@ class Exchange(_Connection):
         form = None
         if self._request is None and is_urlencoded(self.scope):
             form = await self._receive_urlencoded()
+        elif self._request is None:
+            self._limited = GatheringReceive(self._limited_receive())
         self.form = form = form or await receive_form(self.request, self.limits)
         self.decoded_body = form.data
         await form.read(in_memory)

@@ -9,6 +9,11 @@ import anyio
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
+LARGE = 1024 * 1024
+"""From which size on a body is gathered, in bytes; Starlette keeps smaller files in memory."""
+PIECE = 256 * 1024
+"""The least size of a piece of it but the last."""
+
 
 async def receive_body(receive: Receive) -> bytes:
     """Receive a body to its end.
@@ -40,6 +45,35 @@ class ReplayedReceive:
         """Receive the message, then what comes."""
         message, self._message = self._message, None
         return message or await self._receive()
+
+
+class GatheringReceive:
+    """A `receive` that hands a large body over in large pieces, once it is known to be large.
+
+    What is parsed of it is written to a file: each time in a worker thread, which costs more than
+    writing some thousand bytes.
+    """
+
+    __slots__ = ("_receive", "_received")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._received = 0
+
+    async def __call__(self) -> Message:
+        """Receive the next piece, or how it came to an end."""
+        message = await self._receive()
+        size = len(message.get("body", b""))
+        self._received += size
+        if self._received < LARGE:
+            return message
+        parts: list[bytes] = []
+        while message.get("more_body") and size < PIECE:
+            parts.append(message.get("body", b""))
+            message = await self._receive()
+            size += len(message.get("body", b""))
+        parts.append(message.get("body", b""))
+        return {**message, "body": b"".join(parts)}
 
 
 class SharedReceive:

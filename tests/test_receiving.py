@@ -6,10 +6,10 @@ import anyio
 import msgspec
 import pytest
 
-from microfw import App, Depends, Request
+from microfw import App, Depends, Request, UploadFile
 from microfw.responses import JSONResponse
 from tests.lifecycle.programs import Log
-from tests.uploads import upload
+from tests.uploads import MULTIPART, chunks_of, multipart, part, upload
 
 JSON = {"content-type": "application/json"}
 PIECES = [b'{"word"', b"", b': "tree"}']
@@ -95,18 +95,55 @@ async def test_what_has_answered_a_body_that_is_too_large_does_not_get_the_rest_
     assert (answer.json(), log) == ("too large", ["chunk", "chunk", "sends 413"])
 
 
-async def test_nothing_runs_for_a_client_that_leaves_while_it_sends() -> None:
-    log = Log()
-    app = App()
+def file_app(log: Log, **limits: Any) -> App:
+    app = App(**limits)
 
     @app.post("/")
-    async def endpoint(word: Word) -> None:
+    async def endpoint(file: UploadFile) -> int:
         log("endpoint")
+        content = await file.read()
+        return len(content) if content == PATTERN[: len(content)] else -1
 
-    messages = [
-        {"type": "http.request", "body": b'{"word"', "more_body": True},
-        {"type": "http.disconnect"},
-    ]
+    return app
+
+
+PATTERN = bytes(range(256)) * 4096 * 3
+"""3 MiB in which no two of the pieces that arrive are at the same place of a repetition."""
+
+
+@pytest.mark.parametrize("size", [1000, 64 * 1024, 100_000, 3_000_000])
+async def test_a_large_file_is_whole_however_it_arrives(size: int) -> None:
+    form = multipart(part("file", PATTERN, "film"))
+
+    assert (await upload(file_app(Log()), chunks_of(form, size))).json() == len(PATTERN)
+
+
+async def test_a_large_form_with_a_mistake_is_read_a_piece_further_and_not_to_its_end() -> None:
+    log = Log()
+    broken = b"--border\r\nno header\r\n\r\n" + PATTERN
+    form = part("file", PATTERN, "film") + broken
+
+    answer = await upload(file_app(log), chunks_of(form), log=log)
+
+    assert answer.status == 400
+    # The mistake is in the 49th, which is handed over together with the two that follow.
+    assert log == [*["chunk"] * 51, "sends 400"]
+
+
+async def test_a_large_form_is_refused_as_soon_as_it_is_too_large() -> None:
+    log = Log()
+    form = multipart(part("file", PATTERN, "film"))
+
+    app = file_app(log, max_body_size=33 * 64 * 1024)
+    answer = await upload(app, chunks_of(form), log=log)
+
+    assert (answer.status, log) == (413, [*["chunk"] * 34, "sends 413"])
+
+
+async def leave_after(chunks: list[bytes], content_type: bytes, app: App, log: Log) -> None:
+    """Send the beginning of a body, then leave."""
+    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    messages.append({"type": "http.disconnect"})
 
     async def receive() -> Any:
         return messages.pop(0)
@@ -119,9 +156,30 @@ async def test_nothing_runs_for_a_client_that_leaves_while_it_sends() -> None:
         "method": "POST",
         "path": "/",
         "query_string": b"",
-        "headers": [(b"content-type", b"application/json")],
+        "headers": [(b"content-type", content_type)],
     }
     with anyio.fail_after(5):
         await app(scope, receive, send)
+    assert messages == []
 
-    assert (log, messages) == ([], [])
+
+async def test_nothing_runs_for_a_client_that_leaves_while_it_sends_json() -> None:
+    log = Log()
+    app = App()
+
+    @app.post("/")
+    async def endpoint(word: Word) -> None:
+        log("endpoint")
+
+    await leave_after([b'{"word"'], b"application/json", app, log)
+
+    assert log == []
+
+
+async def test_nothing_runs_for_a_client_that_leaves_while_it_sends_a_large_file() -> None:
+    log = Log()
+    chunks = chunks_of(part("file", PATTERN, "film"))
+
+    await leave_after(chunks, MULTIPART["content-type"].encode(), file_app(log), log)
+
+    assert log == []
