@@ -1,22 +1,16 @@
-"""Measure what values cost, received and shown: python -m benchmarks.values [CASE...]"""
+"""Values: what is received of a request and shown in the answer, and what has to be refused."""
 
-import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from benchmarks.cases import SENT, Case, Contender, chosen
+from benchmarks.cases import SENT, Case, Contender
 from benchmarks.client import Client, Request, answer_of, events_of, json_answer, new_log
-from benchmarks.contenders.values import ALL
 from benchmarks.contenders.values.work import END
-from benchmarks.measuring import UnequalWorkError, event_loop, measure, one_core
-from benchmarks.report import as_data, environment, heading, table
+from benchmarks.measuring import UnequalWorkError
 
-ROUNDS = 100
 UPLOADED_BYTES = 10 * 1024 * 1024
 
 _PRODUCT: dict[str, Any] = {
@@ -224,43 +218,3 @@ async def verify_refusals(case: ValuesCase, contenders: Sequence[Contender]) -> 
                     f"{contender.name} did not refuse mistake {number} of {case.name!r}: it"
                     f" answered {status}, after {events}"
                 )
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Verify and time all contenders, and print the table."""
-    options = _parser().parse_args(arguments)
-    try:
-        names = [case.name for case in chosen(VALUES, options.cases)]
-        contenders = [make() for make in ALL]
-        measurements = []
-        with event_loop(options.loop) as run, one_core() as pinned:
-            for case in (case for case in VALUES if case.name in names):
-                print(f"{case.name} ...", file=sys.stderr)
-                run(verify_refusals(case, contenders))
-                measurements.append(run(measure(case, contenders, options.rounds)))
-    except ImportError as error:
-        sys.exit(f"{error.name} is missing: install microfw[bench]")
-    except (LookupError, UnequalWorkError) as error:
-        sys.exit(str(error))
-    about = environment(contenders, options.loop, options.rounds, pinned)
-    print(heading(about), end="\n\n")
-    print(table(measurements, contenders))
-    if options.json is not None:
-        data = as_data(about, measurements, contenders)
-        options.json.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.values",
-        description="Measure what values cost, beside others that receive and show the same.",
-    )
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="as for scripts/bench")
-    parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, metavar="N")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's figures")
-    return parser
-
-
-if __name__ == "__main__":
-    main()

@@ -3,9 +3,7 @@
 Nothing here depends on how long anything takes.
 """
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
@@ -17,7 +15,7 @@ from benchmarks.cases import Contender
 from benchmarks.client import ASGIApp, Log
 from benchmarks.contenders.values import by_hand, fastapi, litestar, microfw, with_msgspec
 from benchmarks.measuring import UnequalWorkError, event_loop, verify
-from benchmarks.values import VALUES, ValuesCase, main, verify_refusals
+from benchmarks.values import VALUES, ValuesCase, verify_refusals
 
 
 def made(make: Callable[[], Contender]) -> Contender:
@@ -58,32 +56,3 @@ def test_a_contender_that_does_not_look_is_told_what_it_did_not_refuse() -> None
         "careless did not refuse mistake 2 of 'query': it answered 200, after"
         " ('endpoint', 'send response.start', 'send response.body')"
     )
-
-
-def test_an_unknown_case_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(SystemExit) as raised:
-        main(["quarry"])
-    assert raised.value.code == (
-        "no case is called 'quarry'; there are query, body, query-body, nested, form, upload"
-    )
-
-
-def test_the_figures_are_printed_as_a_table_and_written_as_json(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    made(fastapi)
-    made(litestar)
-    file = tmp_path / "figures.json"
-
-    main(["form", "--rounds", "2", "--loop", "asyncio", "--json", str(file)])
-
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[1] for line in lines[5:]] == ["`form`"]
-    (case,) = json.loads(file.read_text(encoding="utf-8"))["cases"]
-    assert {name: len(times) for name, times in case["seconds"].items()} == {
-        "microfw": 2,
-        "by hand, msgspec": 2,
-        "by hand": 2,
-        "FastAPI": 2,
-        "Litestar": 2,
-    }
