@@ -10,7 +10,7 @@ from benchmarks import allocation, cold, growth, sockets
 from benchmarks.cases import Case, chosen
 from benchmarks.compare import compare
 from benchmarks.in_process import PARTS, Options
-from benchmarks.measuring import UnequalWorkError
+from benchmarks.measuring import CLOCKS, UnequalWorkError
 from benchmarks.profiling import profile
 from benchmarks.report import Report
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _reports(asked: argparse.Namespace) -> Iterator[Report]:
-    options = Options(asked.loop, asked.rounds)
+    options = Options(asked.loop, asked.rounds, asked.clock)
     cases = _cases(asked.names)
     if asked.compare is not None:
         yield compare(asked.compare, cases, options)
@@ -88,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--loop", choices=["uvloop", "asyncio"], default="uvloop")
     parser.add_argument("--rounds", type=_positive, metavar="N", help="each part has its own")
+    parser.add_argument(
+        "--clock",
+        choices=[*CLOCKS],
+        default="wall",
+        help="cpu: count only while the process has a core, for a machine that is busy",
+    )
     parser.add_argument("--write", type=Path, metavar="FOLDER", help="write JSON and pictures too")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(

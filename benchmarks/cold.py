@@ -62,19 +62,20 @@ def measure(options: Options, names: Sequence[str] = (*LARGE,), routes: int = RO
             print(f"cold, round {number + 1} of {rounds} ...", file=sys.stderr)
             shuffle(order)
             for name in order:
-                found[name].append(start(name, routes))
+                found[name].append(start(name, routes, options.clock))
     about = {
         **machine(),
         "loop": "asyncio",
         "rounds": rounds,
         "pinned": pinned,
+        "clock": options.clock,
         "versions": versions(names),
     }
     text = f"{heading(about)}\n\n{_table(found, routes)}"
     return Report("cold", text, {**about, "routes": routes, "figures": _as_data(found)})
 
 
-def start(name: str, routes: int) -> dict[str, float]:
+def start(name: str, routes: int, clock: str = "wall") -> dict[str, float]:
     """Start a contender in a new process.
 
     Raises:
@@ -82,7 +83,7 @@ def start(name: str, routes: int) -> dict[str, float]:
     """
     root = Path(__file__).parent.parent
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.start", name, str(routes)],
+        [sys.executable, "-m", "benchmarks.start", name, str(routes), clock],
         env=os.environ | {"PYTHONPATH": str(root)},
         capture_output=True,
         text=True,

@@ -38,8 +38,8 @@ def compare(revision: str, cases: Sequence[Case], options: Options) -> Report:
         folders = {HERE: Path(folder, "here"), revision: Path(folder, "there")}
         shutil.copytree(ROOT / "microfw", folders[HERE] / "microfw")
         _extract(revision, folders[revision])
-        measurements = [_in_turns(case, folders, options.loop, rounds) for case in cases]
-    about = environment(contenders, options.loop, rounds, pinned)
+        measurements = [_in_turns(case, folders, options, rounds) for case in cases]
+    about = environment(contenders, options.loop, rounds, pinned, options.clock)
     text = f"{heading(about)}\n\n{table(measurements, contenders)}"
     return Report("compared", text, as_data(about, measurements, contenders))
 
@@ -53,13 +53,13 @@ def _extract(revision: str, folder: Path) -> None:
         tar.extractall(folder, filter="data")
 
 
-def _in_turns(case: Case, folders: dict[str, Path], loop: str, rounds: int) -> Measurement:
+def _in_turns(case: Case, folders: dict[str, Path], options: Options, rounds: int) -> Measurement:
     print(f"{case.name} ...", file=sys.stderr)
     seconds: dict[str, list[float]] = {name: [] for name in folders}
     names = [*folders]
     shuffle = Random(case.name).shuffle
     here, there = folders.values()
-    with _worker(here, case, loop) as one, _worker(there, case, loop) as other:
+    with _worker(here, case, options) as one, _worker(there, case, options) as other:
         workers = dict(zip(folders, (one, other), strict=True))
         for _ in range(rounds):
             shuffle(names)
@@ -69,10 +69,10 @@ def _in_turns(case: Case, folders: dict[str, Path], loop: str, rounds: int) -> M
 
 
 @contextmanager
-def _worker(folder: Path, case: Case, loop: str) -> Iterator["subprocess.Popen[str]"]:
+def _worker(folder: Path, case: Case, options: Options) -> Iterator["subprocess.Popen[str]"]:
     """Start `benchmarks.worker` in a folder whose microfw it finds before any other."""
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.worker", case.name, loop],
+        [sys.executable, "-m", "benchmarks.worker", case.name, options.loop, options.clock],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONSAFEPATH": ""},
         stdin=subprocess.PIPE,

@@ -22,7 +22,7 @@ from benchmarks.report import Report, environment, heading, markdown, rounded
 ROUNDS = 15
 
 
-async def points(frameworks: Sequence[Framework], rounds: int) -> AsyncIterator[Point]:
+async def points(frameworks: Sequence[Framework], rounds: int, clock: str) -> AsyncIterator[Point]:
     """Measure everything that grows.
 
     Raises:
@@ -30,12 +30,12 @@ async def points(frameworks: Sequence[Framework], rounds: int) -> AsyncIterator[
     """
     for questions in (routes.questions, dependencies.questions, bodies.questions):
         for question in questions(frameworks):
-            yield await question.point(rounds)
-    async for point in waiting.points(frameworks):
+            yield await question.point(rounds, clock)
+    async for point in waiting.points(frameworks, clock):
         yield point
 
 
-Points = Callable[[Sequence[Framework], int], AsyncIterator[Point]]
+Points = Callable[[Sequence[Framework], int, str], AsyncIterator[Point]]
 
 
 def measure(options: Options, points: Points = points) -> Report:
@@ -47,9 +47,9 @@ def measure(options: Options, points: Points = points) -> Report:
     rounds = options.rounds or ROUNDS
     frameworks = installed_frameworks()
     with event_loop(options.loop) as run, one_core() as pinned:
-        measured = run(_collected(points(frameworks, rounds)))
+        measured = run(_collected(points(frameworks, rounds, options.clock)))
     contenders = [*(each.contender() for each in frameworks), by_hand()]
-    about = environment(contenders, options.loop, rounds, pinned)
+    about = environment(contenders, options.loop, rounds, pinned, options.clock)
     found = _by_curve(measured)
     return Report(
         "growth",

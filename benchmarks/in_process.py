@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.cases import LIFECYCLE, Case, Contender
 from benchmarks.contenders import ALL, Make
 from benchmarks.contenders.values import ALL as ALL_WITH_VALUES
-from benchmarks.measuring import event_loop, measure, one_core
+from benchmarks.measuring import Measurement, event_loop, measure, one_core
 from benchmarks.report import Report, as_data, environment, heading, picture, table
 from benchmarks.values import VALUES, verify_refusals
 
@@ -22,10 +22,12 @@ class Options:
     Attributes:
         loop: The event loop, `"uvloop"` or `"asyncio"`.
         rounds: How often; each part has a number of its own.
+        clock: One of `CLOCKS`.
     """
 
     loop: str = "uvloop"
     rounds: int | None = None
+    clock: str = "wall"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,12 @@ class Part:
     contenders: Sequence[Make]
     look_at: Callable[[Any, Sequence[Contender]], Awaitable[None]] | None = None
 
-    async def _measure(self, case: Case, contenders: Sequence[Contender], rounds: int) -> Any:
+    async def _measure(
+        self, case: Case, contenders: Sequence[Contender], rounds: int, clock: str
+    ) -> Measurement:
         if self.look_at is not None:
             await self.look_at(case, contenders)
-        return await measure(case, contenders, rounds)
+        return await measure(case, contenders, rounds, clock)
 
     def report(self, cases: Sequence[Case], options: Options) -> Report:
         """Measure some of the cases.
@@ -58,11 +62,11 @@ class Part:
         with event_loop(options.loop) as run, one_core() as pinned:
             for case in cases:
                 print(f"{case.name} ...", file=sys.stderr)
-                measurements.append(run(self._measure(case, contenders, rounds)))
+                measurements.append(run(self._measure(case, contenders, rounds, options.clock)))
         taking_part = [
             each for each in contenders if any(case.name in each.builders for case in cases)
         ]
-        about = environment(taking_part, options.loop, rounds, pinned)
+        about = environment(taking_part, options.loop, rounds, pinned, options.clock)
         data = as_data(about, measurements, taking_part)
         name = f"{self.name}-{options.loop}"
         shown = [contender.name for contender in taking_part[:3]]

@@ -34,11 +34,11 @@ def profile(case: Case, options: Options) -> Report:
     contenders = [part_of(case.name).contenders[0](), raw()]
     samples = Samples()
     with event_loop(options.loop) as run, one_core() as pinned:
-        measurement = run(measure(case, contenders, max(rounds // 10, 1)))
+        measurement = run(measure(case, contenders, max(rounds // 10, 1), options.clock))
         (trial,) = run(verify(case, contenders[:1]))
         run(_look(trial, rounds, samples))
     times = {name: median(seconds) * 1e6 for name, seconds in measurement.seconds.items()}
-    about = environment(contenders, options.loop, rounds, pinned)
+    about = environment(contenders, options.loop, rounds, pinned, options.clock)
     said = ", ".join(f"{name} {time:.1f} us" for name, time in times.items())
     rows = samples.rows(times[contenders[0].name])
     text = f"{heading(about)}\n\n`{case.name}`: {said}\n\n{markdown(rows)}"

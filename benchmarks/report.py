@@ -32,7 +32,7 @@ class Report:
 
 
 def environment(
-    contenders: Sequence[Contender], loop: str, rounds: int, pinned: bool
+    contenders: Sequence[Contender], loop: str, rounds: int, pinned: bool, clock: str = "wall"
 ) -> dict[str, Any]:
     """Describe what the figures depend on."""
     packages = {package for contender in contenders for package in contender.packages}
@@ -43,6 +43,7 @@ def environment(
         "loop": loop,
         "rounds": rounds,
         "pinned": pinned,
+        "clock": clock,
         "versions": versions(packages),
     }
 
@@ -77,7 +78,8 @@ def heading(about: Mapping[str, Any]) -> str:
     numbers = ", ".join(f"{package} {number}" for package, number in about["versions"].items())
     pinned = "pinned to one core" if about["pinned"] else "not pinned to a core"
     return (
-        f"{about['python']} on {about['loop']}, {pinned}, {about['rounds']} rounds;"
+        f"{about['python']} on {about['loop']}, {pinned}, {about['rounds']} rounds,"
+        f" {about['clock']} time;"
         f" {about['machine']};\n{numbers}"
     )
 

@@ -8,7 +8,7 @@ from benchmarks.in_process import part_of
 from benchmarks.measuring import calls_in_a_block, event_loop, quick_collections, verify
 
 
-def main(name: str, loop: str) -> None:
+def main(name: str, loop: str, clock: str) -> None:
     """Verify the case, then print the seconds for one request whenever a line comes in."""
     if Path(microfw.__file__).parent.parent != Path.cwd():
         sys.exit(f"microfw is that of {microfw.__file__}, and not of {Path.cwd()}")
@@ -20,7 +20,7 @@ def main(name: str, loop: str) -> None:
         calls = run(calls_in_a_block(trial))
         with quick_collections():
             for _ in sys.stdin:
-                print(run(trial.time(calls)), flush=True)
+                print(run(trial.time(calls, clock)), flush=True)
 
 
 if __name__ == "__main__":

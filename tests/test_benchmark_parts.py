@@ -99,7 +99,9 @@ def test_the_exponent_is_that_of_the_power(power: float) -> None:
     assert growth.exponent(points) == pytest.approx(power)
 
 
-async def doubling(frameworks: Sequence[Framework], rounds: int) -> AsyncIterator[Point]:
+async def doubling(
+    frameworks: Sequence[Framework], rounds: int, clock: str
+) -> AsyncIterator[Point]:
     for size in (1, 10, 100):
         yield Point("lines", "words", size, {"one": size * 2e-6, "other": 5e-6})
         yield Point("memory", "words", size, {"one": size * 100}, "bytes")

@@ -44,12 +44,12 @@ class Question:
         """Make those who take part."""
         return [Contender(name, (), {self.case.name: each}) for name, each in self.builders.items()]
 
-    async def point(self, rounds: int) -> Point:
+    async def point(self, rounds: int, clock: str = "wall") -> Point:
         """Verify and time those who take part.
 
         Raises:
             UnequalWorkError: One has done something else.
         """
-        measurement = await measure(self.case, self.contenders(), rounds)
+        measurement = await measure(self.case, self.contenders(), rounds, clock)
         values = {name: median(seconds) for name, seconds in measurement.seconds.items()}
         return Point(self.curve, self.across, self.size, values)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from statistics import median
-from time import perf_counter
 from typing import Annotated, Any, cast
 
 from starlette.applications import Starlette
@@ -18,7 +17,7 @@ from starlette.routing import Route
 from benchmarks.client import ASGIApp, Client, Request, answer_of, json_answer, new_log
 from benchmarks.contenders.declared import Framework
 from benchmarks.growing.points import Point
-from benchmarks.measuring import UnequalWorkError
+from benchmarks.measuring import CLOCKS, UnequalWorkError
 
 COUNTS = (1, 10, 100, 1_000, 10_000)
 ROUNDS = 3
@@ -53,7 +52,7 @@ Make = Callable[[Gate], ASGIApp]
 
 
 async def points(
-    frameworks: Sequence[Framework], counts: Sequence[int] = COUNTS
+    frameworks: Sequence[Framework], clock: str = "wall", counts: Sequence[int] = COUNTS
 ) -> AsyncIterator[Point]:
     """Measure the time of all requests, then the memory of each."""
     makes: Mapping[str, Make] = {
@@ -64,24 +63,25 @@ async def points(
         seconds: dict[str, list[float]] = {name: [] for name in makes}
         for _ in range(ROUNDS):
             for name, make in makes.items():
-                seconds[name].append(await all_at_once(name, make, count))
+                seconds[name].append(await all_at_once(name, make, count, clock))
         times = {name: median(each) for name, each in seconds.items()}
         yield Point("requests that wait, all of them", "requests", count, times)
         memory = {name: await bytes_of_each(name, make, count) for name, make in makes.items()}
         yield Point("requests that wait, memory of each", "requests", count, memory, "bytes")
 
 
-async def all_at_once(name: str, make: Make, count: int) -> float:
+async def all_at_once(name: str, make: Make, count: int, clock: str) -> float:
     """Return the seconds that some requests at the same time take."""
     gate = Gate(count)
     ask = _asking(name, make(gate))
     gc.collect()
-    begin = perf_counter()
+    now = CLOCKS[clock]
+    begin = now()
     tasks = [asyncio.create_task(ask()) for _ in range(count)]
     await gate.wait_for_all()
     gate.open()
     await asyncio.gather(*tasks)
-    return perf_counter() - begin
+    return now() - begin
 
 
 async def bytes_of_each(name: str, make: Make, count: int) -> float:
