@@ -89,7 +89,7 @@ class OfferingExchange(Exchange):
         return await _Offer(self.complete(response))
 
     async def deliver(self) -> None:
-        if not self.sent:
+        if not self.started:
             self.result = await self.offered(self.result)
         if self.result is not _DROPPED:
             await super().deliver()

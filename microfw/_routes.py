@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
-from typing import Any, Unpack
+from typing import Any, Protocol, Unpack
 
 import starlette.routing
 from starlette.convertors import Convertor, IntegerConvertor
@@ -48,6 +47,16 @@ from microfw.exceptions import (
 from microfw.responses import JSONResponse, responder
 
 Finish = Callable[[Exchange, Any], Any]
+
+
+class DirectRoute(Protocol):
+    """What a request that matches can be handed to, with nothing in between."""
+
+    def exchange(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        """Make what accompanies one request, or one WebSocket."""
+
+    async def respond(self, exchange: Any) -> None:
+        """Handle it to its end."""
 
 
 class Route(starlette.routing.Route):
@@ -97,11 +106,13 @@ class Route(starlette.routing.Route):
         )
         self._streams = self.handler.endpoint.yields
         self._finish = self._make_finish()
-        respond = self._respond
+        self._exchange_class = Exchange
         if type(self).get_route_handler is not Route.get_route_handler:
             self.handler = CustomRouteHandler(self.handler, self.get_route_handler())
-            respond = partial(respond, make_exchange=OfferingExchange)
-        self.app: ASGIApp = _wrapped(respond, options.get("middleware"))
+            self._exchange_class = OfferingExchange
+        self.app: ASGIApp = _wrapped(self._serve, options.get("middleware"))
+        # Whether a request that matches can go straight to `respond`.
+        self.is_direct: bool = self.limits_body and type(self).handle is Route.handle
 
     def get_route_handler(self) -> RequestHandler:
         """Return the function that makes the response to a request.
@@ -129,17 +140,23 @@ class Route(starlette.routing.Route):
         """
         return handle_request
 
-    async def _respond(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        make_exchange: Callable[..., Exchange] = Exchange,
-    ) -> None:
-        environment = environment_of(scope)
+    def exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
+        """Make what accompanies one request of this route."""
         if self._streams:
             receive = SharedReceive(receive)
-        exchange = make_exchange(environment, scope, receive, send, self.limit_changes)
+        environment = environment_of(scope)
+        return self._exchange_class(environment, scope, receive, send, self.limit_changes)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.respond(self.exchange(scope, receive, send))
+
+    async def respond(self, exchange: Exchange) -> None:
+        """Handle a request, to the end of its background tasks.
+
+        Raises:
+            Exception: What no exception handler of the application answers.
+        """
+        environment = exchange.environment
         environment.requests.begin()
         try:
             try:
@@ -149,7 +166,7 @@ class Route(starlette.routing.Route):
             except ClientDisconnect:
                 return
             except Exception as error:
-                handler = None if exchange.sent else handler_of(scope, error)
+                handler = None if exchange.started else handler_of(exchange.scope, error)
                 if handler is None:
                     raise
                 await exchange.answer(handler, error)
@@ -251,10 +268,22 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
             self._shape,
         )
         self.app: ASGIApp = _wrapped(self._serve, middleware)
+        self.is_direct: bool = not middleware and type(self).handle is WebSocketRoute.handle
+
+    def exchange(self, scope: Scope, receive: Receive, send: Send) -> WebSocketExchange:
+        """Make what accompanies one WebSocket of this route."""
+        return WebSocketExchange(environment_of(scope), scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        environment = environment_of(scope)
-        exchange = WebSocketExchange(environment, scope, receive, send)
+        await self.respond(self.exchange(scope, receive, send))
+
+    async def respond(self, exchange: WebSocketExchange) -> None:
+        """Serve a WebSocket to its end.
+
+        Raises:
+            Exception: What no exception handler of the application answers.
+        """
+        environment = exchange.environment
         environment.requests.begin()
         try:
             await self.handler.get(environment).call(exchange)
@@ -264,7 +293,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         except WebSocketDisconnect:
             return
         except Exception as error:
-            handler = handler_of(scope, error)
+            handler = handler_of(exchange.scope, error)
             if handler is None:
                 await exchange.close()
                 raise

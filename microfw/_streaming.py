@@ -229,7 +229,7 @@ class _EventStream(_Stream):
         while True:
             await anyio.sleep_until(due)
             is_silent = self._last + self._interval <= anyio.current_time()
-            if not self._exchange.sent or is_silent:
+            if not self._exchange.started or is_silent:
                 await self._comment()
             due = self._last + self._interval
 
@@ -247,7 +247,7 @@ class _EventStream(_Stream):
             await self._begin_once()
 
     async def _begin_once(self) -> None:
-        if not self._exchange.sent:
+        if not self._exchange.started:
             await super()._begin()
 
     def _sender(self) -> Send:
