@@ -9,7 +9,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Host, Mount, compile_path
-from starlette.types import ASGIApp, Lifespan
+from starlette.types import ASGIApp, Lifespan, Receive, Send
+from starlette.types import Scope as ASGIScope
 
 from microfw._decorators import (
     Decorators,
@@ -52,6 +53,8 @@ class App(Decorators, starlette.applications.Starlette):
         encoders: Functions by class, which encode instances of it in the results of the routes
             that are declared or included here.
         redirect_slashes: Redirect `/items/` to `/items` (or the reverse) where only that exists.
+        root_path: The path below which a proxy serves the application, and which it strips; for
+            those whose server does not say so itself (`uvicorn --root-path`).
         on_startup: Called at start-up, where no `lifespan` is given. Deprecated in FastAPI.
         on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
         max_body_size: Bytes that a request's body may have, 16 MiB where nothing is said; `None`
@@ -86,6 +89,7 @@ class App(Decorators, starlette.applications.Starlette):
         default_response_class: type[Response] | None = None,
         encoders: Encoders | None = None,
         redirect_slashes: bool = True,
+        root_path: str = "",
         on_startup: Sequence[EventHandler] | None = None,
         on_shutdown: Sequence[EventHandler] | None = None,
         max_body_size: int | None = DEFAULT_MAX_BODY_SIZE,
@@ -110,6 +114,7 @@ class App(Decorators, starlette.applications.Starlette):
             Limits().changed(changes_of(limits, "App(...)")),
         )
         self.documentation: AppDocumentation = documentation
+        self.root_path = root_path
         self.router = Router(
             routes,
             dependencies=dependencies,
@@ -130,6 +135,11 @@ class App(Decorators, starlette.applications.Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Wrap the routes in the middleware, once; Starlette calls it at the first request."""
+        if self.root_path:
+            return _Below(self.root_path, self._build_stack())
+        return self._build_stack()
+
+    def _build_stack(self) -> ASGIApp:
         own = self.user_middleware
         if own:
             limit = Middleware(BodyLimitMiddleware, self.environment.limits.max_body_size)
@@ -279,6 +289,18 @@ class App(Decorators, starlette.applications.Starlette):
                         await environment.requests.wait(environment.cleanup.timeout)
                 finally:
                     environment.app_values.clear()
+
+
+class _Below:
+    """An application below a path that only the proxy in front of it sees."""
+
+    def __init__(self, root_path: str, app: ASGIApp) -> None:
+        self._root_path = root_path
+        self._app = app
+
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+        scope["root_path"] = self._root_path
+        await self._app(scope, receive, send)
 
 
 class _Handled(NamedTuple):
