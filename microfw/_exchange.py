@@ -7,21 +7,21 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
-import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from microfw._answering import call_handler, handler_of
 from microfw._environment import Environment
 from microfw._forms import ReceivedForm, is_urlencoded, parse_whole, receive_form
 from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit, allow
 from microfw._query_values import QueryValues
 from microfw._receiving import GatheringReceive, ReplayedReceive, receive_body
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
-from microfw.dependencies import Run, is_async_callable
-from microfw.exception_handlers import DEFAULT_HANDLERS, Handler
+from microfw.dependencies import Run
+from microfw.exception_handlers import Handler
 from microfw.exceptions import SwallowedExceptionError
 
 logger = logging.getLogger("microfw")
@@ -248,7 +248,7 @@ class Exchange(_Connection):
         self._response = None
         self._tasks = None
         self.is_sending = False
-        self.result = await _call_handler(handler, self.request, error)
+        self.result = await call_handler(handler, self.request, error)
 
     def _completed(self, response: Response) -> Response:
         """The response with what was set on the one under construction.
@@ -307,7 +307,7 @@ class WebSocketExchange(_Connection):
         if isinstance(error, HTTPException) and not self._can_be_denied():
             await self.close(POLICY_VIOLATION if error.status_code < 500 else INTERNAL_ERROR)
             return
-        response = await _call_handler(handler, self.websocket, error)
+        response = await call_handler(handler, self.websocket, error)
         if response is not None:
             websocket = self.websocket
             await response(self.scope, websocket.receive, websocket.send)
@@ -324,24 +324,6 @@ class WebSocketExchange(_Connection):
             self.websocket.application_state is WebSocketState.CONNECTING
             and "websocket.http.response" in self.scope.get("extensions", {})
         )
-
-
-def handler_of(scope: Scope, error: Exception) -> Handler | None:
-    """Find the application's handler: by status, then by class along the MRO.
-
-    Those for 500 and `Exception` answer at the outermost layer, not here.
-    """
-    handlers: dict[Any, Handler] = getattr(scope.get("app"), "exception_handlers", {})
-    if isinstance(error, HTTPException) and error.status_code != 500:
-        handler = handlers.get(error.status_code)
-        if handler is not None:
-            return handler
-    classes = type(error).__mro__
-    for cls in classes[: classes.index(Exception)]:
-        handler = handlers.get(cls) or DEFAULT_HANDLERS.get(cls)
-        if handler is not None:
-            return handler
-    return None
 
 
 class BodyLimitMiddleware:
@@ -362,11 +344,5 @@ class BodyLimitMiddleware:
             handler = handler_of(scope, error)
             if limit.started or handler is None:
                 raise
-            response = await _call_handler(handler, Request(scope, receive, send), error)
+            response = await call_handler(handler, Request(scope, receive, send), error)
             await response(scope, receive, send)
-
-
-async def _call_handler(handler: Handler, connection: Any, error: Exception) -> Any:
-    if is_async_callable(handler):
-        return await handler(connection, error)
-    return await anyio.to_thread.run_sync(handler, connection, error)

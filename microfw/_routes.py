@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
+from microfw._answering import handler_of
 from microfw._binding import RequestBinder
 from microfw._custom_handlers import (
     CustomRouteHandler,
@@ -21,7 +22,7 @@ from microfw._custom_handlers import (
 )
 from microfw._decorators import RouteOptions
 from microfw._environment import environment_of
-from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange, handler_of
+from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange
 from microfw._handlers import RouteHandler
 from microfw._limits import changes_of
 from microfw._mistakes import (

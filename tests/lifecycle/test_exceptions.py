@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any
 
 import anyio
+import anyio.from_thread
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -613,3 +614,44 @@ async def test_an_error_that_passes_through_a_thread_is_the_same_object() -> Non
 
     assert answer.raised is original
     assert seen == [original] * 3
+
+
+# ---------------------------------------------------------------------- E6: what handlers may be
+
+
+class AsyncHandler:
+    async def __call__(self, request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse(told(error), 418)
+
+    async def answer(self, request: Request, error: Exception) -> JSONResponse:
+        return await self(request, error)
+
+
+class SyncHandler:
+    def __call__(self, request: Request, error: Exception) -> JSONResponse:
+        anyio.from_thread.check_cancelled()  # only a worker thread may
+        return JSONResponse(told(error), 418)
+
+
+class EqualHandler(AsyncHandler):
+    """Without a hash, as it says when it equals others."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [AsyncHandler(), AsyncHandler().answer, SyncHandler(), EqualHandler()],
+    ids=["async instance", "bound method", "sync instance", "instance without a hash"],
+)
+async def test_an_exception_handler_is_any_callable(handler: Any) -> None:
+    app = App(exception_handlers={Oops: handler})
+
+    @app.get("/")
+    async def endpoint() -> None:
+        raise Oops("x")
+
+    for _ in range(2):
+        answer = await request(app)
+        assert (answer.status, answer.json()) == (418, "Oops(x)")

@@ -1,0 +1,50 @@
+"""Which of an application's exception handlers answers, and how it is called."""
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from microfw.dependencies import is_async_callable
+from microfw.exception_handlers import DEFAULT_HANDLERS, Handler
+
+
+def handler_of(scope: Scope, error: Exception) -> Handler | None:
+    """Find the application's handler: by status, then by class along the MRO.
+
+    Those for 500 and `Exception` answer at the outermost layer, not here.
+    """
+    handlers: dict[Any, Handler] = getattr(scope.get("app"), "exception_handlers", {})
+    if isinstance(error, HTTPException) and error.status_code != 500:
+        handler = handlers.get(error.status_code)
+        if handler is not None:
+            return handler
+    classes = type(error).__mro__
+    for cls in classes[: classes.index(Exception)]:
+        handler = handlers.get(cls) or DEFAULT_HANDLERS.get(cls)
+        if handler is not None:
+            return handler
+    return None
+
+
+async def call_handler(handler: Handler, connection: Any, error: Exception) -> Any:
+    """Call an exception handler, in a worker thread if it is sync."""
+    if _is_async(handler):
+        return await handler(connection, error)
+    return await anyio.to_thread.run_sync(handler, connection, error)
+
+
+_known: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
+
+
+def _is_async(handler: Handler) -> bool:
+    try:
+        known = _known.get(handler)
+    except TypeError:  # neither hashed nor referred to weakly
+        return is_async_callable(handler)
+    if known is None:
+        known = _known[handler] = is_async_callable(handler)
+    return known
