@@ -203,6 +203,14 @@ _OF_SOURCE = {
 }
 
 
+def _check_alias(alias: object, source: Source) -> None:
+    if alias is not None and not isinstance(alias, str):
+        raise TypeError(
+            f"the alias of {source.value.capitalize()}() is a name, not {alias!r}; fields of a"
+            " group may have several"
+        )
+
+
 def _declaration(source: Source, default: Any, options: Mapping[str, Any]) -> Declaration:
     rest = dict(options)
     old_pattern = rest.pop("regex", None)
@@ -211,6 +219,7 @@ def _declaration(source: Source, default: Any, options: Mapping[str, Any]) -> De
         rest.setdefault("pattern", old_pattern)
     if alias is not None:
         rest["alias"] = alias
+    _check_alias(rest.get("alias"), source)
     constraints = Constraints(**_taken(rest, CONSTRAINTS))
     documentation = Documentation(**_taken(rest, _DOCUMENTATION))
     own = _taken(rest, (*_ALWAYS, *_OF_SOURCE.get(source, ())))

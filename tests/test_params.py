@@ -161,6 +161,11 @@ def test_errors_of_forms_and_files_are_placed_in_the_body():
             {"convert_underscores": True},
             "Body() got an unexpected keyword argument 'convert_underscores'",
         ),
+        (
+            Query,
+            {"validation_alias": ("a", "b")},
+            "the alias of Query() is a name, not ('a', 'b'); fields of a group may have several",
+        ),
         (Path, {"default": 3}, "Path() takes no default: a path without the value is another path"),
         (
             Path,

@@ -10,6 +10,7 @@ from pydantic import (
     BeforeValidator,
     Discriminator,
     Field,
+    Json,
     StringConstraints,
 )
 
@@ -73,6 +74,8 @@ def answer(annotation: Any, query: str = "", body: bytes = b"", default: Any = .
         (Annotated[int, AfterValidator(double)], "value=4", 8),
         (Annotated[int, BeforeValidator(len)], "value=abcd", 4),
         (Annotated[list[int], Query(), AfterValidator(sorted)], "value=2&value=1", [1, 2]),
+        (Annotated[Json[list[int]], Query()], "value=[1,2]", [1, 2]),
+        (Annotated[Json[Walk] | None, Query()], 'value={"hours":1}', {"kind": "walk", "hours": 1}),
         (
             Annotated[Walk, AfterValidator(has_hours), Query()],
             "hours=1",

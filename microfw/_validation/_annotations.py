@@ -11,7 +11,12 @@ from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin
 
 from microfw._validation._models import Style, model_of, style_of
 from microfw._validation._plain import is_class
-from microfw._validation._pydantic import fields_of_model, forbids_others, is_model
+from microfw._validation._pydantic import (
+    fields_of_model,
+    forbids_others,
+    is_in_json,
+    is_model,
+)
 
 _QUALIFIERS = (typing.Required, typing.NotRequired, typing.Final)
 _COLLECTIONS = (list, set, frozenset, tuple, deque, AbstractSet)
@@ -49,7 +54,9 @@ def name_of_type(annotation: Any) -> str:
 
 def is_sequence(annotation: Any) -> bool:
     """Tell whether the values of a repeated key belong together in one value of the type."""
-    annotation, _ = bare(annotation)
+    annotation, metadata = bare(annotation)
+    if is_in_json(metadata):
+        return False
     members = members_of(annotation)
     if members:
         return any(map(is_sequence, members))
@@ -63,7 +70,9 @@ def is_sequence(annotation: Any) -> bool:
 
 def is_scalar(annotation: Any) -> bool:
     """Tell whether one piece of text can hold a value of the type."""
-    annotation, _ = bare(annotation)
+    annotation, metadata = bare(annotation)
+    if is_in_json(metadata):
+        return True
     members = members_of(annotation)
     if members:
         return all(map(is_scalar, members))
@@ -112,9 +121,8 @@ class Group:
 
 def group_of(annotation: Any) -> Group | None:
     """Look into a class with named fields, or a union of such; `None` for any other type."""
-    annotation, _ = bare(annotation)
-    members = [member for member in members_of(annotation) if member is not type(None)]
-    groups = [_group(bare(member)[0]) for member in members or [annotation]]
+    members = [member for member in members_of(bare(annotation)[0]) if member is not type(None)]
+    groups = [_group(member) for member in members or [annotation]]
     if None in groups:
         return None
     present = [group for group in groups if group is not None]
@@ -124,7 +132,10 @@ def group_of(annotation: Any) -> Group | None:
     )
 
 
-def _group(kind: Any) -> Group | None:
+def _group(annotation: Any) -> Group | None:
+    kind, metadata = bare(annotation)
+    if is_in_json(metadata):
+        return None
     if is_model(get_origin(kind) or kind):
         model_fields = fields_of_model(kind)
         return Group(tuple(GroupField(*field) for field in model_fields), forbids_others(kind))

@@ -2,7 +2,7 @@
 
 import sys
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 from microfw._validation._errors import Invalid
@@ -47,6 +47,11 @@ def _is_of_pydantic(part: Any) -> bool:
         return False
     kind = part if isinstance(part, type) else type(part)
     return kind.__module__.partition(".")[0] == "pydantic"
+
+
+def is_in_json(metadata: Iterable[Any]) -> bool:
+    """Tell whether what annotates a type is pydantic's `Json`: values are text that holds JSON."""
+    return any(_is_of_pydantic(entry) and type(entry).__name__ == "Json" for entry in metadata)
 
 
 def adapter_of(annotation: Any) -> Any:
