@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import fastapi
+import fastapi.params
 import fastapi.security
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -92,7 +93,7 @@ def of_microfw(use: Use, it: Dependency, call: Any) -> Any:
 def of_fastapi(use: Use, it: Dependency, call: Any) -> Any:
     scope = None if it.yields is None else use.scope or "function"
     if use.security:
-        return fastapi.Security(call, scopes=use.security, use_cache=use.cache)
+        return fastapi.params.Security(call, use_cache=use.cache, scope=scope, scopes=use.security)
     return fastapi.Depends(call, use_cache=use.cache, scope=scope)
 
 

@@ -109,6 +109,8 @@ def shown(error: BaseException) -> str:
 
 
 def without_places(text: str) -> str:
+    """A message without what differs from run to run."""
+    text = re.sub(r"Cancelled\w*\(.*\)", "a cancellation", text)
     return re.sub(r" \([^()]*functions\.py:\d+\)", "", text)
 
 

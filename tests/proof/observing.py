@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from tests.proof.functions import World, shown
+from tests.proof.functions import World, shown, without_places
 from tests.proof.programs import Program
 
 
@@ -36,6 +36,8 @@ def chained(error: BaseException | None) -> str:
         return "nothing"
     if type(error).__name__.endswith("ValidationError"):
         return shown(error)  # how values are checked is another matter
+    if not isinstance(error, Exception | BaseExceptionGroup):
+        return shown(error)
     hidden = "hidden " if error.__suppress_context__ else ""
     cause, context = chained(error.__cause__), chained(error.__context__)
     parts = ""
@@ -54,7 +56,8 @@ class Records(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        self.lines.append(f"{record.levelname}: {record.getMessage()}, {chained(error)}")
+        message = without_places(record.getMessage())
+        self.lines.append(f"{record.levelname}: {message}, {chained(error)}")
 
 
 @contextmanager

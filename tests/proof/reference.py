@@ -8,12 +8,13 @@ is an endpoint.
 
 import inspect
 import logging
+import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from anyio import CancelScope
+from anyio import CancelScope, current_effective_deadline, get_cancelled_exc_class
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -28,6 +29,8 @@ from microfw.exceptions import (
 )
 
 FUNCTION, REQUEST = range(2)
+
+logger = logging.getLogger("microfw")
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,26 +215,33 @@ class Execution:
     async def run_inside(self, number: int, arguments: Mapping[str, Any]) -> None:
         """E1, E2, E3, O2: a `with` block around all that follows."""
         step = self.steps[number]
-        passing: BaseException | None = None
-        complaint: Exception | None = None
+        seen: BaseException | None = None
+        raised: BaseException | None = None
         try:
             with CancelScope() as shield:
                 async with opened(step.function, arguments) as self.values[step]:
                     try:
                         await self.inside(number)
                     except BaseException as error:
-                        passing = error
+                        seen = error
                         raise
                     finally:
                         shield.shield = True  # C1
-        except RuntimeError as error:
-            complaint = named(error, step.function.place)
-            if complaint is None:
-                raise
-        if complaint is not None:
-            raise complaint
-        if passing is not None and self.swallowed is None:
-            self.swallowed = (step.function.place, passing)
+        except BaseException as error:
+            raised = named(error, step.function.place)
+        if isinstance(seen, get_cancelled_exc_class()) and is_being_cancelled():
+            if isinstance(raised, Exception):
+                what = "%s failed while its request was being cancelled"
+                logger.error(what, step.function.place, exc_info=raised)
+            raise seen  # C2
+        if raised is not None:
+            raise raised
+        if seen is not None and self.swallowed is None:
+            self.swallowed = (step.function.place, seen)
+
+
+def is_being_cancelled() -> bool:
+    return current_effective_deadline() == -math.inf
 
 
 def opened(function: Function, arguments: Mapping[str, Any]) -> Any:
@@ -246,18 +256,16 @@ def opened(function: Function, arguments: Mapping[str, Any]) -> Any:
     return in_async_block()
 
 
-def named(error: RuntimeError, place: str) -> Exception | None:
+def named(error: BaseException, place: str) -> BaseException:
     """E9: what contextlib says of a generator, with the generator's name."""
     if str(error) == "generator didn't yield":
         complaint = YieldError(f"{place} did not yield")
     elif str(error).startswith("generator didn't stop"):
         complaint = YieldError(f"{place} yielded twice")
     else:
-        return None
-    complaint.__context__, complaint.__suppress_context__ = (
-        error.__context__,
-        error.__suppress_context__,
-    )
+        return error
+    complaint.__context__ = error.__context__
+    complaint.__suppress_context__ = error.__suppress_context__
     return complaint
 
 
@@ -395,16 +403,16 @@ class Exchange(Connection):
             await self.send({"type": "http.response.body", "body": body, "more_body": True})
         await self.start()
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
-        self.is_sending = False
+        self.is_sending, self.response = False, Response()
 
     async def start(self) -> None:
         if not self.sent:
             self.sent = self.is_sending = self.is_built = True
-            self.response = Response(None, self.application.status, media_type="application/jsonl")
-            del self.response.headers["content-length"]
-            self.complete(self.response)
-            head = {"status": self.response.status_code, "headers": self.response.raw_headers}
-            await self.send({"type": "http.response.start", **head})
+            head = Response(None, self.application.status, media_type="application/jsonl")
+            del head.headers["content-length"]
+            self.complete(head)
+            message = {"status": head.status_code, "headers": head.raw_headers}
+            await self.send({"type": "http.response.start", **message})
 
     async def run_task(self, task: Function, arguments: Sequence[Any]) -> None:
         """B3: its own dependencies, opened fresh; B4: the others run whatever becomes of it."""
@@ -412,7 +420,7 @@ class Exchange(Connection):
             await Execution({"text": arguments[0]}).run(self.application.steps(task))
         except Exception as error:
             name = task.place.partition(" ")[0]
-            logging.getLogger("microfw").exception("background task %s failed", name)
+            logger.exception("background task %s failed", name)
             self.failures.append(error)
 
 

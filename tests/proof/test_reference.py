@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.proof.builds import microfw_app, reference_app
 from tests.proof.observing import Laboratory
-from tests.proof.programs import Program, programs
+from tests.proof.programs import Program
+from tests.proof.searches import SEARCHES, with_reference
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def laboratory() -> Iterator[Laboratory]:
     phases=set(Phase) - {Phase.explain},
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(program=programs())
+@given(program=SEARCHES["reference"].programs)
 def test_a_program_does_what_the_reference_does(laboratory: Laboratory, program: Program) -> None:
-    expected = laboratory.observe(reference_app, program)
-    assert laboratory.observe(microfw_app, program) == expected
+    expected, seen = with_reference(laboratory, program)
+    assert seen == expected

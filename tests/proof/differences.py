@@ -1,0 +1,280 @@
+"""Where microfw differs from FastAPI on purpose: each difference by name, and how to tell it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.proof.observing import Observation, Observations
+from tests.proof.programs import (
+    Accept,
+    AddTask,
+    Dependency,
+    Endpoint,
+    Fail,
+    Program,
+    Remember,
+    Returns,
+    SetCookie,
+    SetHeader,
+    SetStatus,
+    Task,
+    Use,
+)
+
+Seen = dict[str, list[Observation]]
+"""What microfw has done, by backend."""
+
+CHANGES = SetHeader | SetCookie | SetStatus
+
+
+# ---------------------------------------------------------------------- what FastAPI has
+
+
+def without_extras(program: Program) -> Program:
+    """A program without what FastAPI does not have, and with scopes at their default.
+
+    Endpoints that yield came to it later than the yardstick.
+    """
+
+    def in_thread(it: Any) -> Any:
+        return replace(it, flavour="thread") if it.flavour == "loop" else it
+
+    def unscoped(use: Use) -> Use:
+        return replace(use, scope=None)
+
+    program = with_uses(program, unscoped)
+    return replace(
+        program,
+        dependencies=tuple(map(in_thread, program.dependencies)),
+        endpoint=replace(program.endpoint, streams=None),
+        tasks=tuple(replace(in_thread(it), uses=()) for it in program.tasks),
+        default_scope="function",
+        status=None if program.status == 204 else program.status,
+    )
+
+
+def with_uses(program: Program, change: Callable[[Use], Use]) -> Program:
+    """Change each use of a dependency."""
+
+    def changed(uses: tuple[Use, ...]) -> tuple[Use, ...]:
+        return tuple(map(change, uses))
+
+    return replace(
+        program,
+        dependencies=tuple(replace(it, uses=changed(it.uses)) for it in program.dependencies),
+        endpoint=replace(program.endpoint, uses=changed(program.endpoint.uses)),
+        app=changed(program.app),
+        router=changed(program.router),
+        route=changed(program.route),
+    )
+
+
+def comparable(observations: Observations) -> Any:
+    """What of them can be compared: not the chains of exceptions, which FastAPI adds links to."""
+    if isinstance(observations, str):
+        return observations
+    return [
+        (
+            [*map(unnamed, one.log)],
+            [header for header in one.headers if header[0] != "content-length"],
+            unnamed(one.raised.partition(" (from")[0]),
+        )
+        for each in observations.values()
+        for one in each
+    ]
+
+
+def unnamed(line: str) -> str:
+    """A line in which no generator is named that does not yield once (E9)."""
+    line = re.sub(r"YieldError\(\w+ did not yield\)", "RuntimeError(generator didn't yield)", line)
+    line = re.sub(r"YieldError\(\w+ yielded twice\)", "RuntimeError(generator didn't stop)", line)
+    return re.sub(r"didn't stop after a?throw\(\)", "didn't stop", line)
+
+
+# ---------------------------------------------------------------------- the differences
+
+
+def swallows(program: Program, seen: Seen) -> bool:
+    return any("Swallowed" in one.raised for each in seen.values() for one in each)
+
+
+def changes_in_exit_code(program: Program, seen: Seen) -> bool:
+    return any(
+        isinstance(action, CHANGES)
+        for it in program.dependencies
+        for action in (*it.on_success, *it.on_error)
+    )
+
+
+def changes_a_response(program: Program, seen: Seen) -> bool:
+    is_own = program.endpoint.returns in OWN
+    return is_own and any(isinstance(action, CHANGES) for action in actions(program))
+
+
+def has_two_lists_of_tasks(program: Program, seen: Seen) -> bool:
+    is_own = program.endpoint.returns == "response with a task"
+    return is_own and any(isinstance(action, AddTask) for action in actions(program))
+
+
+def has_failing_tasks(program: Program, seen: Seen) -> bool:
+    return any(one.records for each in seen.values() for one in each)
+
+
+def remembers_in_thread(program: Program, seen: Seen) -> bool:
+    return any(
+        isinstance(action, Remember)
+        for it in (program.endpoint, *program.dependencies)
+        if it.flavour == "thread"
+        for action in actions_of(it)
+    )
+
+
+def is_websocket(program: Program, seen: Seen) -> bool:
+    return program.protocol == "websocket"
+
+
+def shares_less(program: Program, seen: Seen) -> bool:
+    counts = occurrences(program)
+    return any(
+        (use.security or not use.cache) and counts[use.dependency] > 1 for use in program.uses
+    )
+
+
+def shares_override(program: Program, seen: Seen) -> bool:
+    counts = occurrences(program)
+    return any(counts[other] > 1 for _, other in program.overrides)
+
+
+def shares_invalid(program: Program, seen: Seen) -> bool:
+    return any(
+        count > 1 and not {"bad", "missing"}.isdisjoint(it.takes)
+        for it, count in zip(program.dependencies, occurrences(program), strict=True)
+    )
+
+
+OWN: set[Returns] = {"response", "response with a task", "stream"}
+
+
+def actions(program: Program) -> list[Any]:
+    holders = (program.endpoint, *program.dependencies)
+    return [action for it in holders for action in actions_of(it)]
+
+
+def actions_of(it: Dependency | Endpoint) -> list[Any]:
+    return [*it.does] if isinstance(it, Endpoint) else [*it.setup, *it.on_success, *it.on_error]
+
+
+def occurrences(program: Program) -> list[int]:
+    """How often each dependency, or what replaces it, is declared, were nothing shared."""
+    counts = [0] * len(program.dependencies)
+    replaced = dict(program.overrides)
+
+    def count(uses: tuple[Use, ...]) -> None:
+        for use in uses:
+            number = replaced.get(use.dependency, use.dependency)
+            for each in {use.dependency, number}:
+                counts[each] += 1
+            count(program.dependencies[number].uses)
+
+    for uses in (program.app, program.router, program.route, program.endpoint.uses):
+        count(uses)
+    return counts
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference, how to tell that a program meets it, and the smallest program that does."""
+
+    shows: Callable[[Program, Seen], bool]
+    example: Program
+
+
+def with_dependency(it: Dependency, **endpoint: Any) -> Program:
+    return Program((it,), Endpoint(**endpoint), route=(Use(0),))
+
+
+DIFFERENCES = {
+    "E5: the log names who swallowed": Difference(
+        swallows,
+        with_dependency(Dependency(reaction="swallows"), does=(Fail(),)),
+    ),
+    "B1: headers of exit code count": Difference(
+        changes_in_exit_code,
+        with_dependency(Dependency(on_success=(SetHeader(),))),
+    ),
+    "B1: headers of dependencies reach a returned response": Difference(
+        changes_a_response,
+        with_dependency(Dependency(setup=(SetHeader("x-two"),)), returns="response"),
+    ),
+    "B2: a response's own task does not displace the others": Difference(
+        has_two_lists_of_tasks,
+        Program(
+            endpoint=Endpoint(does=(AddTask(),), returns="response with a task"), tasks=(Task(),)
+        ),
+    ),
+    "B4: a failing task does not stop the others": Difference(
+        has_failing_tasks,
+        Program(endpoint=Endpoint(does=(AddTask(0), AddTask(1))), tasks=(Task(fails=True), Task())),
+    ),
+    "T3: context variables of sync steps are visible": Difference(
+        remembers_in_thread,
+        with_dependency(Dependency(flavour="thread", setup=(Remember(),))),
+    ),
+    "W1: a WebSocket is always closed": Difference(
+        is_websocket,
+        Program(endpoint=Endpoint(does=(Accept(),)), protocol="websocket"),
+    ),
+    "O3: what is one step, and what is not": Difference(
+        shares_less,
+        Program((Dependency(),), route=(Use(0, cache=False), Use(0))),
+    ),
+    "O3: what replaces a dependency is one step with its other uses": Difference(
+        shares_override,
+        Program((Dependency(), Dependency()), route=(Use(0), Use(1)), overrides=((1, 0),)),
+    ),
+    "O3: errors of one step are told once": Difference(
+        shares_invalid,
+        Program((Dependency(takes=("bad",)),), route=(Use(0), Use(0))),
+    ),
+}
+
+
+def without_differences(program: Program) -> Program:
+    """A program near to this one, with fewer differences."""
+    counts = occurrences(program)
+
+    def shared(use: Use) -> Use:
+        return use if counts[use.dependency] == 1 else Use(use.dependency)
+
+    def without(it: Dependency, count: int) -> Dependency:
+        kept = [each for each in it.takes if count == 1 or each not in ("bad", "missing")]
+        forgets = it.flavour == "thread"
+        return replace(
+            it,
+            takes=tuple(kept),
+            setup=tuple(a for a in it.setup if not (forgets and isinstance(a, Remember))),
+            on_success=tuple(a for a in it.on_success if isinstance(a, Fail | AddTask)),
+            on_error=tuple(a for a in it.on_error if isinstance(a, Fail | AddTask)),
+        )
+
+    program = with_uses(program, shared)
+    program = replace(
+        program,
+        dependencies=tuple(map(without, program.dependencies, counts)),
+        overrides=tuple(pair for pair in program.overrides if counts[pair[1]] == 1),
+    )
+    endpoint = program.endpoint
+    if endpoint.flavour == "thread":
+        kept = tuple(action for action in endpoint.does if not isinstance(action, Remember))
+        endpoint = replace(endpoint, does=kept)
+    program = replace(program, endpoint=endpoint)
+    if changes_a_response(program, {}) or has_two_lists_of_tasks(program, {}):
+        endpoint = replace(endpoint, returns="text")
+    return replace(program, endpoint=endpoint)
+
+
+def differences(program: Program, observations: Observations) -> list[str]:
+    """The names of the differences that a program meets."""
+    seen = {} if isinstance(observations, str) else observations
+    return [name for name, each in DIFFERENCES.items() if each.shows(program, seen)]

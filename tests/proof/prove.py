@@ -1,0 +1,105 @@
+"""Search for programs that do something else than the reference, or FastAPI, in many processes.
+
+A program that differs is shrunk and written to a Python file that can be run.
+"""
+
+import argparse
+import os
+import random
+import sys
+import time
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.proof.observing import Laboratory
+from tests.proof.programs import Program
+from tests.proof.searches import SEARCHES, counter_example
+
+BATCH = 500
+WIDTH = 40
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the search that the command line asks for; the exit status says whether all agree."""
+    options = parsed(arguments)
+    rest = options.examples
+    batches: list[int] = []
+    while rest > 0:
+        batches.append(min(BATCH, rest))
+        rest -= BATCH
+    print(f"seed {options.seed}: {options.examples} programs, each compared with {options.against}")
+    started, done, found = time.monotonic(), 0, set[str]()
+    with ProcessPoolExecutor(options.processes) as pool:
+        running: dict[Future[str | None], int] = {
+            pool.submit(search, options.against, count, options.seed * 1_000_000 + number): count
+            for number, count in enumerate(batches)
+        }
+        for future in as_completed(running):
+            done += running[future]
+            example = future.result()
+            if example is not None:
+                found.add(example)
+            show(done, options.examples, time.monotonic() - started, len(found))
+    print(file=sys.stderr)
+    for number, example in enumerate(sorted(found), 1):
+        path = Path(options.folder) / f"counter_example_{options.seed}_{number}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(example, encoding="utf-8")
+        print(f"differs: {path}")
+    print(f"{done} programs in {time.monotonic() - started:.0f} s, {len(found)} differ")
+    return 1 if found else 0
+
+
+def parsed(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("scripts/prove", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--examples", type=int, default=20_000, help="how many programs")
+    parser.add_argument("--seed", type=int, default=random.randrange(10_000), help="which ones")
+    parser.add_argument("--against", choices=[*SEARCHES], default="reference")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--folder", default=".", help="where counter-examples are written")
+    return parser.parse_args(arguments)
+
+
+def search(against: str, examples: int, number: int) -> str | None:
+    """Try so many programs; return the smallest that differs, as a Python file."""
+    found: Program | None = None
+    comparison = SEARCHES[against]
+
+    @seed(number)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=[Phase.generate, Phase.shrink],
+        report_multiple_bugs=False,
+        suppress_health_check=[*HealthCheck],
+    )
+    @given(comparison.programs)
+    def compare(program: Program) -> None:
+        nonlocal found
+        expected, seen = comparison.both(laboratory, program)
+        if expected != seen:
+            found = program
+            raise AssertionError
+
+    with Laboratory(*comparison.backends) as laboratory:
+        try:
+            compare()
+        except AssertionError:
+            pass
+    return None if found is None else counter_example(against, found)
+
+
+def show(done: int, examples: int, seconds: float, found: int) -> None:
+    """Draw the progress bar."""
+    filled = "=" * (WIDTH * done // examples)
+    rest = seconds / done * (examples - done)
+    line = f"[{filled:<{WIDTH}}] {done} of {examples}, {rest:.0f} s to go, {found} differ"
+    print(f"\r{line:<100}", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
