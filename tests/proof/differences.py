@@ -124,7 +124,7 @@ def has_failing_tasks(program: Program, seen: Seen) -> bool:
 def remembers_in_thread(program: Program, seen: Seen) -> bool:
     return any(
         isinstance(action, Remember)
-        for it in (program.endpoint, *program.dependencies)
+        for it in holders(program)
         if it.flavour == "thread"
         for action in actions_of(it)
     )
@@ -157,8 +157,11 @@ OWN: set[Returns] = {"response", "response with a task", "stream"}
 
 
 def actions(program: Program) -> list[Any]:
-    holders = (program.endpoint, *program.dependencies)
-    return [action for it in holders for action in actions_of(it)]
+    return [action for it in holders(program) for action in actions_of(it)]
+
+
+def holders(program: Program) -> list[Dependency | Endpoint]:
+    return [program.endpoint, *program.dependencies]
 
 
 def actions_of(it: Dependency | Endpoint) -> list[Any]:

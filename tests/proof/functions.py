@@ -181,7 +181,7 @@ def sync_generator(does: Does, it: Dependency) -> Callable[..., Any]:
     def function(*_: Any, **given: Any) -> Iterator[str]:
         value = does.starts("opens", given)
         does.acts("setup", it.setup, given)
-        for _ in range(it.yields or 0):
+        for _time in range(it.yields or 0):
             if it.style == "nothing":
                 yield value
             elif it.style == "finally":
@@ -208,7 +208,7 @@ def async_generator(does: Does, it: Dependency) -> Callable[..., Any]:
     async def function(*_: Any, **given: Any) -> AsyncIterator[str]:
         value = does.starts("opens", given)
         does.acts("setup", it.setup, given)
-        for _ in range(it.yields or 0):
+        for _time in range(it.yields or 0):
             if it.style == "nothing":
                 yield value
             elif it.style == "finally":
@@ -238,7 +238,7 @@ def waiting_generator(does: Does, it: Dependency) -> Callable[..., Any]:
         await checkpoint()
         does.acts("setup", it.setup, given)
         async with held(it.holds, does):
-            for _ in range(it.yields or 0):
+            for _time in range(it.yields or 0):
                 if it.style == "nothing":
                     yield value
                 elif it.style == "finally":

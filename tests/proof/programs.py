@@ -198,7 +198,9 @@ class Program:
     @property
     def uses(self) -> Iterator[Use]:
         """Every use of a dependency."""
-        for holder in (self.endpoint, *self.dependencies, *self.tasks):
+        holders: tuple[Endpoint | Dependency | Task, ...]
+        holders = (self.endpoint, *self.dependencies, *self.tasks)
+        for holder in holders:
             yield from holder.uses
         yield from (*self.app, *self.router, *self.route)
 
@@ -283,12 +285,14 @@ def dependencies_above(draw: st.DrawFn, uses: st.SearchStrategy[tuple[Use, ...]]
     )
 
 
+ENDPOINTS: st.SearchStrategy[Flavour]
 ENDPOINTS = st.sampled_from(["async", "async, waits", "thread", "thread"])
 STREAMS = st.sampled_from(
     mostly((None, None), (0, None), (1, None), (1, 0), (2, None), (2, 0), (2, 1))
 )
 CANCELS = st.sampled_from(mostly((), (CancelHeld(),)))
 RETURNS = st.sampled_from(mostly("text", *get_args(Returns)))
+SPEAKING: st.SearchStrategy[Flavour]
 SPEAKING = st.sampled_from(["async", "async, waits"])
 SPEECH = st.lists(
     st.sampled_from([Accept(), Accept(), Say(), Close(), Remember(), *FAILURES]), max_size=4
@@ -350,7 +354,7 @@ def overrides(count: int) -> st.SearchStrategy[tuple[tuple[int, int], ...]]:
     """Draw which dependency is replaced by which; never by one that uses it."""
     pairs = [(number, other) for number in range(count) for other in range(number)]
     either = [((one,), (one, two)) for one in pairs for two in pairs if one[0] < two[0]]
-    several = [pair for both in either for pair in both] or [()]
+    several: list[tuple[tuple[int, int], ...]] = [pair for both in either for pair in both] or [()]
     return st.sampled_from([*[()] * 2 * len(several), *several])
 
 

@@ -142,7 +142,7 @@ def reads_scopes(function: Function, overrides: Mapping[Function, Function]) -> 
 def wider_first(order: list[Step]) -> list[Step]:
     """O4: only what must move moves."""
     wide = last_wide(order)
-    early, waiting = [], list[Step]()
+    early, waiting = list[Step](), list[Step]()
     for step in order[: order.index(wide) + 1 if wide else 0]:
         is_narrow = step.function.yields and step.scope == FUNCTION
         waits = is_narrow or any(below in waiting for below in step.below.values())
@@ -399,7 +399,7 @@ class Exchange(Connection):
         """S6"""
         async for item in generator if inspect.isasyncgen(generator) else each(generator):
             await self.start()
-            body = JSONResponse(item).body + b"\n"
+            body = bytes(JSONResponse(item).body) + b"\n"
             await self.send({"type": "http.response.body", "body": body, "more_body": True})
         await self.start()
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})

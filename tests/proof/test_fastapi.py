@@ -33,5 +33,6 @@ def test_a_program_does_the_same_in_fastapi(laboratory: Laboratory, program: Pro
 def test_a_difference_is_there(laboratory: Laboratory, difference: Difference) -> None:
     program = difference.example
     seen = laboratory.observe(microfw_app, program)
+    assert isinstance(seen, dict)
     assert difference.shows(program, seen)
     assert comparable(seen) != comparable(laboratory.observe(fastapi_app, program))
