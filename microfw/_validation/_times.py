@@ -9,7 +9,7 @@ import msgspec
 
 from microfw._validation._errors import Invalid, invalid
 
-_NUMBER = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d*)?|\.\d+)", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d{1,20}|(?:\d{1,20}\.\d*|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII)
 _TIME = re.compile(
     r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
     r"(?P<zone>[Zz]|[+-]\d\d:?\d\d)?",

@@ -178,6 +178,7 @@ def test_words_of_refusal_are_false(word):
         (datetime, "1577836800000", datetime(2020, 1, 1, tzinfo=UTC)),
         (datetime, "1577836800001", datetime(2020, 1, 1, 0, 0, 0, 1000, UTC)),
         (datetime, ".5", datetime(1970, 1, 1, 0, 0, 0, 500000, UTC)),
+        (datetime, "1.5E3", datetime(1970, 1, 1, 0, 25, tzinfo=UTC)),
         (date, "2020-01-02", date(2020, 1, 2)),
         (date, "2020-01-02T00:00:00", date(2020, 1, 2)),
         (date, "1577836800", date(2020, 1, 1)),
@@ -254,6 +255,11 @@ def test_text_that_does_not_fit_is_told_in_pydantics_words(annotation, text, exp
     ("annotation", "text", "expected"),
     [
         (datetime, "soon", "Input should be a valid datetime or date, input is too short"),
+        (
+            datetime,
+            "1.5e400",
+            "Input should be a valid datetime or date, input is too short",
+        ),
         (
             datetime,
             "next tuesday",
