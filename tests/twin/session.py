@@ -533,6 +533,37 @@ INCIDENTS = [
     ask("POST", "/west/incidents/none"),
 ]
 
+# ---------------------------------------------------------------------- the annex
+
+ANNEX = [
+    get("/annex"),
+    get("/annex/"),
+    get("/annex/label"),
+    post("/annex/crates/keep", json={"label": "a", "weightInGrams": 30_000, "lock": "9"}),
+    ask("PUT", "/annex/crates/keep", json={"label": "a", "opened_by": "Iris"}),
+    post("/annex/crates/keep", json={"label": None, "weightInGrams": 0, "lock": 9}),
+    ask("PATCH", "/annex/crates/keep", json={"label": "a"}),
+    post("/annex/crates/close", json={"label": "a", "openedBy": "Max"}),
+    post("/annex/crates/send", json={"label": "a", "weightInGrams": 1000}),
+    post("/annex/crates/shelf", json={"items": [{"label": "a"}, {"label": "b"}], "place": 3}),
+    post("/annex/crates/shelf", json={"items": [{}, {"label": 1}, 5], "place": "3"}),
+    post("/annex/crates/hide", json={"label": "a", "lock": "secret"}),
+    post("/annex/crates/rows", json=[[1, 2], ["3"]]),
+    post("/annex/crates/rows?times=4", json=[[1, 2], ["3"]]),
+    post("/annex/crates/rows?times=3", json=[[1], [None, "x"], 5]),
+    post("/annex/crates/weigh", json={"grams": 5}),
+    post("/annex/crates/weigh", json={"grams": None}),
+    post("/annex/crates/weigh", json={"grams": 0}),
+    post("/annex/crates/weigh", json=5),
+    post("/annex/crates/weigh"),
+    get("/annex/crates/numbers?numbers=[1,2,3]&skip=1"),
+    get("/annex/crates/numbers?numbers=[1,2,3]&limit=11&skip=x"),
+    get("/annex/crates/numbers?numbers=[1,x]"),
+    get("/annex/crates/numbers?numbers=7"),
+    get("/annex/crates/numbers"),
+    get("/annex/crates/untyped"),
+]
+
 # ---------------------------------------------------------------------- the gift shop
 
 SHOP = [
@@ -574,6 +605,7 @@ SESSION = [
     *DESK,
     *STREAMS,
     *INCIDENTS,
+    *ANNEX,
     *SHOP,
     *LIVE,
 ]

@@ -10,6 +10,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.responses import JSONResponse
 
 from tests.twin.museum import (
+    annex,
     desk,
     exhibits,
     giftshop,
@@ -81,4 +82,5 @@ app.include_router(streams.router)
 app.include_router(incidents.router, prefix="/east")
 app.include_router(incidents.router, prefix="/west", dependencies=[Depends(lambda: note("west"))])
 app.include_router(live.router)
+app.include_router(annex.router, prefix="/annex", tags=["annex"])
 app.mount("/shop", giftshop.shop)
