@@ -4,17 +4,20 @@ import copy
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from enum import Enum
-from typing import Any, Unpack
+from typing import Any, Unpack, cast
+from urllib.parse import quote
 
 import starlette.routing
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import BaseRoute, Match, Mount, compile_path
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from microfw._decorators import (
     Decorators,
     Encoders,
+    Endpoint,
     Event,
     EventHandler,
     IncludeOptions,
@@ -22,6 +25,7 @@ from microfw._decorators import (
 )
 from microfw._environment import environment_of
 from microfw._limits import OuterLimit
+from microfw._matching import Matcher, Routes, path_of
 from microfw._mistakes import (
     check_dependencies,
     check_encoders,
@@ -30,11 +34,13 @@ from microfw._mistakes import (
     check_prefix,
     check_router,
 )
-from microfw._routes import Route, WebSocketRoute
+from microfw._routes import DirectRoute, Route, WebSocketRoute
 from microfw.dependencies import Dependency, Lifetime, place_of
 from microfw.dependencies import Scope as DependencyScope
 
-__all__ = ["IncludeOptions", "Route", "RouteOptions", "Router", "WebSocketRoute"]
+__all__ = ["IncludeOptions", "Mount", "Route", "RouteOptions", "Router", "WebSocketRoute"]
+
+_ASCII = bytes(range(128))
 
 AnyLifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
@@ -43,7 +49,8 @@ class Router(Decorators, starlette.routing.Router):
     """Maps paths to endpoints; an application has one, and includes others.
 
     Args:
-        routes: Routes of Starlette's or microfw's, to start with.
+        routes: Routes of Starlette's or microfw's, to start with. They are taken as they are:
+            what is said here of routes is said of those that are declared or included here.
         prefix: What the paths of the decorated routes begin with.
         tags: Put ahead of each route's own.
         dependencies: Run ahead of each route's own.
@@ -86,7 +93,9 @@ class Router(Decorators, starlette.routing.Router):
         deprecated: bool | None = None,
         include_in_schema: bool = True,
     ) -> None:
-        super().__init__(routes, redirect_slashes, default, lifespan)
+        super().__init__(None, redirect_slashes, default, lifespan)
+        self.routes: list[BaseRoute] = Routes(routes or ())
+        self._matcher = Matcher()
         check_prefix(prefix, "Router")
         self.prefix = prefix
         self.route_class = route_class
@@ -155,6 +164,36 @@ class Router(Decorators, starlette.routing.Router):
             default_scope=self.default_scope,
         )
         self.routes.append(route)
+
+    def route(
+        self,
+        path: str,
+        methods: Collection[str] | None = None,
+        name: str | None = None,
+        include_in_schema: bool = True,
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Map a path to the decorated function, `function(request)`; what `add_route` does.
+
+        It is a route of Starlette's, without dependencies.
+        """
+
+        def decorate(endpoint: Endpoint) -> Endpoint:
+            self.add_route(path, endpoint, methods, name, include_in_schema)
+            return endpoint
+
+        return decorate
+
+    def websocket_route(self, path: str, name: str | None = None) -> Callable[[Endpoint], Endpoint]:
+        """Map a path's WebSockets to the decorated function; what `add_websocket_route` does.
+
+        It is a route of Starlette's, without dependencies.
+        """
+
+        def decorate(endpoint: Endpoint) -> Endpoint:
+            self.add_websocket_route(path, endpoint, name)
+            return endpoint
+
+        return decorate
 
     def include_router(
         self,
@@ -239,13 +278,33 @@ class Router(Decorators, starlette.routing.Router):
     def on_event(self, event_type: str) -> Callable[[Event], Event]:
         """Call the decorated function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
         check_event(event_type)
-        handlers = self.on_startup if event_type == "startup" else self.on_shutdown
 
         def decorate(handler: Event) -> Event:
-            handlers.append(handler)
+            self.add_event_handler(event_type, handler)
             return handler
 
         return decorate
+
+    def add_event_handler(self, event_type: str, func: EventHandler) -> None:
+        """Call a function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
+        check_event(event_type)
+        handlers = self.on_startup if event_type == "startup" else self.on_shutdown
+        handlers.append(func)
+
+    def direct_route(self, scope: Scope) -> DirectRoute | None:
+        """Find the route for a request, if there is nothing to be done but to call it.
+
+        Otherwise the scope stays as it is.
+        """
+        if scope["type"] not in ("http", "websocket"):
+            return None
+        route, child_scope, allowed = self._matcher.find(self.routes, scope)
+        if allowed or not getattr(route, "is_direct", False):
+            return None
+        scope.setdefault("router", self)
+        scope["route"] = route
+        scope.update(child_scope)
+        return cast("DirectRoute", route)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request to the first route that matches it.
@@ -253,27 +312,34 @@ class Router(Decorators, starlette.routing.Router):
         A path that matches with other methods only is answered with 405 and all of them in
         `Allow` (RFC 9110, section 15.5.6).
         """
-        allowed: set[str] = set()
-        if scope["type"] != "lifespan":
-            scope.setdefault("router", self)
-            for route in self.routes:
-                match, child_scope = route.matches(scope)
-                if match is Match.FULL:
-                    scope["route"] = route
-                    scope.update(child_scope)
-                    if scope["type"] == "http" and not getattr(route, "limits_body", False):
-                        receive, send = _limited(route, scope, receive, send)
-                    await route.handle(scope, receive, send)
-                    return
-                if match is Match.PARTIAL:
-                    allowed |= getattr(route, "methods", None) or set()
-        if not allowed:
+        if scope["type"] not in ("http", "websocket"):
             await super().app(scope, receive, send)
             return
-        headers = {"Allow": ", ".join(sorted(allowed))}
-        if "app" in scope:
-            raise HTTPException(405, headers=headers)
-        await PlainTextResponse("Method Not Allowed", 405, headers)(scope, receive, send)
+        scope.setdefault("router", self)
+        route, child_scope, allowed = self._matcher.find(self.routes, scope)
+        if allowed:
+            await _refuse_method(allowed, scope, receive, send)
+        elif route is None:
+            await self._serve_unmatched(scope, receive, send)
+        else:
+            scope["route"] = route
+            scope.update(child_scope)
+            if scope["type"] == "http" and not getattr(route, "limits_body", False):
+                receive, send = _limited(route, scope, receive, send)
+            await route.handle(scope, receive, send)
+
+    async def _serve_unmatched(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Redirect to the path with a slash more or less, where there is one; or else give up."""
+        path = path_of(scope)
+        if scope["type"] == "http" and self.redirect_slashes and path != "/":
+            whole: str = scope["path"]
+            other = {**scope, "path": whole.rstrip("/") if path.endswith("/") else f"{whole}/"}
+            if self._matcher.find(self.routes, other)[0] is not None:
+                other["query_string"] = _escaped(scope["query_string"])
+                response = RedirectResponse(str(URL(scope=other)))
+                await response(scope, receive, send)
+                return
+        await self.default(scope, receive, send)
 
     @asynccontextmanager
     async def run_lifespans(self, app: Any) -> AsyncGenerator[dict[str, Any] | None]:
@@ -299,6 +365,20 @@ async def _call(handler: EventHandler) -> None:
     result = handler()
     if isinstance(result, Awaitable):
         await result
+
+
+async def _refuse_method(
+    allowed: Collection[str], scope: Scope, receive: Receive, send: Send
+) -> None:
+    headers = {"Allow": ", ".join(sorted(allowed))}
+    if "app" in scope:
+        raise HTTPException(405, headers=headers)
+    await PlainTextResponse("Method Not Allowed", 405, headers)(scope, receive, send)
+
+
+def _escaped(query: bytes) -> bytes:
+    """Escape bytes that no URL holds (RFC 3986, section 2), though they may have been sent."""
+    return quote(query, safe=_ASCII).encode()
 
 
 def _moved(route: BaseRoute, prefix: str) -> BaseRoute:
