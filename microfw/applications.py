@@ -1,6 +1,14 @@
 """App: owns the parts, wraps them once."""
 
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple, TypeVar, Unpack
 
@@ -11,6 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Host, Mount, compile_path
 from starlette.types import ASGIApp, Lifespan, Receive, Send
 from starlette.types import Scope as ASGIScope
+from starlette.websockets import WebSocket
 
 from microfw._decorators import (
     Decorators,
@@ -20,6 +29,7 @@ from microfw._decorators import (
     IncludeOptions,
     RouteOptions,
 )
+from microfw._direct import DirectApplication, DirectRoutes
 from microfw._documentation import AppDocumentation, check_documentation
 from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
 from microfw._exchange import BodyLimitMiddleware
@@ -39,7 +49,8 @@ class App(Decorators, starlette.applications.Starlette):
 
     Args:
         debug: Answer errors with tracebacks.
-        routes: Routes of Starlette's or microfw's, to start with.
+        routes: Routes of Starlette's or microfw's, to start with. They are taken as they are:
+            what is said here of routes is said of those that are declared or included here.
         middleware: The first is outermost.
         exception_handlers: By status code or exception class; see `exception_handler`.
         lifespan: Runs around the application's life, outside of scope "app".
@@ -113,8 +124,8 @@ class App(Decorators, starlette.applications.Starlette):
             Lifetime.of(default_scope, f"App(default_scope={default_scope!r})"),
             Limits().changed(changes_of(limits, "App(...)")),
         )
-        self.documentation: AppDocumentation = documentation
         self.root_path = root_path
+        self.documentation: AppDocumentation = documentation
         self.router = Router(
             routes,
             dependencies=dependencies,
@@ -141,9 +152,13 @@ class App(Decorators, starlette.applications.Starlette):
 
     def _build_stack(self) -> ASGIApp:
         own = self.user_middleware
-        if own:
-            limit = Middleware(BodyLimitMiddleware, self.environment.limits.max_body_size)
-            self.user_middleware = [limit, *own]
+        if not own:
+            handlers = self.exception_handlers
+            last_handler = handlers.get(Exception) or handlers.get(500)
+            stack = super().build_middleware_stack()
+            return DirectApplication(stack, self.router, last_handler, debug=self.debug)
+        limit = Middleware(BodyLimitMiddleware, self.environment.limits.max_body_size)
+        self.user_middleware = [limit, *own, Middleware(DirectRoutes, self.router)]
         try:
             return super().build_middleware_stack()
         finally:
@@ -195,6 +210,16 @@ class App(Decorators, starlette.applications.Starlette):
     ) -> None:
         """Add a WebSocket route; what `websocket` does."""
         self.router.add_api_websocket_route(path, endpoint, name, dependencies=dependencies)
+
+    def add_websocket_route(
+        self, path: str, endpoint: Callable[[WebSocket], Awaitable[None]], name: str | None = None
+    ) -> None:
+        """Add a WebSocket route of Starlette's, without dependencies."""
+        self.router.add_websocket_route(path, endpoint, name)
+
+    def websocket_route(self, path: str, name: str | None = None) -> Callable[[Function], Function]:
+        """Map a path's WebSockets to the decorated function; what `add_websocket_route` does."""
+        return self.router.websocket_route(path, name)
 
     def include_router(self, router: Router, **options: Unpack[IncludeOptions]) -> None:
         """Add the routes that a router has now; see `Router.include_router`."""
