@@ -178,9 +178,11 @@ class Builder:
         app.include_router(router, prefix="/route")
         for it in program.handlers:
             app.add_exception_handler(HANDLED[it.handled], write_handler(it, self.world))
-        for number, other in program.overrides:
-            app.dependency_overrides[self.calls[number]] = self.calls[other]
         return app
+
+    @property
+    def overrides(self) -> dict[Any, Any]:
+        return {self.calls[number]: self.calls[other] for number, other in self.program.overrides}
 
 
 def keyword(name: str, annotation: Any) -> inspect.Parameter:
@@ -194,6 +196,10 @@ def microfw_app(program: Program, world: World) -> microfw.App:
         dependencies=[*map(builder.use, program.app)], default_scope=program.default_scope
     )
     router = microfw.Router(dependencies=[*map(builder.use, program.router)])
+    if program.overrides_here:
+        world.overriding = lambda: app.override(builder.overrides)
+    else:
+        app.dependency_overrides = builder.overrides
     return builder.add_to(app, router)  # type: ignore[no-any-return]
 
 
@@ -202,6 +208,7 @@ def fastapi_app(program: Program, world: World) -> fastapi.FastAPI:
     builder = Builder(program, world, FASTAPI)
     app = fastapi.FastAPI(dependencies=[*map(builder.use, program.app)], openapi_url=None)
     router = fastapi.APIRouter(dependencies=[*map(builder.use, program.router)])
+    app.dependency_overrides = builder.overrides
     return builder.add_to(app, router)  # type: ignore[no-any-return]
 
 

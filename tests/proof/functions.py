@@ -4,13 +4,13 @@ import functools
 import inspect
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from types import MethodType
 from typing import Any
 
 import anyio
-from anyio import CancelScope, create_task_group
+from anyio import CancelScope, Event, create_task_group
 from anyio.abc import TaskStatus
 from anyio.lowlevel import checkpoint
 from starlette.background import BackgroundTask
@@ -22,9 +22,10 @@ from microfw.exceptions import ScopeError
 from tests.proof.programs import (
     Accept,
     AddTask,
-    CancelHeld,
+    CancelRequest,
     Close,
     Dependency,
+    EndHeld,
     Endpoint,
     Fail,
     Failure,
@@ -73,13 +74,23 @@ def made(failure: Failure, text: str) -> Exception:
 
 
 class World:
-    """One application's log, and what its functions share."""
+    """One application's log, and what its functions share.
+
+    Attributes:
+        held: What dependencies hold open, the innermost last.
+        request: What cancels the request.
+        tasks: The functions for background tasks.
+        own_task: The one that comes with responses.
+        overriding: Overrides dependencies in the context of the requests.
+    """
 
     def __init__(self) -> None:
         self.log: list[str] = []
         self.opened: dict[str, int] = {}
-        self.held: list[CancelScope] = []
+        self.held: list[CancelScope | Event] = []
+        self.request: CancelScope | None = None
         self.tasks: list[Callable[..., Any]] = []
+        self.overriding: Callable[[], AbstractContextManager[None]] = nullcontext
         self.own_task = write_task(Task(flavour="loop"), "own task", self)
 
     def __call__(self, line: str) -> None:
@@ -274,20 +285,24 @@ async def held(what: Held, does: Does) -> AsyncIterator[None]:
         with CancelScope() as scope:
             does.world.held.append(scope)
             yield
-    else:
+    elif what == "a task group":
         async with create_task_group() as group:
             does.world.held.append(group.cancel_scope)
-            if what == "a task group with a task":
-                await group.start(beside, does)
+            yield
+    else:
+        async with create_task_group() as group:
+            does.world.held.append(await group.start(beside, does))
             yield
             group.cancel_scope.cancel()
 
 
-async def beside(does: Does, *, task_status: TaskStatus[None]) -> None:
+async def beside(does: Does, *, task_status: TaskStatus[Event]) -> None:
     does.world(f"{does.name} starts a task")
-    task_status.started()
+    event = Event()
+    task_status.started(event)
     try:
-        await anyio.sleep_forever()
+        await event.wait()
+        raise Oops(f"task of {does.name}")
     finally:
         does.world(f"{does.name} ends its task")
 
@@ -415,9 +430,11 @@ def async_endpoint(does: Does, it: Endpoint) -> Callable[..., Any]:
         does.starts("is called", given)
         for action in it.does:
             match action:
-                case CancelHeld():
-                    for scope in does.world.held[-1:]:
-                        scope.cancel()
+                case EndHeld():
+                    await end(does.world.held)
+                case CancelRequest():
+                    assert does.world.request is not None
+                    does.world.request.cancel()
                     await checkpoint()
                 case Accept():
                     await given["websocket"].accept()
@@ -430,6 +447,16 @@ def async_endpoint(does: Does, it: Endpoint) -> Callable[..., Any]:
         return result(it.returns, does)
 
     return function
+
+
+async def end(held: Sequence[CancelScope | Event]) -> None:
+    for innermost in held[-1:]:
+        if isinstance(innermost, Event):
+            innermost.set()
+            await anyio.sleep_forever()
+        else:
+            innermost.cancel()
+            await checkpoint()
 
 
 def sync_stream(does: Does, it: Endpoint) -> Callable[..., Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+from anyio import CancelScope
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from tests.proof.functions import World, shown, without_places
@@ -113,11 +114,14 @@ async def observe(app: Any, world: World, protocol: str) -> Observation:
         "subprotocols": [],
         "extensions": {"websocket.http.response": {}},
     }
-    with recorded(seen.records), anyio.fail_after(5):
+    with recorded(seen.records), anyio.fail_after(5), CancelScope() as request:
+        world.request = request
         try:
             await app(scope, receive, send)
         except Exception as error:
             seen.raised = chained(error)
+    if request.cancelled_caught:
+        seen.raised = "a cancellation"
     return seen
 
 
@@ -133,7 +137,8 @@ def told(message: Mapping[str, Any]) -> str:
 
 async def observe_requests(app: Any, world: World, program: Program) -> list[Observation]:
     """Send a program's requests, one after the other."""
-    return [await observe(app, world, program.protocol) for _ in range(program.requests)]
+    with world.overriding():
+        return [await observe(app, world, program.protocol) for _ in range(program.requests)]
 
 
 Build = Callable[[Program, World], Any]

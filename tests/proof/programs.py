@@ -67,8 +67,13 @@ class Remember:
 
 
 @dataclass(frozen=True)
-class CancelHeld:
-    """Cancel the innermost cancel scope that a dependency holds open."""
+class EndHeld:
+    """End what a dependency holds open, the innermost: cancel a scope, make a task fail."""
+
+
+@dataclass(frozen=True)
+class CancelRequest:
+    """Cancel the request, as a server does whose client has gone."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +150,7 @@ class Endpoint:
     uses: tuple[Use, ...] = ()
     flavour: Flavour = "async"
     takes: tuple[Value, ...] = ()
-    does: tuple[Action | CancelHeld | Accept | Say | Close, ...] = ()
+    does: tuple[Action | EndHeld | CancelRequest | Accept | Say | Close, ...] = ()
     returns: Returns = "text"
     streams: int | None = None
     fails_after: int | None = None
@@ -180,7 +185,12 @@ class Handler:
 
 @dataclass(frozen=True)
 class Program:
-    """An application of one endpoint, and a request to it."""
+    """An application of one endpoint, and requests to it.
+
+    Attributes:
+        overrides: Which dependency is replaced by which.
+        overrides_here: Whether that is for the context of the requests only.
+    """
 
     dependencies: tuple[Dependency, ...] = ()
     endpoint: Endpoint = Endpoint()
@@ -194,6 +204,7 @@ class Program:
     status: int | None = None
     protocol: Literal["http", "websocket"] = "http"
     requests: int = 1
+    overrides_here: bool = False
 
     @property
     def uses(self) -> Iterator[Use]:
@@ -244,7 +255,7 @@ KINDS = st.sampled_from(
         if form != "context manager" or yields is not None
     ]
 )
-SCOPES: list[Scope | None] = [*[None] * 8, "request", "request", "function"]
+SCOPES: list[Scope | None] = [*[None] * 12, "request", "request", "function"]
 SECURITY: list[tuple[str, ...]] = mostly((), ("read",), ("write", "read"))
 TASKS = st.tuples(st.sampled_from(FLAVOURS), st.booleans())
 
@@ -290,7 +301,7 @@ ENDPOINTS = st.sampled_from(["async", "async, waits", "thread", "thread"])
 STREAMS = st.sampled_from(
     mostly((None, None), (0, None), (1, None), (1, 0), (2, None), (2, 0), (2, 1))
 )
-CANCELS = st.sampled_from(mostly((), (CancelHeld(),)))
+ENDS = st.sampled_from(mostly((), (EndHeld(),), (EndHeld(),), (CancelRequest(),)))
 RETURNS = st.sampled_from(mostly("text", *get_args(Returns)))
 SPEAKING: st.SearchStrategy[Flavour]
 SPEAKING = st.sampled_from(["async", "async, waits"])
@@ -305,12 +316,13 @@ def endpoints(draw: st.DrawFn, uses: st.SearchStrategy[tuple[Use, ...]]) -> Endp
     streams, fails_after = draw(STREAMS)
     if streams is not None:
         return replace(it, streams=streams, fails_after=fails_after)
-    return replace(it, does=(*it.does, *draw(CANCELS)), returns=draw(RETURNS))
+    return replace(it, does=(*it.does, *draw(ENDS)), returns=draw(RETURNS))
 
 
 @st.composite
 def conversations(draw: st.DrawFn, uses: st.SearchStrategy[tuple[Use, ...]]) -> Endpoint:
-    return Endpoint(draw(uses), draw(SPEAKING), draw(VALUES), valid_conversation(draw(SPEECH)))
+    flavour, takes, speech = draw(SPEAKING), draw(VALUES), valid_conversation(draw(SPEECH))
+    return Endpoint(draw(uses), flavour, takes, (*speech, *draw(ENDS)))
 
 
 def valid_conversation(does: list[Any]) -> tuple[Any, ...]:
@@ -340,7 +352,8 @@ HANDLERS = st.sampled_from(
 SOME_HANDLERS = st.lists(HANDLERS, max_size=2, unique_by=lambda it: it.handled).map(tuple)
 AROUND = st.sampled_from(
     [
-        (scope, status, requests)
+        (scope, status, requests, here)
+        for here in (False, True)
         for scope in mostly("function", "request")
         for status in mostly(None, 201, 204)
         for requests in mostly(1, 2)
@@ -364,7 +377,7 @@ def programs(draw: st.DrawFn, max_dependencies: int = 12) -> Program:
     count = draw(st.integers(0, max_dependencies))
     uses = uses_of(0, count - 1)
     protocol = draw(PROTOCOLS)
-    scope, status, requests = draw(AROUND)
+    scope, status, requests, here = draw(AROUND)
     endpoint = draw((endpoints if protocol == "http" else conversations)(uses))
     return possible(
         Program(
@@ -380,6 +393,7 @@ def programs(draw: st.DrawFn, max_dependencies: int = 12) -> Program:
             status=None if endpoint.streams is not None and status == 204 else status,
             protocol=protocol,
             requests=requests,
+            overrides_here=here,
         )
     )
 
