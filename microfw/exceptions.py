@@ -6,7 +6,7 @@ is answered (`HTTPException`, `RequestValidationError`, ...).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import starlette.exceptions
 from starlette.exceptions import WebSocketException
@@ -17,6 +17,7 @@ __all__ = [
     "CustomHandlerError",
     "CycleError",
     "DeclarationError",
+    "EndpointContext",
     "EndpointError",
     "GeneratorError",
     "HTTPException",
@@ -178,6 +179,15 @@ class HTTPException(starlette.exceptions.HTTPException):
         self, status_code: int, detail: Any = None, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(status_code=status_code, detail=detail, headers=headers)
+
+
+class EndpointContext(TypedDict, total=False):
+    """What a validation error says of the endpoint."""
+
+    function: str
+    path: str
+    file: str
+    line: int
 
 
 class ValidationError(MicrofwError):
