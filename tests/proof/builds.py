@@ -165,7 +165,12 @@ class Builder:
         it = self.program.dependencies[use.dependency]
         return self.framework.use(use, it, self.calls[use.dependency])
 
-    def add_to(self, app: Any, router: Any) -> Any:
+    def add_to(self, app: Any, router: Any) -> None:
+        """Declare the endpoint and the handlers, and include the router."""
+        self.declare(app, router)
+        app.include_router(router, prefix="/route")
+
+    def declare(self, app: Any, router: Any) -> None:
         """Declare the endpoint and the handlers."""
         program = self.program
         route: dict[str, Any] = {"dependencies": [*map(self.use, program.route)]}
@@ -175,10 +180,8 @@ class Builder:
             if program.status is not None:
                 route["status_code"] = program.status
             router.post("/", **route)(self.endpoint())
-        app.include_router(router, prefix="/route")
         for it in program.handlers:
             app.add_exception_handler(HANDLED[it.handled], write_handler(it, self.world))
-        return app
 
     @property
     def overrides(self) -> dict[Any, Any]:
@@ -200,7 +203,8 @@ def microfw_app(program: Program, world: World) -> microfw.App:
         world.overriding = lambda: app.override(builder.overrides)
     else:
         app.dependency_overrides = builder.overrides
-    return builder.add_to(app, router)  # type: ignore[no-any-return]
+    builder.add_to(app, router)
+    return app
 
 
 def fastapi_app(program: Program, world: World) -> fastapi.FastAPI:
@@ -209,7 +213,8 @@ def fastapi_app(program: Program, world: World) -> fastapi.FastAPI:
     app = fastapi.FastAPI(dependencies=[*map(builder.use, program.app)], openapi_url=None)
     router = fastapi.APIRouter(dependencies=[*map(builder.use, program.router)])
     app.dependency_overrides = builder.overrides
-    return builder.add_to(app, router)  # type: ignore[no-any-return]
+    builder.add_to(app, router)
+    return app
 
 
 # ---------------------------------------------------------------------- the reference

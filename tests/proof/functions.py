@@ -110,6 +110,8 @@ def shown(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         parts: Sequence[BaseException] = error.exceptions
         return f"{type(error).__name__}({error.message}: {', '.join(map(shown, parts))})"
+    if isinstance(error, StopAsyncIteration):
+        return "StopIteration()"
     if isinstance(error, ScopeError):
         return "ScopeError()"
     if type(error).__name__.endswith("ValidationError"):
