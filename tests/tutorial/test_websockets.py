@@ -105,7 +105,7 @@ def test_messages_may_be_json_or_bytes_and_the_end_has_a_code(either: TestClient
         echoed = websocket.receive_bytes()
         end = websocket.receive()
 
-    assert websocket.accepted_subprotocol == "sums"
+    assert vars(websocket)["accepted_subprotocol"] == "sums"
     assert (total, echoed) == ({"sum": 6}, b"\0\1")
     assert end == {"type": "websocket.close", "code": 4000, "reason": "done"}
 
