@@ -10,7 +10,15 @@ from typing import Any
 
 from microfw._forms import sendable
 from microfw._readers import MALFORMED_FORM, REPEATING, VALUES, Exchange, Read, Value
-from microfw._validation import Convert, Group, GroupField, Invalid, below, is_sequence
+from microfw._validation import (
+    Convert,
+    Group,
+    GroupField,
+    Invalid,
+    below,
+    is_sequence,
+    showable,
+)
 from microfw.params import Source
 
 
@@ -76,7 +84,7 @@ def group_reader(
             return convert(found | others)
         except Invalid as problem:
             errors = below(problem.errors, place)
-            return exchange.invalid(sendable(errors) if is_form else errors)
+            return exchange.invalid(sendable(showable(errors)) if is_form else errors)
 
     return read
 

@@ -22,11 +22,11 @@ from microfw._validation import (
     Invalid,
     JSONConverter,
     below,
-    is_array,
     is_mapping,
     is_sequence,
     missing,
     parse_json,
+    showable,
 )
 from microfw.params import Source
 
@@ -206,8 +206,6 @@ MALFORMED_FORM: Error = missing(None, "body")
 
 # ---------------------------------------------------------------------- body
 
-_SHOWN_LEVELS = 200
-
 
 def body_reader(value: Value, converter: JSONConverter, bodies: Bodies) -> Read:
     """Make the reader of a value that is the body, or a part of it."""
@@ -243,7 +241,7 @@ def _whole_reader(value: Value, converter: JSONConverter) -> Read:
         try:
             return converter.convert(body)
         except Invalid as problem:
-            return exchange.invalid(_answerable(problem.errors))
+            return exchange.invalid(_answerable(problem.errors, exchange))
 
     return read
 
@@ -261,7 +259,7 @@ def _part_reader(value: Value, converter: JSONConverter) -> Read:
                 try:
                     return converter.convert(part)
                 except Invalid as problem:
-                    return exchange.invalid(_answerable(below(problem.errors, key)))
+                    return exchange.invalid(_answerable(below(problem.errors, key), exchange))
         elif body is not None:
             return exchange.invalid([missing(None, "body", key)])
         return value.absent(exchange, key)
@@ -283,30 +281,8 @@ def _decoded_body(exchange: Exchange) -> Any:
     return exchange.decoded_body
 
 
-def _answerable(errors: Sequence[Error]) -> list[Error]:
-    """Make the errors fit to be sent: bytes as the text that they most likely are, nothing deep."""
-    for error in errors:
-        if isinstance(error["input"], bytes):
-            error["input"] = error["input"].decode(errors="replace")
-        elif _is_deep(error["input"]):
-            error["input"] = "..."
-    return below(errors, "body")
-
-
-def _is_deep(value: Any) -> bool:
-    """Tell whether data is nested deeper than an encoder could follow from anywhere."""
-    level = [value]
-    for _ in range(_SHOWN_LEVELS):
-        level = [part for item in level for part in _parts(item)]
-        if not level:
-            return False
-    return True
-
-
-def _parts(value: Any) -> Iterable[Any]:
-    if is_mapping(value):
-        return value.values()
-    return value if is_array(value) else ()
+def _answerable(errors: list[Error], exchange: Exchange) -> list[Error]:
+    return below(showable(errors, len(exchange.body)), "body")
 
 
 def _is_json(scope: Scope) -> bool:

@@ -29,6 +29,7 @@ from microfw._validation._selection import (
     parts_of,
 )
 from microfw._validation._shape import Convert, Shape, UnsupportedTypeError
+from microfw._validation._shown import showable
 
 __all__ = [
     "CONSTRAINTS",
@@ -65,5 +66,6 @@ __all__ = [
     "parse_json",
     "parts_of",
     "result_encoder",
+    "showable",
     "text_converter",
 ]
