@@ -9,13 +9,14 @@ import random
 import sys
 import time
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.proof.observing import Laboratory
 from tests.proof.programs import Program
-from tests.proof.searches import SEARCHES, counter_example
+from tests.proof.searches import SEARCHES, Search, counter_example
 
 BATCH = 500
 WIDTH = 40
@@ -31,9 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
         rest -= BATCH
     print(f"seed {options.seed}: {options.examples} programs, each compared with {options.against}")
     started, done, found = time.monotonic(), 0, set[str]()
-    with ProcessPoolExecutor(options.processes) as pool:
+    with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
         running: dict[Future[str | None], int] = {
-            pool.submit(search, options.against, count, options.seed * 1_000_000 + number): count
+            pool.submit(
+                search_for, options.against, count, options.seed * 1_000_000 + number
+            ): count
             for number, count in enumerate(batches)
         }
         for future in as_completed(running):
@@ -62,10 +65,14 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def search(against: str, examples: int, number: int) -> str | None:
+def search_for(against: str, examples: int, number: int) -> str | None:
+    """Run one batch, in a process of its own."""
+    return search(SEARCHES[against], against, examples, number)
+
+
+def search(comparison: Search, against: str, examples: int, number: int) -> str | None:
     """Try so many programs; return the smallest that differs, as a Python file."""
     found: Program | None = None
-    comparison = SEARCHES[against]
 
     @seed(number)
     @settings(

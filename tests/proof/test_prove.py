@@ -1,0 +1,71 @@
+"""`scripts/prove` finds what differs, shrinks it, and writes it down as a file that runs."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.proof import programs as data
+from tests.proof.builds import fastapi_app, microfw_app
+from tests.proof.differences import DIFFERENCES, comparable
+from tests.proof.observing import Laboratory
+from tests.proof.programs import Program, programs, written
+from tests.proof.prove import main, search
+from tests.proof.searches import Search, counter_example, told
+
+
+def test_a_search_tells_how_many_programs_agree(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--examples", "3", "--seed", "7", "--processes", "1", "--folder", str(tmp_path)]
+
+    assert main(arguments) == 0
+
+    output, progress = capsys.readouterr()
+    first, last = output.splitlines()
+    assert first == "seed 7: 3 programs, each compared with reference"
+    assert last.startswith("3 programs in ")
+    assert last.endswith(" s, 0 differ")
+    assert f"[{'=' * 40}] 3 of 3, 0 s to go, 0 differ" in progress
+    assert not [*tmp_path.iterdir()]
+
+
+def everything(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
+    """Compare with FastAPI, differences on purpose too."""
+    expected = comparable(laboratory.observe(fastapi_app, program))
+    return expected, comparable(laboratory.observe(microfw_app, program))
+
+
+def test_what_differs_is_shrunk_to_a_file_that_runs_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    program = DIFFERENCES["E5: the log names who swallowed"].example
+    larger = replace(program, status=201)
+    comparison = Search(st.sampled_from([Program(), program, larger]), ("asyncio",), everything)
+
+    found = search(comparison, "fastapi", 20, 1)
+
+    assert found == counter_example("fastapi", program)
+    exec(found, {"__name__": "__main__"})
+    assert capsys.readouterr().out == "the same\n"  # but for what is meant
+
+
+def test_where_nothing_differs_nothing_is_written() -> None:
+    comparison = Search(st.just(Program()), ("asyncio",), everything)
+    assert search(comparison, "fastapi", 20, 1) is None
+
+
+def test_what_differs_is_told_part_by_part() -> None:
+    assert told(
+        "reference", {"trio": [1, 2], "asyncio": [3]}, {"trio": [1, 5], "asyncio": [3]}
+    ) == ("reference, trio, request 2:\n  2\nmicrofw:\n  5")
+    assert told("fastapi", "refused", [1]) == "fastapi:\n  refused\nmicrofw:\n  [1]"
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+@given(program=programs())
+def test_a_program_is_written_as_code_that_makes_it_again(program: Program) -> None:
+    assert eval(written(program), vars(data)) == program  # noqa: S307 - that is the point
