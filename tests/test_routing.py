@@ -34,6 +34,7 @@ from microfw import (
 )
 from microfw.testclient import TestClient
 from tests.asgi import get, request
+from tests.security.requests import get as get_bytes
 
 METHODS = ["get", "put", "post", "delete", "patch", "head", "options", "trace"]
 
@@ -232,6 +233,18 @@ def test_slashes_at_the_end_are_redirected() -> None:
             f"http://test{other}?page=2",
         )
     assert TestClient(app).get("/items/").json() == "items"
+
+
+def test_a_redirect_keeps_a_query_string_that_is_no_text() -> None:
+    app = App()
+
+    @app.get("/items")
+    async def endpoint() -> None: ...
+
+    answer = get_bytes(app, "/items/", [(b"host", b"test")], b"a=\xff&b=%20c")
+
+    assert answer.status == 307
+    assert answer.headers["location"] == "http://test/items?a=%FF&b=%20c"
 
 
 def test_slashes_at_the_end_are_left_alone_where_that_is_asked_for() -> None:
