@@ -17,7 +17,7 @@ from starlette.responses import Response
 from microfw._environment import Environment
 from microfw._exchange import Exchange
 from microfw._handlers import RouteHandler
-from microfw.dependencies import Handler, place_of
+from microfw.dependencies import Handler, Signature, Step, place_of
 from microfw.exceptions import CustomHandlerError
 
 RequestHandler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -42,9 +42,16 @@ class CustomRouteHandler:
 
     def __init__(self, inner: RouteHandler, custom: RequestHandler) -> None:
         self._custom = custom
-        self.endpoint = inner.endpoint
-        self.app_steps = inner.app_steps
         self._inner = inner
+
+    @property
+    def endpoint(self) -> Signature:
+        """What the route's own handler calls."""
+        return self._inner.endpoint
+
+    def app_steps(self, environment: Environment) -> tuple[Step, ...]:
+        """The dependencies of scope "app" that the route needs."""
+        return self._inner.app_steps(environment)
 
     def get(self, environment: Environment) -> Handler:
         """The custom handler, around the compiled plan."""

@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Hashable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +20,7 @@ from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit,
 from microfw._query_values import QueryValues
 from microfw._receiving import GatheringReceive, ReplayedReceive, receive_body
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
-from microfw.dependencies import Run
+from microfw.dependencies import Cleanup, Run
 from microfw.exception_handlers import Handler
 from microfw.exceptions import SwallowedExceptionError
 
@@ -83,9 +83,15 @@ class Exchange(_Connection):
         form: The form, until its files are closed.
     """
 
-    is_sending = False
-    delivered = False
-    built = False
+    cleanup: Cleanup
+    app_values: dict[Hashable, Any]
+    body: bytes
+    decoded_body: Any
+    result: Any
+    started: bool
+    is_sending: bool = False
+    delivered: bool = False
+    built: bool = False
     form: ReceivedForm | None = None
     _request: Request | None = None
     _has_body = False
@@ -299,7 +305,7 @@ class WebSocketExchange(_Connection):
         self, environment: Environment, scope: Scope, receive: Receive, send: Send
     ) -> None:
         super().__init__(environment, scope)
-        self.websocket = WebSocket(scope, receive, send)
+        self.websocket: WebSocket = WebSocket(scope, receive, send)
         self.connection: HTTPConnection = self.websocket
 
     async def answer(self, handler: Handler, error: Exception) -> None:

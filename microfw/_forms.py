@@ -35,10 +35,10 @@ class ReceivedForm:
     def __init__(self, sent: FormData, error: HTTPException | None = None) -> None:
         items = sent.multi_items()
         self._files = [value for _, value in items if isinstance(value, AnyUploadFile)]
-        self.data = sent
+        self.data: FormData = sent
         if any(map(_is_unselected, self._files)):
             self.data = FormData([item for item in items if not _is_unselected(item[1])])
-        self.error = error
+        self.error: HTTPException | None = error
         self._contents: dict[AnyUploadFile, bytes] = {}
 
     async def read(self, names: Collection[str]) -> None:

@@ -93,7 +93,7 @@ class Route(starlette.routing.Route):
             include_in_schema=options.get("include_in_schema", True),
         )
         self.path = path
-        self.param_convertors = _bounded(self.param_convertors)
+        self.param_convertors: dict[str, Convertor[Any]] = _bounded(self.param_convertors)
         self.methods: set[str] = {method.upper() for method in methods or ["GET"]}
         self.dependencies: list[Dependency] = check_dependencies(
             options.get("dependencies"), place_of(endpoint)
@@ -257,7 +257,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         check_websocket_endpoint(endpoint)
         super().__init__(path or "/", endpoint, name=name)
         self.path = path
-        self.param_convertors = _bounded(self.param_convertors)
+        self.param_convertors: dict[str, Convertor[Any]] = _bounded(self.param_convertors)
         self.middleware = middleware
         self.default_scope: DependencyScope | None = default_scope
         self.dependencies: list[Dependency] = check_dependencies(dependencies, place_of(endpoint))
