@@ -444,7 +444,8 @@ async def test_a_cancellation_of_custom_code_is_seen_by_what_is_open() -> None:
 
     async with anyio.create_task_group() as group:
         group.start_soon(request, app)
-        await waiting.wait()
+        with anyio.fail_after(5):
+            await waiting.wait()
         group.cancel_scope.cancel()
 
     assert log == lines("cancelled, exits")

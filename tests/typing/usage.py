@@ -3,6 +3,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from enum import Enum
 from typing import Annotated, Any, assert_type
 
 from starlette.middleware import Middleware
@@ -23,6 +24,7 @@ from microfw import (
     Request,
     RequestValidationError,
     Response,
+    Route,
     Router,
     Security,
     SecurityScopes,
@@ -155,6 +157,35 @@ app.include_router(router, prefix="/v1", tags=["v1"], dependencies=[Depends(get_
 Router().include_router(router, responses={404: {"description": "missing"}}, deprecated=True)
 app.add_api_route("/more", create_item, methods=["PUT"], name="more")
 app.add_api_websocket_route("/more", feed)
+
+
+# -- custom routes, and what schemas tell their readers
+
+
+class MarkedRoute(Route):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_marked(request: Request) -> Response:
+            response = await handle(request)
+            response.headers["x-marked"] = "yes"
+            return response
+
+        return handle_marked
+
+
+class Tags(Enum):
+    ITEMS = "items"
+
+
+def name_route(route: Route) -> str:
+    return route.name
+
+
+marked = Router(route_class=MarkedRoute, tags=[Tags.ITEMS], callbacks=router.routes)
+marked.get("/tagged", tags=[Tags.ITEMS, "more"], generate_unique_id_function=name_route)(feed)
+app.router.route_class = MarkedRoute
+App(title="Shop", version="1.0", contact={"name": "Anna"}, deprecated=True)
 
 
 # -- handlers, middleware, events
