@@ -18,7 +18,7 @@ from microfw._environment import Environment
 from microfw._forms import ReceivedForm, is_urlencoded, parse_whole, receive_form
 from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit, allow
 from microfw._query_values import QueryValues
-from microfw._receiving import GatheringReceive, ReplayedReceive, receive_body
+from microfw._receiving import GatheringReceive, ReplayedReceive
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
 from microfw.dependencies import Cleanup, Run
 from microfw.exception_handlers import Handler
@@ -134,12 +134,13 @@ class Exchange(_Connection):
     def _limited_receive(self) -> Receive:
         """What receives the body, held to the limit; one for all who do."""
         if self._limited is None:
-            max_size = self.limits.max_body_size
-            allow(self.scope, max_size)
-            self._limited = self.receive
-            if max_size is not None:
-                self._limited = BodyLimit(self.scope, self.receive, max_size)
+            self._limited = self._limit()
         return self._limited
+
+    def _limit(self) -> BodyLimit:
+        max_size = self.limits.max_body_size
+        allow(self.scope, max_size)
+        return BodyLimit(self.scope, self.receive, max_size)
 
     @property
     def limits(self) -> Limits:
@@ -169,7 +170,8 @@ class Exchange(_Connection):
         if self._request is not None:
             self.body = await self._request.body()
         else:
-            self.body = await receive_body(self._limited_receive())
+            self._limited = limit = self._limit()
+            self.body = await limit.receive_whole()
             self._has_body = True
 
     async def receive_form(self, in_memory: Collection[str] = ()) -> None:

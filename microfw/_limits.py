@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, cast
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from microfw.exceptions import DeclarationError, HTTPException
@@ -98,16 +99,40 @@ class BodyLimit:
         self.max_size = max_size
 
     async def __call__(self) -> Message:
-        max_size = self.max_size
-        if max_size is None:
-            return await self._receive()
-        if not self._received and _declared_size(self._scope) > max_size:
-            raise ContentTooLargeError
+        self._begin()
         message = await self._receive()
-        self._received += len(message.get("body", b""))
-        if self._received > max_size:
-            raise ContentTooLargeError
+        self._count(message)
         return message
+
+    async def receive_whole(self) -> bytes:
+        """Receive the body to its end.
+
+        Raises:
+            ClientDisconnect: The client has gone.
+        """
+        self._begin()
+        parts: list[bytes] = []
+        has_more = True
+        while has_more:
+            message = await self._receive()
+            self._count(message)
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            parts.append(message.get("body", b""))
+            has_more = message.get("more_body", False)
+        return b"".join(parts)
+
+    def _begin(self) -> None:
+        max_size = self.max_size
+        if max_size is not None and not self._received and _declared_size(self._scope) > max_size:
+            raise ContentTooLargeError
+
+    def _count(self, message: Message) -> None:
+        max_size = self.max_size
+        if max_size is not None:
+            self._received += len(message.get("body", b""))
+            if self._received > max_size:
+                raise ContentTooLargeError
 
 
 def _declared_size(scope: Scope) -> int:

@@ -1,35 +1,14 @@
-"""The body as a whole, and what stands for the server's `receive`.
-
-There is one for the request's body and for who watches whether the client leaves.
-"""
+"""What stands for the server's `receive`."""
 
 from collections import deque
 
 import anyio
-from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 LARGE = 1024 * 1024
 """From which size on a body is gathered, in bytes; Starlette keeps smaller files in memory."""
 PIECE = 256 * 1024
 """The least size of a piece of it but the last."""
-
-
-async def receive_body(receive: Receive) -> bytes:
-    """Receive a body to its end.
-
-    Raises:
-        ClientDisconnect: The client has gone.
-    """
-    parts: list[bytes] = []
-    has_more = True
-    while has_more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        has_more = message.get("more_body", False)
-    return b"".join(parts)
 
 
 class ReplayedReceive:
