@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 
-from tests.malformed.application import FORM_PATHS, JSON_PATHS, TEXT_PATHS
+from tests.malformed.application import FORM_PATHS, JSON_PATHS, TEXT_PATHS, opened
 from tests.malformed.corpus import (
     END,
     FORM_TYPES,
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception ignored.*SpooledTemporaryFile"
 )
 
-EXAMPLES = 500 if settings.get_current_profile_name() == "same" else 20_000
+EXAMPLES = 500 if settings().derandomize else 20_000
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +116,13 @@ def test_the_property_sees_both_answers(runner):
 
     assert [check(runner, sent) for sent in accepted] == [200] * 5
     assert [check(runner, sent) for sent in refused] == [422] * 5
+
+
+def test_the_property_sees_what_it_forbids(runner):
+    with pytest.raises(AssertionError):
+        check(runner, Sent("/broken/500"))
+    with pytest.raises(AssertionError):
+        check(runner, Sent("/broken/logged"))
+    with pytest.raises(AssertionError):
+        check(runner, Sent("/broken/open"))
+    opened.clear()

@@ -3,6 +3,7 @@
 Its routes send back what they were given, so that whatever was accepted has to be encoded again.
 """
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -305,6 +306,15 @@ async def read_files(
         content,
         word,
     ]
+
+
+@app.get("/broken/{how}")
+async def break_promises(how: Literal["500", "logged", "open"]) -> None:
+    if how == "500":
+        raise HTTPException(500)
+    if how == "logged":
+        logging.getLogger("application").error("broken")
+    opened.append(how)
 
 
 @app.exception_handler(RequestValidationError)
