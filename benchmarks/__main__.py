@@ -70,6 +70,7 @@ def _write(report: Report, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(report.data, indent=1) + "\n"
     (folder / f"{report.name}.json").write_text(text, encoding="utf-8")
+    (folder / f"{report.name}.md").write_text(f"{report.text}\n", encoding="utf-8")
     for name, picture in report.pictures.items():
         (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
 
@@ -94,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         default="wall",
         help="cpu: count only while the process has a core, for a machine that is busy",
     )
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write JSON and pictures too")
+    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write tables, JSON and pictures too")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
         "--compare", metavar="REV", help="time the working tree's microfw and that of a revision"

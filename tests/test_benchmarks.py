@@ -196,6 +196,7 @@ def test_the_figures_are_printed_as_tables_and_written_as_data_and_a_picture(
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "lifecycle-asyncio.json",
+        "lifecycle-asyncio.md",
         "lifecycle-asyncio.svg",
     ]
     data = json.loads((tmp_path / "lifecycle-asyncio.json").read_text(encoding="utf-8"))
