@@ -205,7 +205,7 @@ class Route(starlette.routing.Route):
     def _make_finish(self) -> Finish:
         options = self.options
         endpoint = self.handler.endpoint
-        annotation = options.get("response_model", endpoint.returns)
+        annotation = options["response_model"] if "response_model" in options else endpoint.returns
         response_class = options.get("response_class", JSONResponse)
         choices: dict[str, Any] = {
             "status_code": options.get("status_code"),

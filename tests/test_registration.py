@@ -771,6 +771,19 @@ def test_a_return_annotation_that_is_not_known_is_named() -> None:
     )
 
 
+def test_a_return_annotation_that_nothing_needs_may_be_unknown() -> None:
+    async def get_price() -> "OnlyForTypeCheckers":
+        return 3
+
+    def read_price(price: Annotated[int, Depends(get_price)]) -> "OnlyForTypeCheckers":
+        return price
+
+    app = App()
+    app.get("/price", response_model=int)(read_price)
+
+    assert TestClient(app).get("/price").json() == 3
+
+
 def test_an_annotation_that_is_no_expression_is_told() -> None:
     def create_order(items): ...
 

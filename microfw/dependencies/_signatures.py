@@ -66,8 +66,18 @@ class Signature:
     yields: bool
     can_suspend: bool
     """Whether an `await` in it, and so its exit code, may give way to the event loop."""
-    returns: Any
-    """The return annotation, `EMPTY` where none is written."""
+    written_return: Any
+    """The return annotation as it is written, `EMPTY` where none is."""
+
+    @property
+    def returns(self) -> Any:
+        """The return annotation, which an endpoint alone needs.
+
+        Raises:
+            UnresolvableAnnotationError: It is a string that names something unknown.
+        """
+        names = _names_known_to(_function_of(self.call), self.call)
+        return _resolved(self.written_return, names, self.call, "the return value")
 
     def __eq__(self, other: object) -> bool:
         """Whether both are of the same callable; what is known of it is the same then."""
@@ -81,11 +91,12 @@ def describe(call: Callable[..., Any]) -> Signature:
     """Read the signature of any callable.
 
     Raises:
-        UnresolvableAnnotationError: An annotation is a string that names something unknown.
+        UnresolvableAnnotationError: A parameter's annotation is a string that names something
+            unknown.
     """
     target = _without_context_manager(call)
     function, is_async, yields = _kind(target)
-    parameters, returns = _parameters(target, _function_of(target))
+    parameters, written_return = _parameters(target, _function_of(target))
     return Signature(
         declared=call,
         call=target,
@@ -95,7 +106,7 @@ def describe(call: Callable[..., Any]) -> Signature:
         is_async=is_async,
         yields=yields,
         can_suspend=is_async and _can_suspend(function.__code__),
-        returns=returns,
+        written_return=written_return,
     )
 
 
@@ -243,8 +254,7 @@ def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
                 positional_only=parameter.kind is inspect.Parameter.POSITIONAL_ONLY,
             )
         )
-    returns = EMPTY if isinstance(call, type) else signature.return_annotation
-    return tuple(parameters), _resolved(returns, names, call, "the return value")
+    return tuple(parameters), EMPTY if isinstance(call, type) else signature.return_annotation
 
 
 def _names_known_to(function: Any, call: Any) -> dict[str, Any]:
