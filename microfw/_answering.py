@@ -1,7 +1,7 @@
 """Which of an application's exception handlers answers, and how it is called."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import anyio.to_thread
@@ -28,6 +28,39 @@ def handler_of(scope: Scope, error: Exception) -> Handler | None:
         if handler is not None:
             return handler
     return None
+
+
+class Answerable(Protocol):
+    """What is answered: a request, or a WebSocket.
+
+    Attributes:
+        scope: Tells the application.
+        started: Whether an answer has started already.
+    """
+
+    scope: Scope
+    started: bool
+
+    async def answer(self, handler: Handler, error: Exception) -> None:
+        """Have an exception handler answer."""
+
+
+async def answered(exchange: Answerable, error: Exception, *, again: bool = True) -> bool:
+    """Have an exception answered, if there is a handler for it, and it is not too late.
+
+    What the handler raises is answered too, once: a handler may turn its exception into an
+    `HTTPException`. Starlette does that by a layer around each route and one around them all.
+    """
+    handler = None if exchange.started else handler_of(exchange.scope, error)
+    if handler is None:
+        return False
+    try:
+        await exchange.answer(handler, error)
+    except Exception as raised:
+        if not (again and await answered(exchange, raised, again=False)):
+            raise
+    error.__traceback__ = None
+    return True
 
 
 async def call_handler(handler: Handler, connection: Any, error: Exception) -> Any:

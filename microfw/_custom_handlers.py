@@ -1,23 +1,24 @@
 """Subclasses of `Route` that put code of their own around the handling of a request.
 
 Such code, a custom handler, awaits the route's own handler for the response, and may change it or
-answer with another one. Dependencies of scope "request" are open all that time, and until the
-response is sent. So the compiled function stops where it would send the response; the custom
-handler goes on; and when that has ended, the compiled function goes on and sends what it is given.
-All of that is one task: the coroutine of the compiled function is driven by hand.
+answer with another one. Where dependencies of scope "request", or a stream, are open until it is
+sent, the compiled function runs in a task of its own: it waits where it would send the response,
+the custom handler goes on, and when that has ended, what it has returned is sent. In one task, a
+time limit of the custom handler's would end while a cancel scope inside of it were still open.
 """
 
-from collections.abc import Callable, Coroutine, Generator
-from types import coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+import anyio
+from anyio.abc import TaskGroup
 from starlette.requests import Request
 from starlette.responses import Response
 
 from microfw._environment import Environment
 from microfw._exchange import Exchange
 from microfw._handlers import RouteHandler
-from microfw.dependencies import Handler, Signature, Step, place_of
+from microfw.dependencies import Handler, place_of
 from microfw.exceptions import CustomHandlerError
 
 RequestHandler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -38,27 +39,19 @@ async def handle_request(request: Request) -> Response:
 
 
 class CustomRouteHandler:
-    """Takes the place of a route's `RouteHandler`, and calls it within a custom handler."""
+    """Handles a route's requests by a custom handler, in which the route's own is called."""
 
     def __init__(self, inner: RouteHandler, custom: RequestHandler) -> None:
         self._custom = custom
         self._inner = inner
 
-    @property
-    def endpoint(self) -> Signature:
-        """What the route's own handler calls."""
-        return self._inner.endpoint
-
-    def app_steps(self, environment: Environment) -> tuple[Step, ...]:
-        """The dependencies of scope "app" that the route needs."""
-        return self._inner.app_steps(environment)
-
     def get(self, environment: Environment) -> Handler:
         """The custom handler, around the compiled plan."""
         inner = self._inner.get(environment)
+        kind = _OpenHandling if self._inner.stays_open(environment) else _Handling
 
         async def call(exchange: OfferingExchange) -> None:
-            await _Handling(exchange, inner).run(self._custom)
+            await kind(exchange, inner).run(self._custom)
 
         return Handler(call, inner.source)
 
@@ -67,18 +60,18 @@ class OfferingExchange(Exchange):
     """An exchange that offers its response to a custom handler before it sends it.
 
     Attributes:
-        offers: Whether it will.
+        execution: What offers it, until it has.
     """
 
-    offers = True
+    execution: "_Execution | None" = None
 
     def start_over(self, request: Request) -> None:
         """Forget what an earlier attempt has left, and read from this request."""
         self._request = request
         self.scope = request.scope
         self.body, self.decoded_body, self.query_values = b"", None, None
-        self.offers = True
         self.errors = self.result = self.swallowed = self._response = self._tasks = None
+        self._threads, self._knows_task = None, False
 
     def complete(self, response: Response) -> Response:
         """A copy of the response, with all that will be sent of it and done after it."""
@@ -90,10 +83,10 @@ class OfferingExchange(Exchange):
         return completed
 
     async def offered(self, response: Response) -> Response:
-        if not self.offers:
+        if self.execution is None:
             return response
-        self.offers = False
-        return await _Offer(self.complete(response))
+        execution, self.execution = self.execution, None
+        return await execution.offer(self.complete(response))
 
     async def deliver(self) -> None:
         if not self.started:
@@ -108,95 +101,149 @@ class _Handling:
     def __init__(self, exchange: OfferingExchange, inner: Handler) -> None:
         self._exchange = exchange
         self._inner = inner
-        self._pending: _Stoppable | None = None
 
     async def run(self, custom: RequestHandler) -> None:
-        """Call the custom handler, then have the response sent that it returns."""
-        exchange = self._exchange
-        scope = exchange.scope
+        """Call the custom handler; what it returns is the response that is to be sent."""
+        scope = self._exchange.scope
         scope[_HANDLING] = self
         try:
-            try:
-                response: Any = await custom(exchange.request)
-                if not isinstance(response, Response):
-                    raise CustomHandlerError(
-                        f"{place_of(custom)} returned {response!r}, and no response"
-                    )
-            except BaseException as error:
-                if self._pending is None:
-                    raise
-                await self._pending.go_on(error=error)
-            else:
-                if self._pending is None:
-                    exchange.result = response
-                else:
-                    await self._pending.go_on(response)
+            await self._run(custom)
         finally:
-            exchange.offers = False
-            self._pending = None
             del scope[_HANDLING]
+
+    async def _run(self, custom: RequestHandler) -> None:
+        self._exchange.result = await self._answer(custom)
+
+    async def _answer(self, custom: RequestHandler) -> Response:
+        response: Any = await custom(self._exchange.request)
+        if isinstance(response, Response):
+            return response
+        raise CustomHandlerError(f"{place_of(custom)} returned {response!r}, and no response")
 
     async def handle(self, request: Request) -> Response:
         """Execute the plan up to where the response is to be sent."""
-        if self._pending is not None:
-            await self._pending.go_on(_DROPPED)
-            self._pending = None
+        self._exchange.start_over(request)
+        await self._inner.call(self._exchange)
+        return self._response()
+
+    def _response(self) -> Response:
         exchange = self._exchange
-        exchange.start_over(request)
-        stoppable = _Stoppable(self._inner.call(exchange))
-        response = await stoppable.go_on()
-        if response is not None:
-            self._pending = stoppable
-            return response
         if exchange.result is None:
             raise exchange.swallowed_error()
         return exchange.complete(exchange.result)
 
 
-class _Offer:
-    """What stops the compiled function: it waits for the response that is to be sent."""
+class _OpenHandling(_Handling):
+    """One request with something open until the response is sent."""
 
-    __slots__ = ("response",)
+    _group: TaskGroup
+    _pending: "_Execution | None" = None
 
-    def __init__(self, response: Response) -> None:
-        self.response = response
+    async def _run(self, custom: RequestHandler) -> None:
+        error: Exception | None = None
+        async with anyio.create_task_group() as self._group:
+            try:
+                response = await self._answer(custom)
+            except Exception as raised:
+                error = await self._end(error=raised)
+            else:
+                error = await self._end(response)
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # whose traceback holds this frame
 
-    def __await__(self) -> "Generator[_Offer, Response, Response]":
-        return (yield self)
+    async def _end(
+        self, response: Response | None = None, error: Exception | None = None
+    ) -> Exception | None:
+        """Let the plan go on with what the custom handler has made; return what it raises."""
+        if self._pending is None:
+            self._exchange.execution = None
+            self._exchange.result = response
+            return error
+        pending, self._pending = self._pending, None
+        await pending.decide(response, error)
+        return pending.error
+
+    async def handle(self, request: Request) -> Response:
+        if self._pending is not None:
+            await self._pending.decide(_DROPPED)
+            self._pending = None
+        exchange = self._exchange
+        exchange.start_over(request)
+        execution = exchange.execution = _Execution(self._inner.call(exchange))
+        self._group.start_soon(execution.run)
+        await execution.reach_offer()
+        if execution.response is not None:
+            self._pending = execution
+            return execution.response
+        if execution.error is not None:
+            try:
+                raise execution.error
+            finally:
+                execution.error = None
+        return self._response()
 
 
 _DROPPED = Response()
 """Stands for the response where none is to be sent."""
 
 
-class _Stoppable:
-    """Drives a coroutine that stops with an offer."""
+class _Execution:
+    """The execution of a plan, in a task of its own, that stops where the response is to be sent.
 
-    def __init__(self, driven: Coroutine[Any, Any, None]) -> None:
-        self._driven = driven
+    Attributes:
+        response: What it offers to be sent, when it has come to that.
+        error: What it has raised.
+    """
 
-    @coroutine
-    def go_on(
-        self, response: Response | None = None, error: BaseException | None = None
-    ) -> Generator[Any, Any, Response | None]:
-        """Drive it to its next stop; return what it offers, or `None` where it has ended.
+    def __init__(self, call: Coroutine[Any, Any, None]) -> None:
+        self._call = call
+        self._scope = anyio.CancelScope()
+        self._stopped = anyio.Event()
+        self._decided = anyio.Event()
+        self._ended = anyio.Event()
+        self._decision: tuple[Response | None, Exception | None] = (None, None)
+        self.response: Response | None = None
+        self.error: Exception | None = None
 
-        Args:
-            response: What takes the place of the response that was offered last.
-            error: What is to be raised at the last stop.
-        """
-        value: Any = response
-        while True:
+    async def run(self) -> None:
+        """Execute the plan."""
+        try:
+            with self._scope:
+                await self._call
+        except Exception as error:
+            self.error = error
+        finally:
+            self._stopped.set()
+            self._ended.set()
+
+    async def reach_offer(self) -> None:
+        """Wait until it offers a response, or ends; if this is cancelled, so is the execution."""
+        try:
+            await self._stopped.wait()
+        except BaseException:
+            self._scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await self._ended.wait()
+            raise
+
+    async def offer(self, response: Response) -> Response:
+        """Stop for a decision."""
+        self.response = response
+        self._stopped.set()
+        await self._decided.wait()
+        (decided, error), self._decision = self._decision, (None, None)
+        if error is not None:
             try:
-                awaited = self._driven.send(value) if error is None else self._driven.throw(error)
-            except StopIteration:
-                return None
+                raise error
             finally:
-                error = None  # whose traceback holds this frame
-            if isinstance(awaited, _Offer):
-                return awaited.response
-            value = None
-            try:
-                value = yield awaited
-            except BaseException as thrown:
-                error = thrown
+                del error  # whose traceback holds this frame
+        return decided or response
+
+    async def decide(self, response: Response | None, error: Exception | None = None) -> None:
+        """Have a response sent, or an exception raised, in place of the offer; wait for the end."""
+        self._decision = (response, error)
+        self._decided.set()
+        await self._ended.wait()

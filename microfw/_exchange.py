@@ -252,11 +252,16 @@ class Exchange(_Connection):
             raise_failures(failures)
 
     async def answer(self, handler: Handler, error: Exception) -> None:
-        """Have an exception handler make the response; what was prepared until now is dropped."""
+        """Have an exception handler make the response; what was prepared until now is dropped.
+
+        Then it is sent.
+        """
         self._response = None
         self._tasks = None
         self.is_sending = False
         self.result = await call_handler(handler, self.request, error)
+        if self.result is not None:
+            await self.deliver()
 
     def _completed(self, response: Response) -> Response:
         """The response with what was set on the one under construction.

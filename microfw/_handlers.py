@@ -71,6 +71,13 @@ class RouteHandler:
         """The dependencies of scope "app" that the route needs, in the order of their setup."""
         return self._planned_for(environment).plan.app_steps
 
+    def stays_open(self, environment: Environment) -> bool:
+        """Whether something is open until the response is sent."""
+        plan = self._planned_for(environment).plan
+        return plan.endpoint.opens or any(
+            step.opens and step.lifetime is Lifetime.REQUEST for step in plan.steps
+        )
+
     def get(self, environment: Environment) -> Handler:
         """The compiled plan, with the overrides that are in force."""
         planned = self._planned_for(environment)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from microfw._answering import handler_of
+from microfw._answering import answered
 from microfw._binding import RequestBinder
 from microfw._custom_handlers import (
     CustomRouteHandler,
@@ -98,7 +98,7 @@ class Route(starlette.routing.Route):
         self.dependencies: list[Dependency] = check_dependencies(
             options.get("dependencies"), place_of(endpoint)
         )
-        self.handler: RouteHandler | CustomRouteHandler = RouteHandler(
+        self.handler: RouteHandler = RouteHandler(
             endpoint,
             self.dependencies,
             Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
@@ -108,8 +108,9 @@ class Route(starlette.routing.Route):
         self._streams = self.handler.endpoint.yields
         self._finish = self._make_finish()
         self._exchange_class = Exchange
+        self._entry: RouteHandler | CustomRouteHandler = self.handler
         if type(self).get_route_handler is not Route.get_route_handler:
-            self.handler = CustomRouteHandler(self.handler, self.get_route_handler())
+            self._entry = CustomRouteHandler(self.handler, self.get_route_handler())
             self._exchange_class = OfferingExchange
         self.app: ASGIApp = _wrapped(self._serve, options.get("middleware"))
         # Whether a request that matches can go straight to `respond`.
@@ -161,21 +162,18 @@ class Route(starlette.routing.Route):
         environment.requests.begin()
         try:
             try:
-                await self.handler.get(environment).call(exchange)
+                await self._entry.get(environment).call(exchange)
                 if exchange.result is None or exchange.is_sending:
                     raise exchange.swallowed_error()
+                if not exchange.delivered:
+                    await exchange.deliver()
             except ClientDisconnect:
                 return
             except Exception as error:
-                handler = None if exchange.started else handler_of(exchange.scope, error)
-                if handler is None:
+                if not await answered(exchange, error):
                     raise
-                await exchange.answer(handler, error)
-                error.__traceback__ = None
             finally:
                 exchange.swallowed = None
-            if exchange.result is not None and not exchange.delivered:
-                await exchange.deliver()
             exchange.raise_failures()
         finally:
             environment.requests.end()
@@ -294,12 +292,9 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         except WebSocketDisconnect:
             return
         except Exception as error:
-            handler = handler_of(exchange.scope, error)
-            if handler is None:
+            if not await answered(exchange, error):
                 await exchange.close()
                 raise
-            await exchange.answer(handler, error)
-            error.__traceback__ = None
         finally:
             exchange.swallowed = None
             environment.requests.end()

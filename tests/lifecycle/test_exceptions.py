@@ -6,6 +6,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from microfw import App, Depends, HTTPException, Request
 from microfw.exceptions import SwallowedExceptionError, YieldError
-from microfw.responses import JSONResponse, StreamingResponse
+from microfw.responses import FileResponse, JSONResponse, StreamingResponse
 from tests.lifecycle.programs import (
     Conflict,
     Flavour,
@@ -180,6 +181,54 @@ async def test_a_handler_that_raises_is_an_error_like_any_other() -> None:
     assert answer.status == 500
     assert answer.raised is not None
     assert chain_of(answer.raised) == ("ValueError", "handler", False, None, of_oops("x"))
+
+
+async def test_what_a_handler_raises_is_answered_once() -> None:
+    """As by Starlette, which has a layer for it around each route and one around them all."""
+    log = Log()
+    app = App()
+
+    @app.exception_handler(Conflict)
+    async def conflict(_: Request, error: Conflict) -> JSONResponse:
+        log(f"handler for {told(error)}")
+        raise Oops("again")
+
+    @app.exception_handler(Oops)
+    async def oops(_: Request, error: Oops) -> JSONResponse:
+        log(f"handler for {told(error)}")
+        if str(error) == "x":
+            raise HTTPException(409, "x")
+        raise Oops("once more")
+
+    @app.get("/{name}")
+    async def endpoint(name: str) -> None:
+        raise Oops(name) if name == "x" else Conflict(name)
+
+    answer = await request(app, "/x", log=log)
+    assert answer.json() == {"detail": "x"}
+    answer = await request(app, "/y", log=log)
+    assert answer.raised
+    assert told(answer.raised) == "Oops(once more)"
+    assert log == lines(
+        "handler for Oops(x), sends 409,handler for Conflict(y), handler for Oops(again), sends 500"
+    )
+
+
+async def test_a_response_that_fails_before_it_starts_is_answered_by_a_handler(
+    tmp_path: Path,
+) -> None:
+    app = App()
+
+    @app.exception_handler(RuntimeError)
+    async def missing(_: Request, error: RuntimeError) -> JSONResponse:
+        return JSONResponse("gone", 410)
+
+    @app.get("/")
+    async def endpoint() -> FileResponse:
+        return FileResponse(tmp_path / "missing")
+
+    answer = await request(app)
+    assert (answer.status, answer.json(), answer.raised) == (410, "gone", None)
 
 
 async def test_a_handler_for_500_is_not_asked_for_an_http_exception_with_another_status() -> None:
