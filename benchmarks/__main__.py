@@ -95,7 +95,9 @@ def _parser() -> argparse.ArgumentParser:
         default="wall",
         help="cpu: count only while the process has a core, for a machine that is busy",
     )
-    parser.add_argument("--write", type=Path, metavar="FOLDER", help="write tables, JSON and pictures too")
+    parser.add_argument(
+        "--write", type=Path, metavar="FOLDER", help="write tables, JSON and pictures too"
+    )
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument(
         "--compare", metavar="REV", help="time the working tree's microfw and that of a revision"
