@@ -91,7 +91,7 @@ def of_microfw(use: Use, it: Dependency, call: Any) -> Any:
 
 
 def of_fastapi(use: Use, it: Dependency, call: Any) -> Any:
-    scope = None if it.yields is None else use.scope or "function"
+    scope: Any = None if it.yields is None else use.scope or "function"
     if use.security:
         return fastapi.params.Security(call, use_cache=use.cache, scope=scope, scopes=use.security)
     return fastapi.Depends(call, use_cache=use.cache, scope=scope)
@@ -223,6 +223,7 @@ SCOPES: dict[Any, Any] = {
     None: None,
     "function": reference.FUNCTION,
     "request": reference.REQUEST,
+    "app": reference.APP,
 }
 
 
@@ -370,4 +371,8 @@ def reference_app(program: Program, world: World) -> Starlette:
             exchange = reference.Exchange(application, Request(scope, receive, send), send)
             await exchange.handle()
 
-    return Starlette(routes=[Mount("/route", handle)], exception_handlers={**application.handlers})
+    return Starlette(
+        routes=[Mount("/route", handle)],
+        exception_handlers={**application.handlers},
+        lifespan=application.lifespan,
+    )

@@ -20,6 +20,7 @@ from tests.proof.programs import (
     SetStatus,
     Task,
     Use,
+    with_uses,
 )
 
 Seen = dict[str, list[Observation]]
@@ -51,22 +52,6 @@ def without_extras(program: Program) -> Program:
         tasks=tuple(replace(in_thread(it), uses=()) for it in program.tasks),
         default_scope="function",
         status=None if program.status == 204 else program.status,
-    )
-
-
-def with_uses(program: Program, change: Callable[[Use], Use]) -> Program:
-    """Change each use of a dependency."""
-
-    def changed(uses: tuple[Use, ...]) -> tuple[Use, ...]:
-        return tuple(map(change, uses))
-
-    return replace(
-        program,
-        dependencies=tuple(replace(it, uses=changed(it.uses)) for it in program.dependencies),
-        endpoint=replace(program.endpoint, uses=changed(program.endpoint.uses)),
-        app=changed(program.app),
-        router=changed(program.router),
-        route=changed(program.route),
     )
 
 

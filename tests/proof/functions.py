@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.websockets import WebSocket
 
-from microfw.exceptions import ScopeError
+from microfw.exceptions import AppScopeError, ScopeError
 from tests.proof.programs import (
     Accept,
     AddTask,
@@ -110,10 +110,8 @@ def shown(error: BaseException) -> str:
     if isinstance(error, BaseExceptionGroup):
         parts: Sequence[BaseException] = error.exceptions
         return f"{type(error).__name__}({error.message}: {', '.join(map(shown, parts))})"
-    if isinstance(error, StopAsyncIteration):
-        return "StopIteration()"
-    if isinstance(error, ScopeError):
-        return "ScopeError()"
+    if isinstance(error, ScopeError | AppScopeError):
+        return f"{type(error).__name__}()"
     if type(error).__name__.endswith("ValidationError"):
         return type(error).__name__
     if not isinstance(error, Exception):

@@ -39,13 +39,15 @@ def chained(error: BaseException | None) -> str:
         return shown(error)  # how values are checked is another matter
     if not isinstance(error, Exception | BaseExceptionGroup):
         return shown(error)
-    hidden = "hidden " if error.__suppress_context__ else ""
-    cause, context = chained(error.__cause__), chained(error.__context__)
+    context, is_hidden = error.__context__, error.__suppress_context__
+    if isinstance(context, StopIteration | StopAsyncIteration):  # of a generator that has ended
+        context, is_hidden = None, False
+    chain = f"from {chained(error.__cause__)}, {'hidden ' * is_hidden}after {chained(context)}"
     parts = ""
     if isinstance(error, BaseExceptionGroup):
         members: tuple[BaseException, ...] = error.exceptions
         parts = f" of [{'; '.join(map(chained, members))}]"
-    return f"{shown(error)}{parts} (from {cause}, {hidden}after {context})"
+    return f"{shown(error)}{parts} ({chain})"
 
 
 class Records(logging.Handler):
@@ -138,7 +140,24 @@ def told(message: Mapping[str, Any]) -> str:
 async def observe_requests(app: Any, world: World, program: Program) -> list[Observation]:
     """Send a program's requests, one after the other."""
     with world.overriding():
+        if any(use.scope == "app" for use in program.uses):
+            return await observe_lifespan(app, world, program)
         return [await observe(app, world, program.protocol) for _ in range(program.requests)]
+
+
+async def observe_lifespan(app: Any, world: World, program: Program) -> list[Observation]:
+    """Start an application, send it requests, and stop it."""
+    at_start, at_end = Observation(world.begin()), Observation([])
+    requests: list[Observation] = []
+    try:
+        async with app.router.lifespan_context(app):
+            requests = [
+                await observe(app, world, program.protocol) for _ in range(program.requests)
+            ]
+            at_end.log = world.begin()
+    except Exception as error:
+        at_end.raised = chained(error)
+    return [at_start, *requests, at_end]
 
 
 Build = Callable[[Program, World], Any]

@@ -5,7 +5,7 @@ lower numbers. `functions.py` writes them as Python functions, `builds.py` makes
 them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from itertools import product
@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from hypothesis import strategies as st
 
-Scope = Literal["function", "request"]
+Scope = Literal["function", "request", "app"]
 
 Flavour = Literal["async", "async, waits", "thread", "loop"]
 """An async function that never gives way to the event loop, one that does wherever it can, a sync
@@ -245,17 +245,17 @@ REACTIONS = st.sampled_from(get_args(Reaction))
 HELD = st.sampled_from(mostly("nothing", *get_args(Held)))
 FLAVOURS: tuple[Flavour, ...] = get_args(Flavour)
 YIELDS = (1, 1, 1, 1, 1, None, None, 0, 2)
-KINDS = st.sampled_from(
-    [
-        (flavour, yields, form)
-        for form in mostly("function", *get_args(Form)[1:])
-        for yields in YIELDS
-        for flavour in FLAVOURS
-        if form != "class" or (yields is None and not flavour.startswith("async"))
-        if form != "context manager" or yields is not None
-    ]
-)
-SCOPES: list[Scope | None] = [*[None] * 12, "request", "request", "function"]
+MANY_KINDS: list[tuple[Flavour, int | None, Form]] = [
+    (flavour, yields, form)
+    for form in mostly("function", *get_args(Form)[1:])
+    for yields in YIELDS
+    for flavour in FLAVOURS
+    if form != "class" or (yields is None and not flavour.startswith("async"))
+    if form != "context manager" or yields is not None
+]
+KINDS = st.sampled_from(MANY_KINDS)
+SCOPES: list[Scope | None] = [None] * 24
+SCOPES += ["request", "request", "request", "request", "function", "function", "app"]
 SECURITY: list[tuple[str, ...]] = mostly((), ("read",), ("write", "read"))
 TASKS = st.tuples(st.sampled_from(FLAVOURS), st.booleans())
 
@@ -406,11 +406,34 @@ def possible(program: Program) -> Program:
     websocket = program.protocol == "websocket"
     nodes = [without_requests(it) if websocket else it for it in program.dependencies]
     needing = needing_request(program)
+
+    def possible_use(use: Use) -> Use:
+        is_impossible = use.scope == "app" and use.dependency in needing
+        return replace(use, scope=None) if is_impossible else use
+
     tasks = tuple(
         replace(task, uses=tuple(use for use in task.uses if use.dependency not in needing))
         for task in program.tasks
     )
-    return without_unused(replace(program, dependencies=tuple(nodes), tasks=tasks))
+    program = replace(program, dependencies=tuple(nodes), tasks=tasks)
+    return without_unused(with_uses(program, possible_use))
+
+
+def with_uses(program: Program, change: Callable[[Use], Use]) -> Program:
+    """Change each use of a dependency."""
+
+    def changed(uses: tuple[Use, ...]) -> tuple[Use, ...]:
+        return tuple(map(change, uses))
+
+    return replace(
+        program,
+        dependencies=tuple(replace(it, uses=changed(it.uses)) for it in program.dependencies),
+        endpoint=replace(program.endpoint, uses=changed(program.endpoint.uses)),
+        app=changed(program.app),
+        router=changed(program.router),
+        route=changed(program.route),
+        tasks=tuple(replace(it, uses=changed(it.uses)) for it in program.tasks),
+    )
 
 
 def without_requests(it: Dependency) -> Dependency:

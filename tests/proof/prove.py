@@ -82,7 +82,7 @@ def search(comparison: Search, against: str, examples: int, number: int) -> str 
         derandomize=False,
         phases=[Phase.generate, Phase.shrink],
         report_multiple_bugs=False,
-        suppress_health_check=[*HealthCheck],
+        suppress_health_check=[HealthCheck.too_slow],
     )
     @given(comparison.programs)
     def compare(program: Program) -> None:

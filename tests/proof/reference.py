@@ -10,8 +10,9 @@ import inspect
 import logging
 import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from anyio import CancelScope, current_effective_deadline, get_cancelled_exc_class
@@ -21,6 +22,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketState
 
 from microfw.exceptions import (
+    AppScopeError,
     RequestValidationError,
     ScopeError,
     SwallowedExceptionError,
@@ -28,7 +30,7 @@ from microfw.exceptions import (
     YieldError,
 )
 
-FUNCTION, REQUEST = range(2)
+FUNCTION, REQUEST, APP = range(3)
 
 logger = logging.getLogger("microfw")
 
@@ -46,9 +48,7 @@ class Function:
     call: Callable[..., Any]
     place: str
     uses: Sequence["Use"] = ()
-    takes: Mapping[str, Callable[["Execution", "Step"], Any]] = field(
-        default_factory=dict[str, Any]
-    )
+    takes: Mapping[str, Callable[[Any, "Step"], Any]] = field(default_factory=dict[str, Any])
     reads_scopes: bool = False
 
     @property
@@ -76,6 +76,7 @@ class Step:
     function: Function
     scope: int
     security: tuple[str, ...]
+    key: Any
     below: dict[str, "Step"] = field(default_factory=dict[str, "Step"])
 
 
@@ -123,7 +124,7 @@ def visit(
     key = (function, scope, security)
     if use.cache and key in shared:  # O3
         return shared[key]
-    step = Step(function, scope, security)
+    step = Step(function, scope, security, key if use.cache else object())
     for below in function.uses:  # O1
         used = visit(below, scope, security, overrides, default, scopes, shared, order)
         if below.parameter:
@@ -161,8 +162,8 @@ def last_wide(order: list[Step]) -> Step | None:
 class Execution:
     """Runs steps inside each other; `finish` takes what the endpoint returned."""
 
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
-        self.arguments = arguments
+    def __init__(self, app_values: Mapping[Any, Any], arguments: Mapping[str, Any]) -> None:
+        self.app_values, self.arguments = app_values, arguments
         self.values: dict[Step, Any] = {}
         self.errors: list[Any] = []
         self.swallowed: tuple[str, BaseException] | None = None
@@ -175,14 +176,14 @@ class Execution:
         """After function scope has ended, inside of request scope."""
 
     async def run(self, steps: list[Step]) -> None:
-        self.steps = steps
+        self.steps = [step for step in steps if step.scope < APP]
         await self.run_from(0)
 
     async def run_from(self, number: int) -> None:
         """Run a step and, inside of it, all those that follow."""
         step = self.steps[number]
         is_endpoint = step is self.steps[-1]
-        arguments = {name: self.values[below] for name, below in step.below.items()}
+        arguments = {name: self.value_of(below) for name, below in step.below.items()}
         for name, read in step.function.takes.items():  # V1
             try:
                 arguments[name] = read(self, step)
@@ -207,6 +208,13 @@ class Execution:
             self.values[step] = await returned if step.function.is_async else returned
             await self.inside(number)
 
+    def value_of(self, step: Step) -> Any:
+        if step.scope < APP:
+            return self.values[step]
+        if step.key not in self.app_values:
+            raise AppScopeError
+        return self.app_values[step.key]
+
     async def inside(self, number: int) -> None:
         await self.run_from(number + 1)
         if self.steps[number] is last_wide(self.steps):
@@ -228,7 +236,7 @@ class Execution:
                     finally:
                         shield.shield = True  # C1
         except BaseException as error:
-            raised = named(error, step.function.place)
+            raised = error
         if isinstance(seen, get_cancelled_exc_class()) and is_being_cancelled():
             if isinstance(raised, Exception):
                 what = "%s failed while its request was being cancelled"
@@ -244,29 +252,25 @@ def is_being_cancelled() -> bool:
     return current_effective_deadline() == -math.inf
 
 
-def opened(function: Function, arguments: Mapping[str, Any]) -> Any:
-    if function.is_async:
-        return asynccontextmanager(function.call)(**arguments)
-
-    @asynccontextmanager
-    async def in_async_block() -> AsyncIterator[Any]:
-        with contextmanager(function.call)(**arguments) as value:
-            yield value
-
-    return in_async_block()
-
-
-def named(error: BaseException, place: str) -> BaseException:
-    """E9: what contextlib says of a generator, with the generator's name."""
-    if str(error) == "generator didn't yield":
-        complaint = YieldError(f"{place} did not yield")
-    elif str(error).startswith("generator didn't stop"):
-        complaint = YieldError(f"{place} yielded twice")
-    else:
-        return error
-    complaint.__context__ = error.__context__
-    complaint.__suppress_context__ = error.__suppress_context__
-    return complaint
+@asynccontextmanager
+async def opened(function: Function, arguments: Mapping[str, Any]) -> AsyncIterator[Any]:
+    """E9: what contextlib says of generators that yield not once, is said with their names."""
+    does = ""
+    try:
+        if function.is_async:
+            async with asynccontextmanager(function.call)(**arguments) as value:
+                yield value
+        else:
+            with contextmanager(function.call)(**arguments) as value:
+                yield value
+    except RuntimeError as error:
+        does = {"generator didn't y": "did not yield", "generator didn't s": "yielded twice"}.get(
+            str(error)[:18], ""
+        )
+        if not does:
+            raise
+    if does:
+        raise YieldError(f"{function.place} {does}")
 
 
 # ---------------------------------------------------------------------- a request
@@ -289,9 +293,32 @@ class Application:
     handlers: Mapping[Any, Callable[..., Any]]
     overrides: Mapping[Function, Function]
     default: int = FUNCTION
+    app_values: dict[Any, Any] = field(default_factory=dict[Any, Any])
 
     def steps(self, function: Function) -> list[Step]:
         return steps_of(function, self.overrides, self.default)
+
+    @cached_property
+    def endpoint_steps(self) -> list[Step]:
+        return self.steps(self.endpoint)
+
+    @asynccontextmanager
+    async def lifespan(self, _: Any) -> AsyncIterator[None]:
+        """S2"""
+        async with AsyncExitStack() as stack:
+            for step in self.endpoint_steps:
+                if step.scope == APP:
+                    self.app_values[step.key] = await self.open(step, stack)
+            yield
+
+    async def open(self, step: Step, stack: AsyncExitStack) -> Any:
+        function = step.function
+        arguments = {name: self.app_values[below.key] for name, below in step.below.items()}
+        arguments |= {name: read(None, step) for name, read in function.takes.items()}
+        if function.yields:
+            return await stack.enter_async_context(opened(function, arguments))
+        returned = function.call(**arguments)
+        return await returned if function.is_async else returned
 
 
 class Tasks(list[tuple[Callable[..., Any], tuple[Any, ...]]]):
@@ -307,7 +334,7 @@ class Connection(Execution):
     """What requests and WebSockets have in common."""
 
     def __init__(self, application: Application, connection: Any) -> None:
-        super().__init__({})
+        super().__init__(application.app_values, {})
         self.application, self.connection = application, connection
 
     def swallowed_error(self) -> Exception:
@@ -345,7 +372,7 @@ class Exchange(Connection):
 
     async def handle(self) -> None:
         try:
-            await self.run(self.application.steps(self.application.endpoint))
+            await self.run(self.application.endpoint_steps)
             if self.response is None or self.is_sending:
                 raise self.swallowed_error()  # E5
         except Exception as error:
@@ -417,7 +444,8 @@ class Exchange(Connection):
     async def run_task(self, task: Function, arguments: Sequence[Any]) -> None:
         """B3: its own dependencies, opened fresh; B4: the others run whatever becomes of it."""
         try:
-            await Execution({"text": arguments[0]}).run(self.application.steps(task))
+            given = {"text": arguments[0]}
+            await Execution(self.app_values, given).run(self.application.steps(task))
         except Exception as error:
             name = task.place.partition(" ")[0]
             logger.exception("background task %s failed", name)
@@ -440,7 +468,7 @@ class Conversation(Connection):
     async def handle(self) -> None:
         self.has_ended = False
         try:
-            await self.run(self.application.steps(self.application.endpoint))
+            await self.run(self.application.endpoint_steps)
             if not self.has_ended:
                 raise self.swallowed_error()
             await self.close(1000)

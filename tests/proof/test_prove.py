@@ -49,7 +49,7 @@ def test_what_differs_is_shrunk_to_a_file_that_runs_it(
     found = search(comparison, "fastapi", 20, 1)
 
     assert found == counter_example("fastapi", program)
-    exec(found, {"__name__": "__main__"})
+    exec(str(found), {"__name__": "__main__"})
     assert capsys.readouterr().out == "the same\n"  # but for what is meant
 
 
@@ -68,4 +68,4 @@ def test_what_differs_is_told_part_by_part() -> None:
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=50)
 @given(program=programs())
 def test_a_program_is_written_as_code_that_makes_it_again(program: Program) -> None:
-    assert eval(written(program), vars(data)) == program  # noqa: S307 - that is the point
+    assert eval(written(program), {**vars(data)}) == program  # noqa: S307 - that is the point
