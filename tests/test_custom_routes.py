@@ -23,6 +23,7 @@ from microfw import (
     Route,
     Router,
 )
+from microfw.dependencies import Scope
 from microfw.exceptions import CustomHandlerError, SwallowedExceptionError
 from microfw.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from tests.lifecycle.programs import Log, Oops, lines, request
@@ -265,7 +266,11 @@ async def test_the_response_stands_where_a_dependency_swallows_what_custom_code_
     assert (answer.status, answer.body) == (200, b'"built"')
 
 
-async def test_custom_code_catches_what_comes_out_of_the_dependencies() -> None:
+@pytest.mark.parametrize("scope", ["function", "request"])
+@both
+async def test_custom_code_catches_what_comes_out_of_the_dependencies(
+    is_async: bool, scope: Scope
+) -> None:
     """E2"""
     log = Log()
 
@@ -277,7 +282,7 @@ async def test_custom_code_catches_what_comes_out_of_the_dependencies() -> None:
 
     app = app_with(custom)
 
-    @app.get("/", dependencies=[Depends(opening(log, "it", is_async=True))])
+    @app.get("/", dependencies=[Depends(opening(log, "it", is_async=is_async), scope=scope)])
     def endpoint() -> None:
         raise Oops("inside")
 
@@ -449,6 +454,81 @@ async def test_a_cancellation_of_custom_code_is_seen_by_what_is_open() -> None:
         group.cancel_scope.cancel()
 
     assert log == lines("cancelled, exits")
+
+
+@both
+@pytest.mark.parametrize("scope", ["function", "request"])
+async def test_custom_code_limits_the_time_that_a_route_takes(is_async: bool, scope: Scope) -> None:
+    """C1"""
+    log = Log()
+
+    async def custom(request: Request, handle: Handle) -> Response:
+        limit = float(request.query_params["limit"])
+        try:
+            with anyio.fail_after(limit):
+                return await handle(request)
+        except TimeoutError:
+            log("too late")
+            return PlainTextResponse("", 504)
+
+    async def open_it() -> AsyncIterator[None]:
+        log("opens")
+        try:
+            yield
+        finally:
+            await anyio.lowlevel.checkpoint()
+            log("exits")
+
+    app = app_with(custom)
+    wide = Depends(open_it, scope=scope)
+    beside = Depends(opening(Log(), "beside", is_async=is_async), scope=scope)
+
+    @app.get("/", dependencies=[wide, beside])
+    async def endpoint(seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+    await request(app, query="limit=5&seconds=0", log=log)
+    await request(app, query="limit=0.01&seconds=5", log=log)
+
+    in_time = "opens, exits, sends 200" if scope == "function" else "opens, sends 200, exits"
+    assert log == lines(f"{in_time}, opens, exits, too late, sends 504")
+
+
+async def test_a_time_limit_of_custom_code_does_not_hold_for_a_stream() -> None:
+    async def custom(request: Request, handle: Handle) -> Response:
+        with anyio.fail_after(0.01):
+            return await handle(request)
+
+    async def open_it() -> AsyncIterator[None]:
+        yield
+        await anyio.lowlevel.checkpoint()
+
+    app = app_with(custom)
+
+    @app.get("/", dependencies=[Depends(open_it)])
+    async def stream() -> AsyncIterator[int]:
+        await anyio.sleep(0.02)
+        yield 1
+
+    assert (await request(app)).body == b"1\n"
+
+
+async def test_what_exit_code_raises_after_the_response_goes_to_the_server() -> None:
+    """E7"""
+    log = Log()
+
+    async def fail() -> AsyncIterator[None]:
+        yield
+        raise Oops("late")
+
+    app = app_with(marked)
+
+    @app.get("/", dependencies=[Depends(fail, scope="request")])
+    async def endpoint() -> None: ...
+
+    answer = await request(app, log=log)
+
+    assert (answer.status, log, repr(answer.raised)) == (200, ["sends 200"], "Oops('late')")
 
 
 @both
@@ -757,8 +837,8 @@ async def test_the_handler_works_within_custom_code_alone() -> None:
 # ---------------------------------------------------------------------- leaks
 
 
-@pytest.mark.parametrize("fails", [False, True])
-async def test_nothing_of_a_request_is_kept_alive(fails: bool) -> None:
+@pytest.mark.parametrize("fails", ["", "endpoint", "custom code"])
+async def test_nothing_of_a_request_is_kept_alive(fails: str) -> None:
     """E8"""
     references: list[weakref.ref[Any]] = []
 
@@ -766,7 +846,7 @@ async def test_nothing_of_a_request_is_kept_alive(fails: bool) -> None:
         references.append(weakref.ref(request))
         response = await handle(request)
         references.append(weakref.ref(response))
-        if fails:
+        if fails == "custom code":
             raise HTTPException(400)
         return response
 
@@ -777,6 +857,8 @@ async def test_nothing_of_a_request_is_kept_alive(fails: bool) -> None:
 
     @app.get("/", dependencies=[Depends(open_it, scope="request")])
     async def endpoint() -> int:
+        if fails == "endpoint":
+            raise HTTPException(400)
         return 1
 
     await request(app)
@@ -785,6 +867,6 @@ async def test_nothing_of_a_request_is_kept_alive(fails: bool) -> None:
         references.clear()
         answer = await request(app)
         assert answer.status == (400 if fails else 200)
-        assert [reference() for reference in references] == [None, None]
+        assert [reference() for reference in references] == [None] * len(references)
     finally:
         gc.enable()
