@@ -343,11 +343,15 @@ class Router(Decorators, starlette.routing.Router):
 
     @asynccontextmanager
     async def run_lifespans(self, app: Any) -> AsyncGenerator[dict[str, Any] | None]:
-        """Run this router's lifespan, and those of the routers that it includes."""
+        """Run this router's lifespan, and those of the routers that it includes.
+
+        Of two that give the state a value of one name, the outer one's is kept.
+        """
         state: dict[str, Any] = {}
         async with AsyncExitStack() as stack:
             for lifespan in (self._own_lifespan, *self._included):
-                state.update(await stack.enter_async_context(lifespan(app)) or {})
+                inner: dict[str, Any] | None = await stack.enter_async_context(lifespan(app))
+                state = {**(inner or {}), **state}
             yield state or None
 
     @asynccontextmanager

@@ -773,10 +773,10 @@ def test_a_return_annotation_that_is_not_known_is_named() -> None:
 
 def test_a_return_annotation_that_nothing_needs_may_be_unknown() -> None:
     async def get_price() -> "OnlyForTypeCheckers":
-        return 3
+        return 3  # type: ignore[return-value]
 
-    def read_price(price: Annotated[int, Depends(get_price)]) -> "OnlyForTypeCheckers":
-        return price
+    def read_price(price: Annotated[Any, Depends(get_price)]) -> "OnlyForTypeCheckers | int":
+        return int(price)
 
     app = App()
     app.get("/price", response_model=int)(read_price)

@@ -786,7 +786,7 @@ def test_lifespans_of_included_routers_run_inside_of_the_applications() -> None:
             "app": 3,
             "inner": 2,
             "innermost": 1,
-            "shared": "innermost",
+            "shared": "app",
         }
     assert lifespans.log == [
         "app starts in App",

@@ -14,14 +14,14 @@ log: list[str] = []
 @asynccontextmanager
 async def lifespan(app: App):
     log.append("lamp is lit")
-    yield {"lamp": "bright"}
+    yield {"lamp": "bright", "keeper": "of the application"}
     log.append("lamp is put out")
 
 
 @asynccontextmanager
 async def router_lifespan(app: App):
     log.append("door is opened")
-    yield {"door": "open"}
+    yield {"door": "open", "keeper": "of the router"}
     log.append("door is closed")
 
 
@@ -31,7 +31,8 @@ app = App(lifespan=lifespan)
 
 @router.get("/lamp")
 async def read_lamp(request: Request):
-    return {"lamp": request.state.lamp, "door": request.state.door}
+    state = request.state
+    return {"lamp": state.lamp, "door": state.door, "keeper": state.keeper}
 
 
 app.include_router(router)
@@ -48,7 +49,8 @@ def test_the_lifespan_is_around_all_requests_and_gives_them_a_state(backend: Bac
         answers = [client.get("/lamp").json() for _ in range(2)]
         log.append("requests end")
 
-    assert answers == [{"lamp": "bright", "door": "open"}] * 2
+    state = {"lamp": "bright", "door": "open", "keeper": "of the application"}
+    assert answers == [state, state]
     assert log == [
         "lamp is lit",
         "door is opened",
