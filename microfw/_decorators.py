@@ -76,6 +76,8 @@ class IncludeOptions(TypedDict, total=False):
     callbacks: Sequence[BaseRoute] | None
     generate_unique_id_function: Callable[[Any], str] | None
     default_response_class: type[Response] | None
+    max_body_size: int | None
+    form_limits: FormLimits | None
     deprecated: bool | None
     include_in_schema: bool
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from types import EllipsisType
-from typing import Any, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack
 
 from microfw._validation import CONSTRAINTS, Constraints
 
@@ -104,6 +104,8 @@ class Options(TypedDict, total=False):
     serialization_alias: str | None
     alias_priority: int | None
     discriminator: Any
+    union_mode: Literal["smart", "left_to_right"] | None
+    fail_fast: bool | None
     deprecated: bool | str | None
     include_in_schema: bool
 

@@ -4,6 +4,7 @@ import copy
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from enum import Enum
+from types import EllipsisType
 from typing import Any, Unpack, cast
 from urllib.parse import quote
 
@@ -24,7 +25,7 @@ from microfw._decorators import (
     RouteOptions,
 )
 from microfw._environment import environment_of
-from microfw._limits import OuterLimit
+from microfw._limits import FormLimits, OuterLimit
 from microfw._matching import Matcher, Routes, path_of
 from microfw._mistakes import (
     check_dependencies,
@@ -65,6 +66,8 @@ class Router(Decorators, starlette.routing.Router):
         lifespan: Runs around the application's life.
         on_startup: Called at start-up, where no `lifespan` is given. Deprecated in FastAPI.
         on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
+        max_body_size: For routes that name none; `...` is what the application allows.
+        form_limits: For routes that name none.
         default_scope: Of yield dependencies for which no scope is given; `None` takes that of the
             router or application that includes this one.
         deprecated: Documented for each route.
@@ -89,6 +92,8 @@ class Router(Decorators, starlette.routing.Router):
         lifespan: Lifespan[Any] | None = None,
         on_startup: Sequence[EventHandler] | None = None,
         on_shutdown: Sequence[EventHandler] | None = None,
+        max_body_size: int | EllipsisType | None = ...,
+        form_limits: FormLimits | None = None,
         default_scope: DependencyScope | None = None,
         deprecated: bool | None = None,
         include_in_schema: bool = True,
@@ -112,6 +117,8 @@ class Router(Decorators, starlette.routing.Router):
         )
         Lifetime.of(default_scope or "function", f"Router(default_scope={default_scope!r})")
         self.default_scope: DependencyScope | None = default_scope
+        self.max_body_size = max_body_size
+        self.form_limits = form_limits
         self.deprecated = deprecated
         self.include_in_schema = include_in_schema
         self.on_startup: list[EventHandler] = list(on_startup or ())
@@ -206,6 +213,8 @@ class Router(Decorators, starlette.routing.Router):
         callbacks: Sequence[BaseRoute] | None = None,
         generate_unique_id_function: Callable[[Any], str] | None = None,
         default_response_class: type[Response] | None = None,
+        max_body_size: int | EllipsisType | None = ...,
+        form_limits: FormLimits | None = None,
         deprecated: bool | None = None,
         include_in_schema: bool = True,
     ) -> None:
@@ -224,6 +233,8 @@ class Router(Decorators, starlette.routing.Router):
             callbacks=callbacks,
             generate_unique_id_function=generate_unique_id_function,
             default_response_class=default_response_class,
+            max_body_size=max_body_size,
+            form_limits=form_limits,
             deprecated=deprecated,
             include_in_schema=include_in_schema,
         )
@@ -269,6 +280,10 @@ class Router(Decorators, starlette.routing.Router):
             merged["callbacks"] = [*self.callbacks, *(options.get("callbacks") or ())]
         if self.generate_unique_id_function is not None:
             merged.setdefault("generate_unique_id_function", self.generate_unique_id_function)
+        if not isinstance(self.max_body_size, EllipsisType):
+            merged.setdefault("max_body_size", self.max_body_size)
+        if self.form_limits is not None:
+            merged.setdefault("form_limits", self.form_limits)
         if self.deprecated is not None:
             merged.setdefault("deprecated", self.deprecated)
         if self.default_response_class is not None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel
 
-from microfw import App, Body, Query, Route, Router, param_functions, params
+from microfw import App, Body, Form, Query, Route, Router, param_functions, params
 from microfw.exceptions import UnfillableParameterError
 from microfw.testclient import TestClient
 
@@ -138,15 +138,77 @@ def test_a_discriminator_tells_models_of_pydantics_apart() -> None:
     ]
 
 
-def test_a_discriminator_says_nothing_about_other_values() -> None:
+def test_pydantic_is_told_how_to_try_the_members_of_a_union_and_when_to_stop() -> None:
+    app = App()
+
+    @app.post("/union")
+    async def take(it: Annotated[float | int | Cat, Body(union_mode="left_to_right")]) -> str:
+        return type(it).__name__
+
+    @app.post("/list")
+    async def take_all(cats: Annotated[list[Cat], Body(fail_fast=True)]) -> None: ...
+
+    client = TestClient(app)
+
+    assert client.post("/union", json=1).json() == "float"
+    assert len(client.post("/list", json=[1, 2, 3]).json()["detail"]) == 1
+
+
+@pytest.mark.parametrize(
+    "option", [{"discriminator": "kind"}, {"union_mode": "smart"}, {"fail_fast": True}]
+)
+def test_what_is_for_pydantics_models_says_nothing_about_other_values(
+    option: dict[str, Any],
+) -> None:
     app = App()
 
     with pytest.raises(UnfillableParameterError) as caught:
 
         @app.get("/")
-        async def read(number: Annotated[int, Query(discriminator="kind")]) -> None: ...
+        async def read(number: Annotated[int, Query(**option)]) -> None: ...
 
     assert str(caught.value).splitlines()[0] == (
         "'number' is a int, for which a constraint makes no sense:"
-        " discriminator says nothing about int values"
+        f" {next(iter(option))} says nothing about int values"
     )
+
+
+@pytest.mark.parametrize("place", ["route", "inclusion", "router", "app"])
+def test_the_limit_nearest_to_the_route_counts(place: str) -> None:
+    order = ["route", "router", "inclusion", "app"]
+    said: dict[str, Any] = {
+        each: {"max_body_size": 5 if each == place else 100, "form_limits": {"max_fields": 1}}
+        for each in order[order.index(place) :]
+    }
+    app = App(**said.get("app", {}))
+    router = Router(**said.get("router", {}))
+
+    @router.post("/body", **said.get("route", {}))
+    async def count(body: list[int]) -> int:
+        return len(body)
+
+    @router.post("/form", **said.get("route", {}) | {"max_body_size": None})
+    async def read(a: Annotated[str, Form()]) -> str:
+        return a
+
+    app.include_router(router, **said.get("inclusion", {}))
+    client = TestClient(app)
+
+    bodies = [client.post("/body", content=content) for content in (b"[1,2]", b"[1,23]")]
+    forms = [client.post("/form", data=data) for data in ({"a": "x"}, {"a": "x", "b": "y"})]
+
+    assert [answer.status_code for answer in bodies] == [200, 413]
+    assert [answer.status_code for answer in forms] == [200, 400]
+
+
+def test_a_router_may_lift_the_applications_limit() -> None:
+    app = App(max_body_size=5)
+    router = Router(max_body_size=None)
+
+    @router.post("/")
+    async def count(body: list[int]) -> int:
+        return len(body)
+
+    app.include_router(router)
+
+    assert TestClient(app).post("/", json=[1] * 100).json() == 100

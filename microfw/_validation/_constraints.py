@@ -33,6 +33,7 @@ class Family(Enum):
     OTHER = "value"
 
 
+_OF_PYDANTIC = {"discriminator", "union_mode", "fail_fast"}
 _NUMBERS = {Family.INTEGER, Family.FLOAT, Family.DECIMAL}
 _ORDERED = _NUMBERS | {Family.TEMPORAL, Family.OTHER}
 _UNORDERED = {Family.SET, Family.FROZENSET, Family.DICTIONARY}
@@ -69,6 +70,8 @@ class Constraints:
     decimal_places: int | None = None
     discriminator: Any = None
     """What tells pydantic's models in a union apart; a tagged union of others tells by itself."""
+    union_mode: str | None = None
+    fail_fast: bool | None = None
 
     def __bool__(self) -> bool:
         return self != _NONE
@@ -112,8 +115,8 @@ def tests_of(constraints: Constraints, family: Family) -> list[Test]:
         ConstraintError: One of the constraints does not fit the family.
     """
     tests: list[Test] = []
-    if constraints.discriminator is not None:
-        _require(family, set(), "discriminator")
+    for name in _OF_PYDANTIC.intersection(constraints.given):
+        _require(family, set(), name)
     if constraints.allow_inf_nan is False or (
         family is Family.DECIMAL and not constraints.allow_inf_nan
     ):
