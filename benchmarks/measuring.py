@@ -117,7 +117,7 @@ async def measure(
         UnequalWorkError: One has done something else.
     """
     trials = await verify(case, contenders)
-    calls = {trial: await calls_in_a_block(trial) for trial in trials}
+    calls = {trial: await calls_in_a_block(trial, clock) for trial in trials}
     seconds: dict[str, list[float]] = {trial.contender: [] for trial in trials}
     shuffle = random.Random(case.name).shuffle
     with quick_collections():
@@ -139,10 +139,10 @@ def quick_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def calls_in_a_block(trial: Trial) -> int:
+async def calls_in_a_block(trial: Trial, clock: str) -> int:
     """Warm up, and find out how many calls take about `BLOCK_SECONDS`."""
     await trial.time(WARM_UP_CALLS)
-    return max(1, round(BLOCK_SECONDS / await trial.time(WARM_UP_CALLS)))
+    return max(1, round(BLOCK_SECONDS / await trial.time(WARM_UP_CALLS, clock)))
 
 
 @contextmanager

@@ -17,45 +17,47 @@ from types import CodeType, FrameType
 from benchmarks.cases import Case
 from benchmarks.contenders import raw
 from benchmarks.in_process import Options, part_of
-from benchmarks.measuring import Trial, calls_in_a_block, event_loop, measure, one_core, verify
+from benchmarks.measuring import Trial, event_loop, measure, one_core, verify
 from benchmarks.report import Report, environment, heading, markdown
 
 INTERVAL = 0.000_7
 """Seconds between two looks: not a multiple of anything."""
 
-ROUNDS = 1500
+LOOKS = 5000
+ROUNDS = 100
+CALLS = 20
 FEWEST = 0.005
 """The share below which a function is not listed."""
 
 
 def profile(case: Case, options: Options) -> Report:
-    """Measure microfw and the floor, then look at what microfw is at."""
-    rounds = options.rounds or ROUNDS
+    """Measure microfw and the floor, then look at what microfw is at; a round is one look."""
+    looks = options.rounds or LOOKS
     contenders = [part_of(case.name).contenders[0](), raw()]
     samples = Samples()
     with event_loop(options.loop) as run, one_core() as pinned:
-        measurement = run(measure(case, contenders, max(rounds // 10, 1), options.clock))
+        measurement = run(measure(case, contenders, min(looks, ROUNDS), options.clock))
         (trial,) = run(verify(case, contenders[:1]))
-        run(_look(trial, rounds, samples))
+        run(_look(trial, looks, samples))
     times = {name: median(seconds) * 1e6 for name, seconds in measurement.seconds.items()}
-    about = environment(contenders, options.loop, rounds, pinned, options.clock)
+    about = environment(contenders, options.loop, looks, pinned, options.clock)
     said = ", ".join(f"{name} {time:.1f} us" for name, time in times.items())
     rows = samples.rows(times[contenders[0].name])
     text = f"{heading(about)}\n\n`{case.name}`: {said}\n\n{markdown(rows)}"
     return Report(f"profile-{case.name}", text, {**about, "microseconds": times, "rows": rows})
 
 
-async def _look(trial: Trial, rounds: int, samples: "Samples") -> None:
-    calls = await calls_in_a_block(trial)
-    for _ in range(rounds):
-        with samples.taken():
-            await trial.call_repeatedly(calls)
+async def _look(trial: Trial, looks: int, samples: "Samples") -> None:
+    with samples.taken():
+        while samples.count < looks:
+            await trial.call_repeatedly(CALLS)
 
 
 class Samples:
     """What was found at each look."""
 
     def __init__(self) -> None:
+        self.count = 0
         self._own: Counter[CodeType] = Counter()
         self._with_callees: Counter[CodeType] = Counter()
 
@@ -71,6 +73,7 @@ class Samples:
             signal.signal(signal.SIGALRM, before)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
         found = set()
         if frame is not None:
             self._own[frame.f_code] += 1
@@ -81,7 +84,7 @@ class Samples:
 
     def rows(self, microseconds: float) -> list[list[str]]:
         """Make a table of the functions, those that took the most themselves first."""
-        every = self._own.total()
+        every = self.count
         rows = [["function", "where", "own (us)", "with callees (us)"]]
         for code, count in self._own.most_common():
             if count >= every * FEWEST:

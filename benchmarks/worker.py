@@ -17,7 +17,7 @@ def main(name: str, loop: str, clock: str) -> None:
     first = part.contenders[0]
     with event_loop(loop) as run:
         (trial,) = run(verify(case, [first()]))
-        calls = run(calls_in_a_block(trial))
+        calls = run(calls_in_a_block(trial, clock))
         with quick_collections():
             for _ in sys.stdin:
                 print(run(trial.time(calls, clock)), flush=True)

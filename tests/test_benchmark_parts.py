@@ -340,7 +340,7 @@ def test_a_revision_that_is_not_there_is_told(repository: None) -> None:
 
 
 def test_a_profile_says_which_functions_the_time_of_a_request_goes_to() -> None:
-    report = profile(PLAIN, Options("asyncio", rounds=20))
+    report = profile(PLAIN, Options("asyncio", rounds=200))
 
     head, *rows = report.data["rows"]
     assert head == ["function", "where", "own (us)", "with callees (us)"]
