@@ -140,6 +140,8 @@ class opened:  # noqa: N801 - reads as a word in generated code
                 next(generator)
             else:
                 generator.throw(error)
+            generator.close()
+            raise YieldError(f"{self._place()} yielded twice")
         except StopIteration:
             return error is not None and self._swallows(error)
         except BaseException as raised:
@@ -148,8 +150,6 @@ class opened:  # noqa: N801 - reads as a word in generated code
             return False
         finally:
             del error  # whose traceback may hold this frame
-        generator.close()
-        raise YieldError(f"{self._place()} yielded twice")
 
     async def __aenter__(self) -> Any:
         try:
@@ -169,6 +169,8 @@ class opened:  # noqa: N801 - reads as a word in generated code
                 await anext(generator)
             else:
                 await generator.athrow(error)
+            await generator.aclose()
+            raise YieldError(f"{self._place()} yielded twice")
         except StopAsyncIteration:
             return error is not None and self._swallows(error)
         except BaseException as raised:
@@ -177,8 +179,6 @@ class opened:  # noqa: N801 - reads as a word in generated code
             return False
         finally:
             del error  # whose traceback may hold this frame
-        await generator.aclose()
-        raise YieldError(f"{self._place()} yielded twice")
 
     def _place(self) -> str:
         """The dependency's `qualname (file.py:line)`."""

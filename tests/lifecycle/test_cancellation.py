@@ -15,7 +15,7 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from microfw import App, BackgroundTasks, Depends, HTTPException, Request, Response
-from microfw.exceptions import CleanupTimeoutError, SwallowedExceptionError
+from microfw.exceptions import CleanupTimeoutError, SwallowedExceptionError, YieldError
 from microfw.responses import StreamingResponse
 from tests.lifecycle.programs import Log, lines, request
 
@@ -1289,6 +1289,42 @@ async def test_no_dependency_can_make_a_response_of_a_cancellation(
     assert caplog.messages == (told_by if react is replace else [])
     if react is replace:
         assert isinstance(caplog.records[0].exc_info[1], HTTPException)  # type: ignore[index]
+
+
+@cancelled(*LASTING)
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+async def test_a_dependency_that_yields_again_makes_no_response_of_a_cancellation_either(
+    scene: Scene, cancel: Cancel, is_async: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """C2, E9"""
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    async def twice_async(first: Annotated[str, first]) -> AsyncIterator[None]:
+        try:
+            yield
+        except CANCELLATIONS:
+            yield
+
+    def twice_sync(first: Annotated[str, first]) -> Iterator[None]:
+        try:
+            yield
+        except CANCELLATIONS:
+            yield
+
+    @app.exception_handler(YieldError)
+    async def answer(request: Request, error: YieldError) -> Response:
+        return Response("response of a cancellation")
+
+    twice = Depends(twice_async if is_async else twice_sync)
+
+    @app.get("/", dependencies=[twice])
+    async def endpoint() -> None:
+        await scene.wait()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines("first opens, waits, first sees cancellation, first ends")
+    assert caplog.messages == [f"{place(twice)} failed while its request was being cancelled"]
 
 
 @on_asyncio
