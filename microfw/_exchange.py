@@ -23,6 +23,7 @@ from microfw.background import BackgroundTasks, raise_failures, run_tasks
 from microfw.dependencies import Cleanup, Run
 from microfw.exception_handlers import Handler
 from microfw.exceptions import SwallowedExceptionError
+from microfw.responses import EmptyResponse
 
 logger = logging.getLogger("microfw")
 
@@ -271,6 +272,9 @@ class Exchange(_Connection):
         injected = self._response
         if injected is None and response.background is None:
             return response
+        sets_status = injected is not None and injected.status_code is not UNSET_STATUS
+        if sets_status and isinstance(response, EmptyResponse):
+            response = response.with_content
         response = copy.copy(response)
         response.__dict__.pop("_headers", None)
         response.background = None

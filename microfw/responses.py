@@ -45,6 +45,18 @@ class JSONResponse(StarletteJSONResponse):
         return encode_json(content)
 
 
+class EmptyResponse(Response):
+    """What is sent of a result where the route's status allows no content.
+
+    Attributes:
+        with_content: What is sent of it if another status is set on the injected response.
+    """
+
+    def __init__(self, status_code: int, with_content: Response) -> None:
+        super().__init__(status_code=status_code)
+        self.with_content = with_content
+
+
 def allows_body(status_code: int) -> bool:
     """Tell whether an answer with this status may have content (RFC 9110, section 15)."""
     return status_code >= 200 and status_code not in (204, 205, 304)
@@ -72,11 +84,14 @@ def responder(
         UnsupportedTypeError: The annotation is no type of values.
     """
     results = ResultConverter(_model_of(annotation), **choices)
-    if status_code is not None and not allows_body(status_code):
-        return _empty_responder(results, status_code)
     if response_class in (JSONResponse, StarletteJSONResponse):
-        return _json_responder(results, 200 if status_code is None else status_code)
-    return _class_responder(_content_of(results, response_class), response_class, status_code)
+        respond = _json_responder(results, 200 if status_code is None else status_code)
+    else:
+        content_of = _content_of(results, response_class)
+        respond = _class_responder(content_of, response_class, status_code)
+    if status_code is not None and not allows_body(status_code):
+        return _empty_responder(respond, status_code)
+    return respond
 
 
 def _json_responder(results: ResultConverter, status_code: int) -> Respond:
@@ -98,16 +113,12 @@ def _json_responder(results: ResultConverter, status_code: int) -> Respond:
     return respond
 
 
-def _empty_responder(results: ResultConverter, status_code: int) -> Respond:
-    encode = results.encode
+def _empty_responder(respond: Respond, status_code: int) -> Respond:
+    def respond_without_content(value: Any) -> Response:
+        response = respond(value)  # it has to fit, even if it is not sent
+        return response if response is value else EmptyResponse(status_code, response)
 
-    def respond(value: Any) -> Response:
-        if isinstance(value, Response):
-            return value
-        encode(value)  # it has to fit, even if it is not sent
-        return Response(status_code=status_code)
-
-    return respond
+    return respond_without_content
 
 
 def _class_responder(

@@ -30,7 +30,6 @@ class MemberKept(MemberBase):
 
 class Vessel(BaseModel):
     name: str
-    kind: str
 
 
 class Ferry(Vessel):
@@ -82,8 +81,8 @@ def test_a_union_sends_the_member_that_fits(client: Twins, number: str) -> None:
 
 def test_a_list_of_models_sends_what_all_have(client: Twins) -> None:
     assert client.get("/fleet").json() == [
-        {"name": "Ida", "kind": "ferry"},
-        {"name": "Max", "kind": "tug"},
+        {"name": "Ida"},
+        {"name": "Max"},
     ]
 
 

@@ -48,6 +48,14 @@ def put_loaf(name: str, response: Response):
     return {"loaf": name}
 
 
+@app.delete("/loaves/{name}", status_code=204)
+def remove_loaf(name: str, response: Response):
+    if name not in kept:
+        response.status_code = status.HTTP_410_GONE
+        return {"gone": name}
+    return None
+
+
 @app.get("/marked")
 async def read_marked(response: Response, marked: Annotated[None, Depends(mark)]):
     response.headers.append("X-Marked", "by the endpoint")
@@ -72,6 +80,13 @@ def test_the_status_may_be_another_than_the_declared_one(client: Twins) -> None:
     assert client.put("/loaves/rye").status_code == 200
     assert client.put("/loaves/oat").status_code == 201
     assert client.put("/loaves/oat").json() == {"loaf": "oat"}
+
+
+def test_a_status_without_content_may_become_one_with_content(client: Twins) -> None:
+    gone = client.delete("/loaves/oat")
+
+    assert client.microfw.delete("/loaves/rye").content == b""
+    assert (gone.status_code, gone.json()) == (410, {"gone": "oat"})
 
 
 def test_dependencies_set_headers_on_the_same_response(client: Twins) -> None:
