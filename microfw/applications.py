@@ -153,8 +153,10 @@ class App(Decorators, starlette.applications.Starlette):
     def _build_stack(self) -> ASGIApp:
         own = self.user_middleware
         if not own:
-            handlers = self.exception_handlers
-            last_handler = handlers.get(Exception) or handlers.get(500)
+            last_handler = None
+            for key, handler in self.exception_handlers.items():
+                if key in (500, Exception):  # of both, the later one, as in Starlette
+                    last_handler = handler
             stack = super().build_middleware_stack()
             return DirectApplication(stack, self.router, last_handler, debug=self.debug)
         limit = Middleware(BodyLimitMiddleware, self.environment.limits.max_body_size)

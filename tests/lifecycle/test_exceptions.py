@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from microfw import App, Depends, HTTPException, Request
 from microfw.exceptions import SwallowedExceptionError, YieldError
+from microfw.middleware.gzip import GZipMiddleware
 from microfw.responses import FileResponse, JSONResponse, StreamingResponse
 from tests.lifecycle.programs import (
     Conflict,
@@ -229,6 +230,33 @@ async def test_a_response_that_fails_before_it_starts_is_answered_by_a_handler(
 
     answer = await request(app)
     assert (answer.status, answer.json(), answer.raised) == (410, "gone", None)
+
+
+@pytest.mark.parametrize("has_middleware", [False, True], ids=["alone", "in a middleware"])
+async def test_of_handlers_for_500_and_for_every_exception_the_later_one_answers(
+    has_middleware: bool,
+) -> None:
+    """E6: as in Starlette"""
+    app = App()
+    if has_middleware:
+        app.add_middleware(GZipMiddleware)
+
+    @app.exception_handler(Exception)
+    async def earlier(request: Request, error: Exception) -> Any:
+        return JSONResponse("earlier", 500)
+
+    @app.exception_handler(500)
+    async def later(request: Request, error: Exception) -> Any:
+        return JSONResponse("later", 500)
+
+    @app.get("/")
+    async def fail() -> None:
+        raise Oops("x")
+
+    answer = await request(app)
+
+    assert answer.json() == "later"
+    assert told(answer.raised or Exception()) == "Oops(x)"
 
 
 async def test_a_handler_for_500_is_not_asked_for_an_http_exception_with_another_status() -> None:
