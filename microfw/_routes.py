@@ -203,7 +203,7 @@ class Route(starlette.routing.Route):
     def _make_finish(self) -> Finish:
         options = self.options
         endpoint = self.handler.endpoint
-        annotation = options["response_model"] if "response_model" in options else endpoint.returns
+        annotation = options["response_model"] if "response_model" in options else endpoint.returns  # noqa: SIM401 - it may name something unknown
         response_class = options.get("response_class", JSONResponse)
         choices: dict[str, Any] = {
             "status_code": options.get("status_code"),
