@@ -139,6 +139,9 @@ class Route(starlette.routing.Route):
         stream. What the code raises goes the way of an exception from the endpoint from then on:
         dependencies of scope "request" see it, then exception handlers. The code may call the
         function with a request of another class, and more than once; the last response is sent.
+
+        Where something stays open until the response is sent, the dependencies and the endpoint run
+        in a task of their own, and the code does not see the context variables that they set.
         """
         return handle_request
 
