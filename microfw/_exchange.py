@@ -211,7 +211,8 @@ class Exchange(_Connection):
         background = response.background
         if not self.started:
             self.is_sending = True
-            response = self._completed(response)
+            if background is not None or self._response is not None:
+                response = self._completed(response)
             if type(response).__call__ is Response.__call__:
                 await self._send_head(response)
                 await self.send({"type": "http.response.body", "body": response.body})
@@ -270,8 +271,6 @@ class Exchange(_Connection):
         The endpoint's own object is left as it is: it may be sent more than once.
         """
         injected = self._response
-        if injected is None and response.background is None:
-            return response
         sets_status = injected is not None and injected.status_code is not UNSET_STATUS
         if sets_status and isinstance(response, EmptyResponse):
             response = response.with_content

@@ -80,15 +80,19 @@ class RouteHandler:
 
     def get(self, environment: Environment) -> Handler:
         """The compiled plan, with the overrides that are in force."""
-        planned = self._planned_for(environment)
-        if planned.handler is None:
-            planned.handler = compile_plan(planned.plan, self._shape(planned.bodies))
+        overrides = environment.active_overrides()
+        planned = self._planned if overrides is None else self._variant(overrides)
+        return planned.handler or self._compile(planned)
+
+    def _compile(self, planned: _Planned) -> Handler:
+        planned.handler = compile_plan(planned.plan, self._shape(planned.bodies))
         return planned.handler
 
     def _planned_for(self, environment: Environment) -> _Planned:
         overrides = environment.active_overrides()
-        if overrides is None:
-            return self._planned
+        return self._planned if overrides is None else self._variant(overrides)
+
+    def _variant(self, overrides: Overrides) -> _Planned:
         return self._variants.get(None, overrides, lambda: self._make_plan(overrides))
 
     def _make_plan(self, overrides: Overrides | None) -> _Planned:

@@ -130,7 +130,8 @@ def _match(route: Any, places: Places, path: str, scope: Scope) -> tuple[Match, 
     """Say what `Route.matches` says of a path that has the route's words in their places."""
     if scope["type"] != "http":
         return _NONE, {}
-    path_params = dict(scope.get("path_params", ()))
+    outer = scope.get("path_params")
+    path_params = dict(outer) if outer else {}
     if places:
         segments = path.split("/")
         for name, place in places:
