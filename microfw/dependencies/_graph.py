@@ -38,6 +38,7 @@ from microfw.dependencies._signatures import (
     name_of,
     place_of,
     returns_a_value,
+    signature_of,
 )
 from microfw.exceptions import (
     CycleError,
@@ -189,7 +190,7 @@ class _Callables:
     def _add(self, call: Callable[..., Any], path: Iterable[_Callable]) -> _Callable:
         names = [*(user.signature.name for user in path), name_of(call)]
         try:
-            signature = describe(call)
+            signature = signature_of(call) if self._known else describe(call)
         except UnresolvableAnnotationError as error:
             raise error.below(names) from error.__cause__
         if self._known and signature.yields and returns_a_value(signature):

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import is_
 from types import CodeType, FunctionType, MethodType, SimpleNamespace
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from weakref import WeakValueDictionary
 
 from microfw.exceptions import UnresolvableAnnotationError
 
@@ -34,6 +36,8 @@ _KINDS: dict[Callable[[Any], bool], tuple[bool, bool]] = {
     inspect.isgeneratorfunction: (False, True),
     inspect.iscoroutinefunction: (True, False),
 }
+_ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+_YIELDING = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Parameter:
     positional_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Signature:
     """What the graph needs to know of a callable, found out once."""
 
@@ -68,6 +72,8 @@ class Signature:
     """Whether an `await` in it, and so its exit code, may give way to the event loop."""
     written_return: Any
     """The return annotation as it is written, `EMPTY` where none is."""
+    source: tuple[Any, ...]
+    """What all this was found out from; nothing where it may depend on other things."""
 
     @property
     def returns(self) -> Any:
@@ -76,7 +82,7 @@ class Signature:
         Raises:
             UnresolvableAnnotationError: It is a string that names something unknown.
         """
-        names = _names_known_to(_function_of(self.call), self.call)
+        names = functools.partial(_names_known_to, _function_of(self.call), self.call)
         return _resolved(self.written_return, names, self.call, "the return value")
 
     def __eq__(self, other: object) -> bool:
@@ -107,7 +113,41 @@ def describe(call: Callable[..., Any]) -> Signature:
         yields=yields,
         can_suspend=is_async and _can_suspend(function.__code__),
         written_return=written_return,
+        source=_source_of(call),
     )
+
+
+_in_use: WeakValueDictionary[int, Signature] = WeakValueDictionary()
+"""Those of functions that some plan has, by the function's identity."""
+
+
+def signature_of(dependency: Callable[..., Any]) -> Signature:
+    """Describe a dependency, unless that was done for another plan; routes have many in common.
+
+    Raises:
+        UnresolvableAnnotationError: As `describe`.
+    """
+    known = _in_use.get(id(dependency))
+    if known is not None and known.declared is dependency:
+        source = _source_of(dependency)
+        if len(source) == len(known.source) and all(map(is_, source, known.source)):
+            return known
+    signature = describe(dependency)
+    if signature.source:
+        _in_use[id(dependency)] = signature
+    return signature
+
+
+def _source_of(call: Any) -> tuple[Any, ...]:
+    """What decides the signature of a plain function whose annotations are no strings."""
+    if not _is_plain(call):
+        return ()
+    annotations: dict[str, Any] = call.__annotations__
+    if not all(_is_evaluated(each) for name, each in annotations.items() if name != "return"):
+        return ()
+    keyword_only: dict[str, Any] = call.__kwdefaults__ or {}
+    values: tuple[Any, ...] = (*keyword_only.values(), *annotations, *annotations.values())
+    return (call.__code__, call.__name__, call.__qualname__, call.__defaults__, *values)
 
 
 def is_async_callable(call: Callable[..., Any]) -> bool:
@@ -136,9 +176,14 @@ def place_of(call: Any) -> str:
     return f"{qualname} ({code.co_filename}:{code.co_firstlineno})"
 
 
+def _is_plain(call: Any) -> bool:
+    """Whether a callable is a function as `def` makes it, which nothing wraps or marks."""
+    return isinstance(call, FunctionType) and not call.__dict__
+
+
 def _function_of(call: Any) -> Any:
     """The function behind a callable: behind partials, methods, decorators, `__call__`."""
-    while True:
+    while not _is_plain(call):
         if isinstance(call, functools.partial):
             call = call.func
         elif isinstance(call, MethodType):
@@ -152,6 +197,7 @@ def _function_of(call: Any) -> Any:
             if isinstance(call, FunctionType) or not isinstance(method, FunctionType):
                 return call
             call = method
+    return call
 
 
 def _class_of(call: Any) -> Any:
@@ -160,6 +206,8 @@ def _class_of(call: Any) -> Any:
 
 def _without_context_manager(call: Any) -> Any:
     """The generator function, where `contextlib` has made a context manager's function of it."""
+    if _is_plain(call):
+        return call
     if _class_of(call) is functools.partial:
         inner = _without_context_manager(call.func)
         return call if inner is call.func else functools.partial(inner, *call.args, **call.keywords)
@@ -211,6 +259,9 @@ def _kind(call: Any) -> tuple[Any, bool, bool]:
 
     A decorator that only passes on what the decorated function returns is of that one's kind.
     """
+    if _is_plain(call):
+        flags = call.__code__.co_flags
+        return call, bool(flags & _ASYNC), bool(flags & _YIELDING)
     function = call
     for function in _layers(call):
         for is_kind, (is_async, yields) in _KINDS.items():
@@ -234,7 +285,7 @@ def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
     while isinstance(inner, functools.partial):
         bound.update(inner.keywords)
         inner = inner.func
-    names = _names_known_to(function, call)
+    names = functools.cache(lambda: _names_known_to(function, call))
     parameters: list[Parameter] = []
     for parameter in signature.parameters.values():
         if parameter.kind in _VARIADIC or parameter.name in bound:
@@ -271,14 +322,24 @@ def _names_known_to(function: Any, call: Any) -> dict[str, Any]:
     return names
 
 
-def _resolved(annotation: Any, names: dict[str, Any], call: Any, what: str) -> Any:
-    """The annotation with the strings in it evaluated."""
+def _is_evaluated(annotation: Any) -> bool:
+    """Whether an annotation is a class, or made of classes alone."""
     if isinstance(annotation, type):
+        return True
+    parts = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        parts = parts[:1]
+    return bool(parts) and all(map(_is_evaluated, parts))
+
+
+def _resolved(annotation: Any, names: Callable[[], dict[str, Any]], call: Any, what: str) -> Any:
+    """The annotation with the strings in it evaluated."""
+    if _is_evaluated(annotation):
         return annotation
     try:
         holder = SimpleNamespace(__annotations__={"it": annotation})
         # With a namespace of its own: one `Optional["X"]` may stand for different classes X.
-        return get_type_hints(holder, names, {}, include_extras=True)["it"]
+        return get_type_hints(holder, names(), {}, include_extras=True)["it"]
     except (NameError, AttributeError) as error:
         missing = error.name if isinstance(error, NameError) and error.name else annotation
         raise UnresolvableAnnotationError(

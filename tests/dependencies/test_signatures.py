@@ -1,7 +1,10 @@
 """What can be known of a callable, whatever kind of callable it is."""
 
 import functools
+import gc
+import inspect
 import operator
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
@@ -10,7 +13,16 @@ from typing import Annotated, Any, NamedTuple
 import pytest
 
 from microfw import Depends
-from microfw.dependencies import EMPTY, Parameter, describe, is_async_callable
+from microfw.dependencies import (
+    EMPTY,
+    Declarations,
+    Parameter,
+    Signature,
+    Site,
+    describe,
+    is_async_callable,
+    make_plan,
+)
 from microfw.exceptions import UnresolvableAnnotationError
 
 
@@ -378,3 +390,106 @@ def test_depends_is_found_in_annotated_and_as_default() -> None:
 
     assert [p.metadata for p in parameters_of(call)] == [(first,), ()]
     assert [p.default for p in parameters_of(call)] == [EMPTY, second]
+
+
+# ---------------------------------------------------------------------- once for many plans
+
+
+def signature_in_a_plan(dependency: Callable[..., Any]) -> Signature:
+    """What the plan of a new endpoint knows of a dependency."""
+
+    def endpoint(value: Annotated[Any, Depends(dependency)]) -> None: ...
+
+    plan = make_plan(Declarations(endpoint, leave_to_its_default, leave_to_its_default))
+    return plan.steps[0].signature
+
+
+def leave_to_its_default(parameter: Parameter, site: Site) -> None:
+    return None
+
+
+def test_a_function_is_described_once_for_all_plans_that_have_it() -> None:
+    for dependency in (function, generator, async_function, async_generator):
+        kept = signature_in_a_plan(dependency)
+        assert signature_in_a_plan(dependency) is kept
+
+
+def make_function() -> Any:
+    def made(first: int, second: str = "2", *, third: float = 3) -> str:
+        return f"{first} {second} {third}"
+
+    return made
+
+
+def annotate(made: Any) -> None:
+    made.__annotations__["first"] = float
+
+
+def annotate_another(made: Any) -> None:
+    made.__annotations__ = {"first": int, "second": int, "third": float, "return": str}
+
+
+def annotate_less(made: Any) -> None:
+    del made.__annotations__["second"]
+
+
+def change_defaults(made: Any) -> None:
+    made.__defaults__ = ("other",)
+
+
+def change_keyword_defaults(made: Any) -> None:
+    made.__kwdefaults__["third"] = 4.5
+
+
+def change_code(made: Any) -> None:
+    made.__code__ = (lambda zeroth, first: None).__code__
+
+
+def change_name(made: Any) -> None:
+    made.__qualname__ = made.__name__ = "renamed"
+
+
+def give_it_a_signature(made: Any) -> None:
+    made.__signature__ = inspect.signature(function)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        annotate,
+        annotate_another,
+        annotate_less,
+        change_defaults,
+        change_keyword_defaults,
+        change_code,
+        change_name,
+        give_it_a_signature,
+    ],
+)
+def test_a_function_that_has_changed_is_described_anew(change: Callable[[Any], None]) -> None:
+    made = make_function()
+    before = signature_in_a_plan(made)
+    change(made)
+    after, expected = signature_in_a_plan(made), describe(made)
+    seen = (after.name, after.where, after.parameters)
+    assert seen == (expected.name, expected.where, expected.parameters)
+    assert seen != (before.name, before.where, before.parameters)
+
+
+def test_names_in_strings_are_looked_up_for_each_plan() -> None:
+    names: dict[str, Any] = {}
+    exec("def dependency(thing: 'Thing'): ...", names)
+    found: list[Any] = []
+    for kind in (int, str):
+        names["Thing"] = kind
+        found.append(signature_in_a_plan(names["dependency"]).parameters[0].annotation)
+    assert found == [int, str]
+
+
+def test_a_function_is_forgotten_with_the_last_plan_that_has_it() -> None:
+    made = make_function()
+    signature = signature_in_a_plan(made)
+    gone = weakref.ref(made), weakref.ref(signature)
+    del made, signature
+    gc.collect()
+    assert [reference() for reference in gone] == [None, None]
