@@ -19,12 +19,15 @@ from microfw._validation._pydantic import (
 )
 
 _QUALIFIERS = (typing.Required, typing.NotRequired, typing.Final)
+_SCALARS = {bool, bytes, float, int, str, type(None)}
 _COLLECTIONS = (list, set, frozenset, tuple, deque, AbstractSet)
 
 
 def bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     """Find the type inside `Annotated`, `NewType`, aliases, qualifiers; and what annotates it."""
     metadata: tuple[Any, ...] = ()
+    if type(annotation) is type:  # as most are
+        return annotation, metadata
     while True:
         origin = get_origin(annotation)
         if origin is Annotated:
@@ -44,6 +47,8 @@ def bare(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
 
 def members_of(annotation: Any) -> tuple[Any, ...]:
     """List the members of a union; none for another type."""
+    if type(annotation) is type:
+        return ()
     return get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
 
 
@@ -70,6 +75,8 @@ def is_sequence(annotation: Any) -> bool:
 
 def is_scalar(annotation: Any) -> bool:
     """Tell whether one piece of text can hold a value of the type."""
+    if type(annotation) is type and annotation in _SCALARS:
+        return True
     annotation, metadata = bare(annotation)
     if is_in_json(metadata):
         return True

@@ -57,8 +57,8 @@ class Model:
 
 def style_of(kind: Any) -> Style | None:
     """Tell the style of a class, or of a generic one with its arguments; `None` for others."""
-    origin = get_origin(kind) or kind
-    if not is_class(origin):
+    origin = kind if type(kind) is type else get_origin(kind) or kind
+    if not is_class(origin) or origin.__module__ == "builtins":
         return None
     if issubclass(origin, msgspec.Struct):
         return Style.STRUCT
