@@ -398,7 +398,7 @@ def test_depends_is_found_in_annotated_and_as_default() -> None:
 def signature_in_a_plan(dependency: Callable[..., Any]) -> Signature:
     """What the plan of a new endpoint knows of a dependency."""
 
-    def endpoint(value: Annotated[Any, Depends(dependency)]) -> None: ...
+    def endpoint(value: Any = Depends(dependency)) -> None: ...
 
     plan = make_plan(Declarations(endpoint, leave_to_its_default, leave_to_its_default))
     return plan.steps[0].signature
