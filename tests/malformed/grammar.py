@@ -37,7 +37,7 @@ texts = st.one_of(
     st.text(max_size=12),
     st.uuids().map(str),
     st.sampled_from(
-        ["", "red", "true", "a" * 60_000, "\0", "\ud800", "\u202e", "é́", "ﷺ", "..", "//"]
+        ["", "red", "true", "a" * 6_000, "\0", "\ud800", "\u202e", "é́", "ﷺ", "..", "//"]
     ),
 )
 
