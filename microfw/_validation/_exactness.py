@@ -55,7 +55,7 @@ class Exactness:
         if not columns:
             return columns is not None
         try:
-            return self.holds_for_all((value,))
+            return _hold((value,), columns)
         except AttributeError:  # a field that was never set
             return False
 
@@ -69,13 +69,8 @@ class Exactness:
         for kind in found:
             columns = self.kinds[kind]
             same = values if len(found) == 1 or not columns else _of_kind(values, kind)
-            for column, exactness in columns:
-                atoms = exactness.atoms
-                if atoms:
-                    if not atoms.issuperset(map(type, column(same))):
-                        return False
-                elif not exactness.holds_for_all(list(column(same))):
-                    return False
+            if not _hold(same, columns):
+                return False
         return True
 
     @property
@@ -84,6 +79,18 @@ class Exactness:
         if self._atoms is None:
             self._atoms = frozenset(() if any(self.kinds.values()) else self.kinds)
         return self._atoms
+
+
+def _hold(values: Sequence[Any], columns: Iterable[tuple[Column, Exactness]]) -> bool:
+    """Tell it of what stands inside of values of one class."""
+    for column, exactness in columns:
+        atoms = exactness.atoms
+        if atoms:
+            if not atoms.issuperset(map(type, column(values))):
+                return False
+        elif not exactness.holds_for_all(list(column(values))):
+            return False
+    return True
 
 
 def exactness_of(annotation: Any) -> Exactness:
