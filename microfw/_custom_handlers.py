@@ -7,11 +7,12 @@ the custom handler goes on, and when that has ended, what it has returned is sen
 time limit of the custom handler's would end while a cancel scope inside of it were still open.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import anyio
-from anyio.abc import TaskGroup
+from anyio.abc import TaskGroup, TaskStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -172,8 +173,8 @@ class _OpenHandling(_Handling):
             self._pending = None
         exchange = self._exchange
         exchange.start_over(request)
-        execution = exchange.execution = _Execution(self._inner.call(exchange))
-        self._group.start_soon(execution.run)
+        execution = exchange.execution = _Execution(partial(self._inner.call, exchange))
+        await self._group.start(execution.run)
         await execution.reach_offer()
         if execution.response is not None:
             self._pending = execution
@@ -198,7 +199,7 @@ class _Execution:
         error: What it has raised.
     """
 
-    def __init__(self, call: Coroutine[Any, Any, None]) -> None:
+    def __init__(self, call: Callable[[], Awaitable[None]]) -> None:
         self._call = call
         self._scope = anyio.CancelScope()
         self._stopped = anyio.Event()
@@ -208,11 +209,12 @@ class _Execution:
         self.response: Response | None = None
         self.error: Exception | None = None
 
-    async def run(self) -> None:
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Execute the plan."""
+        task_status.started()
         try:
             with self._scope:
-                await self._call
+                await self._call()
         except Exception as error:
             self.error = error
         finally:

@@ -494,6 +494,34 @@ async def test_custom_code_limits_the_time_that_a_route_takes(is_async: bool, sc
     assert log == lines(f"{in_time}, opens, exits, too late, sends 504")
 
 
+async def test_a_route_that_is_given_up_at_once_exits() -> None:
+    log = Log()
+
+    async def custom(request: Request, handle: Handle) -> Response:
+        with anyio.CancelScope() as limit:
+            limit.cancel()
+            return await handle(request)
+        return PlainTextResponse("", 504)
+
+    async def open_it() -> AsyncIterator[None]:
+        log("opens")
+        try:
+            yield
+        finally:
+            await anyio.lowlevel.checkpoint()
+            log("exits")
+
+    app = app_with(custom)
+
+    @app.get("/", dependencies=[Depends(open_it, scope="request")])
+    async def endpoint() -> None:
+        await anyio.sleep_forever()
+
+    await request(app, log=log)
+
+    assert log == ["opens", "exits", "sends 504"]
+
+
 async def test_a_time_limit_of_custom_code_does_not_hold_for_a_stream() -> None:
     async def custom(request: Request, handle: Handle) -> Response:
         with anyio.fail_after(0.01):
