@@ -1,15 +1,15 @@
 """The body, received before the first step runs, and whoever asks for it after that."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
 import msgspec
 import pytest
 
-from microfw import App, Depends, Request, UploadFile
+from microfw import App, Depends, Form, Request, UploadFile
 from microfw.responses import JSONResponse
 from tests.lifecycle.programs import Log
-from tests.uploads import MULTIPART, chunks_of, multipart, part, upload
+from tests.uploads import MULTIPART, URLENCODED, chunks_of, multipart, part, upload
 
 JSON = {"content-type": "application/json"}
 PIECES = [b'{"word"', b"", b': "tree"}']
@@ -61,6 +61,22 @@ async def test_who_asks_whether_the_client_is_there_does_not_lose_the_body() -> 
         return [gone, (await request.body()).decode()]
 
     assert (await upload(app, PIECES, headers=JSON)).json() == [False, WHOLE.decode()]
+
+
+@pytest.mark.parametrize("size", [8, 100])
+async def test_a_request_beside_a_declared_form_has_the_form_too(size: int) -> None:
+    app = App()
+
+    @app.post("/")
+    async def endpoint(request: Request, word: Annotated[str, Form()]) -> list[Any]:
+        return [word, dict(await request.form())]
+
+    chunks = chunks_of(b"word=oak+tree&more=%C3%A9", size)
+
+    assert (await upload(app, chunks, headers=URLENCODED)).json() == [
+        "oak tree",
+        {"word": "oak tree", "more": "é"},
+    ]
 
 
 async def test_an_exception_handler_can_read_the_body() -> None:
