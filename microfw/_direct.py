@@ -58,15 +58,18 @@ class DirectApplication(DirectRoutes):
         try:
             await route.respond(exchange)
         except Exception as error:
-            scope[_UNHANDLED] = error
+            scope[_UNHANDLED] = error, exchange.started
             await self._answer(scope, receive, _drop if exchange.started else send)
 
 
 _UNHANDLED = "microfw.unhandled"
 
 
-async def _raise_unhandled(scope: Scope, _receive: Receive, _send: Send) -> None:
-    raise scope.pop(_UNHANDLED)
+async def _raise_unhandled(scope: Scope, _receive: Receive, send: Send) -> None:
+    error, started = scope.pop(_UNHANDLED)
+    if started:  # which Starlette's layer has to know: it was not around when that was sent
+        await send({"type": "http.response.start"})
+    raise error
 
 
 async def _drop(_: Message) -> None:

@@ -295,7 +295,10 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         except WebSocketDisconnect:
             return
         except Exception as error:
-            if not await answered(exchange, error):
+            try:
+                if not await answered(exchange, error):
+                    raise
+            except Exception:  # a handler's own, too
                 await exchange.close()
                 raise
         finally:

@@ -326,6 +326,38 @@ async def test_a_response_of_a_handler_runs_its_own_background_work() -> None:
 # ---------------------------------------------------------------------- E7: after the start
 
 
+@pytest.mark.parametrize("has_middleware", [False, True], ids=["alone", "in a middleware"])
+async def test_what_a_handler_makes_of_an_error_after_the_start_is_dropped_with_its_background_work(
+    has_middleware: bool,
+) -> None:
+    """E7, B2"""
+    from microfw import BackgroundTask
+
+    log = Log()
+
+    async def wide() -> AsyncIterator[None]:
+        yield
+        raise Oops("too late")
+
+    app = App(dependencies=[Depends(wide, scope="request")])
+    if has_middleware:
+        app.add_middleware(GZipMiddleware)
+
+    @app.exception_handler(Exception)
+    async def tell(request: Request, error: Exception) -> JSONResponse:
+        log(f"handler for {told(error)}")
+        return JSONResponse("sorry", 500, background=BackgroundTask(log, "task"))
+
+    @app.get("/")
+    async def endpoint() -> str:
+        return "done"
+
+    answer = await request(app, log=log)
+
+    assert log == lines("sends 200, handler for Oops(too late)")
+    assert told(answer.raised or Exception()) == "Oops(too late)"
+
+
 @pytest.mark.parametrize("wide_is_async", [True, False], ids=["async", "sync"])
 async def test_an_error_in_a_returned_stream_is_raised_through_request_scope(
     wide_is_async: bool,

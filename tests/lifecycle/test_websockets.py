@@ -343,6 +343,27 @@ async def test_an_exception_after_the_endpoint_has_closed_changes_nothing_for_th
     assert conversation.received == ["accept", "close 4001"]
 
 
+@pytest.mark.parametrize("accepts", [False, True], ids=["before accept", "after accept"])
+async def test_an_exception_of_an_exception_handler_closes_the_connection_too(
+    accepts: bool,
+) -> None:
+    app = App()
+
+    @app.exception_handler(KeyError)
+    async def handle(websocket: WebSocket, error: KeyError) -> None:
+        raise OSError("disk")
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket) -> None:
+        if accepts:
+            await websocket.accept()
+        raise KeyError("key")
+
+    conversation = await converse(app)
+    assert conversation.received == [*["accept"] * accepts, "close 1011"]
+    assert told(conversation.raised or Exception()) == "OSError(disk)"
+
+
 async def test_a_dependency_may_replace_an_exception_by_a_code() -> None:
     app = App()
 
