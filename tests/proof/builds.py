@@ -3,17 +3,18 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Annotated, Any
 
+import anyio.to_thread
 import fastapi
 import fastapi.params
 import fastapi.security
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount
-from starlette.types import Receive, Send
+from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as ASGIScope
 from starlette.websockets import WebSocket
 
@@ -36,6 +37,7 @@ from tests.proof.programs import (
     Dependency,
     Endpoint,
     Handled,
+    Handler,
     Program,
     SetCookie,
     SetHeader,
@@ -310,19 +312,16 @@ class ReferenceBuilder:
     def respond(self, value: Any) -> Response:
         if self.program.endpoint.returns == "no integer":
             raise ResponseValidationError([invalid_integer("response", "text of endpoint")])
-        if self.program.status == 204:
-            return Response(status_code=204)
         return JSONResponse(value, self.program.status or 200)
 
 
-def async_handler(it: Any, world: World) -> Any:
+def async_handler(it: Handler, world: World) -> Any:
     handler = write_handler(it, world)
 
-    async def handle(connection: Any, error: Exception) -> Any:
-        response = handler(connection, error)
-        return await response if inspect.isawaitable(response) else response
+    async def handle_in_thread(connection: Any, error: Exception) -> Any:
+        return await anyio.to_thread.run_sync(handler, connection, error)
 
-    return handle
+    return handler if it.flavour == "async" else handle_in_thread
 
 
 def invalid_integer(*loc_and_text: str) -> dict[str, Any]:
@@ -359,8 +358,8 @@ READERS: dict[str, Callable[[Any, reference.Step], Any]] = {
 }
 
 
-def reference_app(program: Program, world: World) -> Starlette:
-    """Make the application of Starlette's in which the reference handles a program."""
+def reference_app(program: Program, world: World) -> ASGIApp:
+    """Make the application in which the reference handles a program."""
     builder = ReferenceBuilder(program, world)
     application = builder.application(world)
 
@@ -371,8 +370,14 @@ def reference_app(program: Program, world: World) -> Starlette:
             exchange = reference.Exchange(application, Request(scope, receive, send), send)
             await exchange.handle()
 
-    return Starlette(
-        routes=[Mount("/route", handle)],
-        exception_handlers={**application.handlers},
-        lifespan=application.lifespan,
-    )
+    handlers = application.handlers
+    outermost = [handlers[key] for key in handlers if key in (500, Exception)]
+    return ReferenceApp(handle, outermost[-1] if outermost else None, application.lifespan)
+
+
+class ReferenceApp(ServerErrorMiddleware):
+    """The reference, and around it what answers all other exceptions with 500 (E6)."""
+
+    def __init__(self, app: ASGIApp, handler: Any, lifespan: Any) -> None:
+        super().__init__(app, handler)
+        self.router = SimpleNamespace(lifespan_context=lifespan)

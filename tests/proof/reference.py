@@ -2,8 +2,7 @@
 
 Rules are named as in the tests of `lifecycle/`: O1 is the first of those about order. What is
 declared is given as data (`Function`, `Use`), and so nothing of microfw is needed but its errors.
-Exception handlers for 500, and around everything else, are Starlette's, in whose application this
-is an endpoint.
+Starlette's layer for what nothing else answers (500) is around it.
 """
 
 import inspect
@@ -333,6 +332,8 @@ class Tasks(list[tuple[Callable[..., Any], tuple[Any, ...]]]):
 class Connection(Execution):
     """What requests and WebSockets have in common."""
 
+    sent = False
+
     def __init__(self, application: Application, connection: Any) -> None:
         super().__init__(application.app_values, {})
         self.application, self.connection = application, connection
@@ -354,6 +355,29 @@ class Connection(Execution):
         found = [handlers[key] for key in keys if key in handlers and key not in (500, Exception)]
         return found[0] if found else None
 
+    async def execute(self) -> None: ...
+
+    async def answer(self, handler: Callable[..., Any], error: Exception) -> None: ...
+
+    async def handle(self) -> None:
+        try:
+            await self.execute()
+        except Exception as error:
+            if not await self.is_answered(error):
+                raise
+
+    async def is_answered(self, error: Exception, *, again: bool = True) -> bool:
+        """E6, E7; what a handler raises is answered too, once."""
+        handler = self.handler_of(error)
+        if self.sent or handler is None:
+            return False
+        try:
+            await self.answer(handler, error)
+        except Exception as raised:
+            if not (again and await self.is_answered(raised, again=False)):
+                raise
+        return True
+
 
 class Exchange(Connection):
     """A request, and the response to it."""
@@ -362,7 +386,7 @@ class Exchange(Connection):
         super().__init__(application, request)
         self.send = send
         self.response: Response | None = None
-        self.sent = self.is_sending = self.delivered = self.is_built = False
+        self.is_sending = self.delivered = self.is_built = False
         self.failures: list[Exception] = []
         self.prepare()
 
@@ -370,23 +394,24 @@ class Exchange(Connection):
         self.injected, self.tasks = Response(), Tasks(self.application.tasks)
         self.injected.raw_headers, self.injected.status_code = [], None  # type: ignore[assignment]
 
-    async def handle(self) -> None:
-        try:
-            await self.run(self.application.endpoint_steps)
-            if self.response is None or self.is_sending:
-                raise self.swallowed_error()  # E5
-        except Exception as error:
-            handler = self.handler_of(error)
-            if self.sent or handler is None:  # E7
-                raise
-            self.prepare()  # B1, B2: what was prepared is dropped
-            self.is_built = False
-            self.response = await handler(self.connection, error)  # E6
+    async def execute(self) -> None:
+        await self.run(self.application.endpoint_steps)
+        if self.response is None or self.is_sending:
+            raise self.swallowed_error()  # E5
         if not self.delivered:
             await self.deliver()
+
+    async def handle(self) -> None:
+        await super().handle()
         if self.failures:  # B4
             one, *others = self.failures
             raise ExceptionGroup("background tasks failed", self.failures) if others else one
+
+    async def answer(self, handler: Callable[..., Any], error: Exception) -> None:
+        self.prepare()  # B1, B2: what was prepared is dropped
+        self.is_built = False
+        self.response = await handler(self.connection, error)
+        await self.deliver()
 
     async def finish(self, returned: Any) -> None:
         if inspect.isgenerator(returned) or inspect.isasyncgen(returned):
@@ -421,6 +446,10 @@ class Exchange(Connection):
         response.raw_headers = kept + [header for header in less if header[0] not in names]
         if self.is_built:
             response.status_code = self.injected.status_code or response.status_code
+            if response.status_code == 204:  # without content (RFC 9110, section 15.3.5)
+                content = (b"content-length", b"content-type")
+                response.body = b""
+                response.raw_headers = [h for h in response.raw_headers if h[0] not in content]
 
     async def stream(self, generator: Any) -> None:
         """S6"""
@@ -461,29 +490,32 @@ class Conversation(Connection):
     """W1: a WebSocket."""
 
     invalid = WebSocketRequestValidationError
+    has_ended = False
 
     async def finish(self, returned: Any) -> None:
         self.has_ended = True
 
+    async def execute(self) -> None:
+        await self.run(self.application.endpoint_steps)
+        if not self.has_ended:
+            raise self.swallowed_error()
+        await self.close(1000)
+
     async def handle(self) -> None:
-        self.has_ended = False
         try:
-            await self.run(self.application.endpoint_steps)
-            if not self.has_ended:
-                raise self.swallowed_error()
-            await self.close(1000)
-        except Exception as error:
-            handler = self.handler_of(error)
-            if isinstance(error, HTTPException) and not self.can_be_denied():
-                await self.close(1008 if error.status_code < 500 else 1011)
-            elif handler is None:
-                await self.close(1011)
-                raise
-            else:
-                response = await handler(self.connection, error)
-                if response is not None:
-                    websocket = self.connection
-                    await response(websocket.scope, websocket.receive, websocket.send)
+            await super().handle()
+        except Exception:
+            await self.close(1011)
+            raise
+
+    async def answer(self, handler: Callable[..., Any], error: Exception) -> None:
+        websocket: WebSocket = self.connection
+        if isinstance(error, HTTPException) and not self.can_be_denied():
+            await self.close(1008 if error.status_code < 500 else 1011)
+            return
+        response = await handler(websocket, error)
+        if response is not None:
+            await response(websocket.scope, websocket.receive, websocket.send)
 
     async def close(self, code: int) -> None:
         websocket: WebSocket = self.connection
