@@ -312,7 +312,9 @@ class ReferenceBuilder:
     def respond(self, value: Any) -> Response:
         if self.program.endpoint.returns == "no integer":
             raise ResponseValidationError([invalid_integer("response", "text of endpoint")])
-        return JSONResponse(value, self.program.status or 200)
+        response = JSONResponse(value)
+        response.status_code = self.program.status or 200
+        return response
 
 
 def async_handler(it: Handler, world: World) -> Any:
