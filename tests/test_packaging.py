@@ -96,6 +96,7 @@ def test_the_sdist_holds_all_that_a_distributor_needs(built: Path) -> None:
         "README.md",
         "SECURITY.md",
         "benchmarks",
+        "docs",
         "examples",
         "microfw",
         "pyproject.toml",
