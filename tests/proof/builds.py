@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket
 import microfw
 from microfw.exceptions import RequestValidationError, ResponseValidationError, WebSocketException
 from microfw.exceptions import WebSocketRequestValidationError as InvalidHandshake
-from tests.proof import reference
+from tests.proof import answers, reference
 from tests.proof.functions import (
     Conflict,
     Oops,
@@ -284,7 +284,7 @@ class ReferenceBuilder:
         function = self.functions[use.dependency]
         return reference.Use(parameter, function, use.cache, SCOPES[use.scope], use.security)
 
-    def application(self, world: World) -> reference.Application:
+    def application(self, world: World) -> answers.Application:
         program = self.program
         it = program.endpoint
         default = SCOPES[program.default_scope]
@@ -293,7 +293,7 @@ class ReferenceBuilder:
         endpoint = write_endpoint(it, world)
         function = self.function(endpoint, "endpoint", it, it.takes, objects, *beside)
         reference.steps_of(function, {}, default)  # S3: mistakes are told when the route is added
-        return reference.Application(
+        return answers.Application(
             function,
             self.respond,
             program.status or 200,
@@ -367,9 +367,9 @@ def reference_app(program: Program, world: World) -> ASGIApp:
 
     async def handle(scope: ASGIScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await reference.Conversation(application, WebSocket(scope, receive, send)).handle()
+            await answers.Conversation(application, WebSocket(scope, receive, send)).handle()
         else:
-            exchange = reference.Exchange(application, Request(scope, receive, send), send)
+            exchange = answers.Exchange(application, Request(scope, receive, send), send)
             await exchange.handle()
 
     handlers = application.handlers

@@ -254,8 +254,16 @@ MANY_KINDS: list[tuple[Flavour, int | None, Form]] = [
     if form != "context manager" or yields is not None
 ]
 KINDS = st.sampled_from(MANY_KINDS)
-SCOPES: list[Scope | None] = [None] * 24
-SCOPES += ["request", "request", "request", "request", "function", "function", "app"]
+SOME_SCOPES: list[Scope] = [
+    "request",
+    "request",
+    "request",
+    "request",
+    "function",
+    "function",
+    "app",
+]
+SCOPES: list[Scope | None] = [*[None] * 24, *SOME_SCOPES]
 SECURITY: list[tuple[str, ...]] = mostly((), ("read",), ("write", "read"))
 TASKS = st.tuples(st.sampled_from(FLAVOURS), st.booleans())
 
@@ -296,15 +304,13 @@ def dependencies_above(draw: st.DrawFn, uses: st.SearchStrategy[tuple[Use, ...]]
     )
 
 
-ENDPOINTS: st.SearchStrategy[Flavour]
-ENDPOINTS = st.sampled_from(["async", "async, waits", "thread", "thread"])
+ENDPOINTS = st.sampled_from(FLAVOURS[:3])
 STREAMS = st.sampled_from(
     mostly((None, None), (0, None), (1, None), (1, 0), (2, None), (2, 0), (2, 1))
 )
 ENDS = st.sampled_from(mostly((), (EndHeld(),), (EndHeld(),), (CancelRequest(),)))
 RETURNS = st.sampled_from(mostly("text", *get_args(Returns)))
-SPEAKING: st.SearchStrategy[Flavour]
-SPEAKING = st.sampled_from(["async", "async, waits"])
+SPEAKING = st.sampled_from(FLAVOURS[:2])
 SPEECH = st.lists(
     st.sampled_from([Accept(), Accept(), Say(), Close(), Remember(), *FAILURES]), max_size=4
 )
