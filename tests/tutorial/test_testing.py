@@ -111,14 +111,21 @@ def test_what_was_sent_is_there_afterwards(client: Twins) -> None:
 
 
 def test_start_up_runs_where_the_client_is_entered() -> None:
-    loaves.clear()
-    without = TestClient(app).get("/loaves/rye", headers=HEADERS)
+    @asynccontextmanager
+    async def open_shop(app: App):
+        log.append("open")
+        yield
+        log.append("closed")
 
-    with TestClient(app) as client:
-        within = client.get("/loaves/rye", headers=HEADERS)
+    log: list[str] = []
+    shop = App(lifespan=open_shop)
+    shop.get("/log")(lambda: log)
+    without = TestClient(shop).get("/log").json()
 
-    assert (without.status_code, within.status_code) == (404, 200)
-    assert loaves == {}
+    with TestClient(shop) as client:
+        within = client.get("/log").json()
+
+    assert (without, within, log) == ([], ["open"], ["open", "closed"])
 
 
 def test_a_websocket_is_a_context_manager() -> None:
