@@ -252,10 +252,11 @@ async def opened(function: Function, arguments: Mapping[str, Any]) -> AsyncItera
             with contextmanager(function.call)(**arguments) as value:
                 yield value
     except RuntimeError as error:
-        does = {"generator didn't y": "did not yield", "generator didn't s": "yielded twice"}.get(
-            str(error)[:18], ""
-        )
-        if not does:
+        if str(error) == "generator didn't yield":
+            does = "did not yield"
+        elif str(error).startswith("generator didn't stop"):
+            does = "yielded twice"
+        else:
             raise
     if does:
         raise YieldError(f"{function.place} {does}")
