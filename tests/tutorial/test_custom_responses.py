@@ -1,7 +1,6 @@
 """Responses of other kinds: returned as they are, or by `response_class=`."""
 
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,7 @@ from tests.tutorial.twins import Twins
 app = App()
 html_app = App(default_response_class=HTMLResponse)
 
-film = Path(tempfile.mkdtemp()) / "film.mp4"
-film.write_bytes(b"0123456789")
+film = Path(__file__).parent / "files" / "film.mp4"
 
 PAGE = "<h1>Look ma!</h1>"
 shelf = {"maps": {"count": 3}, "novels": {"count": 40}}
@@ -174,8 +172,8 @@ def test_a_redirection_names_where_to_go(client: Twins, path: str, code: int, ta
 
 
 def test_a_file_is_sent_whole_or_in_part(client: Twins) -> None:
-    whole = client.microfw.get("/film")
-    part = client.microfw.get("/film", headers={"range": "bytes=2-4"})
+    whole = client.get("/film")
+    part = client.get("/film", headers={"range": "bytes=2-4"})
 
     assert (whole.status_code, whole.content) == (200, b"0123456789")
     assert whole.headers["content-type"] == "video/mp4"
@@ -184,7 +182,7 @@ def test_a_file_is_sent_whole_or_in_part(client: Twins) -> None:
 
 
 def test_a_file_may_be_offered_for_download(client: Twins) -> None:
-    answer = client.microfw.get("/film/named")
+    answer = client.get("/film/named")
 
     assert answer.headers["content-disposition"] == "attachment; filename*=utf-8''the%20film.mp4"
 

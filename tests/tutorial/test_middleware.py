@@ -1,10 +1,8 @@
-"""Middleware: around every request; CORS, GZip, hosts and sessions are ready-made."""
+"""Middleware: around every request; compression, hosts and sessions are ready-made."""
 
-import pytest
 from starlette.middleware.sessions import SessionMiddleware
 
 from microfw import App, Request
-from microfw.middleware.cors import CORSMiddleware
 from microfw.middleware.gzip import GZipMiddleware
 from microfw.middleware.httpsredirect import HTTPSRedirectMiddleware
 from microfw.middleware.trustedhost import TrustedHostMiddleware
@@ -13,7 +11,6 @@ from tests.tutorial.conftest import Clients
 from tests.tutorial.twins import Twins
 
 app = App()
-cors_app = App()
 ready_made_app = App()
 https_app = App()
 
@@ -37,20 +34,6 @@ async def refuse_pirates(request: Request, call_next):
 async def ring(request: Request):
     request.state.bells += 1
     return request.state.bells
-
-
-cors_app.add_middleware(
-    CORSMiddleware,
-    allow_origins=["https://harbour.example", "http://localhost:8080"],
-    allow_credentials=True,
-    allow_methods=["*"],
-    allow_headers=["*"],
-)
-
-
-@cors_app.get("/ships")
-async def list_ships():
-    return ["Aurora"]
 
 
 ready_made_app.add_middleware(SessionMiddleware, secret_key="not so secret")
@@ -96,35 +79,6 @@ def test_the_middleware_that_is_added_last_is_outermost_and_may_answer_itself(
 
     assert (answer.status_code, answer.text) == (451, "No")
     assert "x-bells" not in answer.headers
-
-
-def test_a_browser_may_ask_before_it_sends_from_elsewhere(clients: Clients) -> None:
-    answer = clients("cors_app").options(
-        "/ships",
-        headers={
-            "origin": "https://harbour.example",
-            "access-control-request-method": "GET",
-            "access-control-request-headers": "x-token",
-        },
-    )
-
-    assert (answer.status_code, answer.text) == (200, "OK")
-    assert answer.headers["access-control-allow-origin"] == "https://harbour.example"
-    assert answer.headers["access-control-allow-headers"] == "x-token"
-
-
-@pytest.mark.parametrize(
-    ("origin", "allowed"),
-    [("http://localhost:8080", "http://localhost:8080"), ("https://pirate.example", None)],
-)
-def test_an_answer_names_the_origin_that_may_read_it(
-    clients: Clients, origin: str, allowed: str | None
-) -> None:
-    answer = clients("cors_app").get("/ships", headers={"origin": origin})
-
-    assert answer.json() == ["Aurora"]
-    assert answer.headers.get("access-control-allow-origin") == allowed
-    assert answer.headers["access-control-allow-credentials"] == "true"
 
 
 def test_long_answers_are_compressed(clients: Clients) -> None:

@@ -5,15 +5,10 @@ from starlette.responses import PlainTextResponse as StarlettePlainText
 from starlette.routing import Route as StarletteRoute
 
 from microfw import App, Depends, HTTPException, Request
-from microfw.testclient import TestClient
-from tests.tutorial.conftest import Clients
-from tests.tutorial.twins import Twins, twin_of
-
-pytestmark = pytest.mark.filterwarnings("ignore:The `root_path` parameter is deprecated")
+from tests.tutorial.twins import Twins
 
 app = App()
 admin = App()
-proxied_app = App(root_path="/api/v1")
 
 
 def refuse():
@@ -43,15 +38,6 @@ app.mount("/admin", admin)
 app.routes.append(StarletteRoute("/plain", read_plain))
 
 
-@proxied_app.get("/where")
-def read_where(request: Request):
-    return {
-        "root_path": request.scope.get("root_path"),
-        "url": str(request.url),
-        "link": str(request.url_for("read_where")),
-    }
-
-
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
@@ -77,19 +63,3 @@ def test_errors_of_the_one_below_are_answered_there(
 
 def test_routes_of_starlettes_stand_beside_ours(client: Twins) -> None:
     assert client.get("/plain").text == "Starlette's"
-
-
-@pytest.mark.parametrize("path", ["/where", "/api/v1/where"])
-def test_behind_a_proxy_the_root_path_is_known(clients: Clients, path: str) -> None:
-    answer = clients("proxied_app").get(path)
-
-    assert answer.status_code == 200
-    assert answer.json()["root_path"] == "/api/v1"
-    assert answer.json()["link"] == "http://testserver/api/v1/where"
-
-
-def test_the_root_path_may_come_from_the_server() -> None:
-    for each in (app, twin_of(__name__).app):
-        answer = TestClient(each, root_path="/behind").get("/behind/admin/who")
-
-        assert answer.json() == {"who": "the sub-application", "below": "/behind/admin"}
