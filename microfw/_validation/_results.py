@@ -4,10 +4,11 @@ The annotation is a filter as much as a check: what it does not name is never se
 the value turns out to be of. A value that is exactly as declared goes straight to msgspec.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from operator import is_
-from types import MappingProxyType
+from types import GenericAlias, MappingProxyType
 from typing import Any, get_args, get_origin
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -79,7 +80,8 @@ class ResultConverter:
             self.narrow = _reporting(pydantic_converter(annotation), endpoint)
             self.encode = _by_pydantic(annotation, self.narrow, selection, encoders)
         else:
-            is_exact, narrow = _narrower(annotation, endpoint)
+            narrower = _narrower_of(annotation)
+            is_exact, narrow = narrower.is_exact, _reporting(narrower.narrow, endpoint)
             self.narrow = lambda value: value if is_exact(value) else narrow(value)
             self.encode = lambda value: encode_declared(value if is_exact(value) else narrow(value))
             if chooses:
@@ -108,35 +110,69 @@ def _by_pydantic(
     return lambda value: dump(validate(value), **arguments)
 
 
-def _narrower(
-    annotation: Any, endpoint: Mapping[str, Any]
-) -> tuple[Callable[[Any], bool], Convert]:
-    """Make the functions that tell what is exactly of its type, and that narrow what is not."""
-    shape, beyond_msgspec = shape_of(annotation, Constraints(), Medium.RESULT)
-    is_exact = exactness_of(annotation).holds
-    narrow = _reporting(shape.convert, endpoint)
-    if not beyond_msgspec and decoder_of(annotation) is not None:
-        narrow = _quickly(annotation, is_exact, narrow)
-    return is_exact, narrow
+class _Narrower:
+    """What looks at results of one type and narrows them, whichever endpoints return them.
 
+    Attributes:
+        is_exact: Tells whether a value is exactly of the type.
+    """
 
-def _quickly(annotation: Any, is_exact: Callable[[Any], bool], thorough: Convert) -> Convert:
-    """Let msgspec narrow what it can."""
-    may_hold_more = _doubter(annotation)
-    complete = completer_of(annotation)
+    __slots__ = (
+        "__weakref__",
+        "_annotation",
+        "_complete",
+        "_may_hold_more",
+        "_thorough",
+        "is_exact",
+    )
 
-    def narrow(value: Any) -> Any:
+    def __init__(self, annotation: Any) -> None:
+        shape, beyond_msgspec = shape_of(annotation, Constraints(), Medium.RESULT)
+        self.is_exact = exactness_of(annotation).holds
+        self._annotation = annotation
+        self._thorough = shape.convert
+        self._may_hold_more: Callable[[Any, Any], bool] | None = None
+        if not beyond_msgspec and decoder_of(annotation) is not None:
+            self._may_hold_more = _doubter(annotation)
+            self._complete = completer_of(annotation)
+
+    def narrow(self, value: Any) -> Any:
+        """Make one of the type of a value that is not; let msgspec do it where it can.
+
+        Raises:
+            Invalid: It does not fit.
+        """
+        may_hold_more = self._may_hold_more
+        if may_hold_more is None:
+            return self._thorough(value)
         try:
-            narrowed = msgspec.convert(value, annotation, from_attributes=True)
+            narrowed = msgspec.convert(value, self._annotation, from_attributes=True)
         except msgspec.ValidationError:
-            return thorough(value)
-        if complete is not None:
-            complete(narrowed)
-        if may_hold_more(value, narrowed) and not is_exact(narrowed):
-            return thorough(value)
+            return self._thorough(value)
+        if self._complete is not None:
+            self._complete(narrowed)
+        if may_hold_more(value, narrowed) and not self.is_exact(narrowed):
+            return self._thorough(value)
         return narrowed
 
-    return narrow
+
+_in_use: WeakValueDictionary[Hashable, _Narrower] = WeakValueDictionary()
+"""Those that some route has; routes have types in common."""
+
+
+def _narrower_of(annotation: Any) -> _Narrower:
+    key = _identity(annotation)
+    narrower = _in_use.get(key)
+    if narrower is None:
+        narrower = _in_use[key] = _Narrower(annotation)
+    return narrower
+
+
+def _identity(annotation: Any) -> Hashable:
+    """Tell types apart while they are held: `list[Item]` is the same wherever it is written."""
+    if type(annotation) is GenericAlias:
+        return (id(annotation.__origin__), *map(_identity, annotation.__args__))
+    return id(annotation)
 
 
 def _doubter(annotation: Any) -> Callable[[Any, Any], bool]:

@@ -2,10 +2,12 @@
 
 import dataclasses
 import enum
+import gc
 import ipaddress
 import json
 import pathlib
 import re
+import weakref
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,6 +24,7 @@ import pytest
 import sqlalchemy.orm
 
 from microfw._validation import UnsupportedTypeError, encode_json, result_encoder
+from microfw._validation._results import _narrower_of
 from microfw.exceptions import ResponseValidationError
 
 
@@ -571,3 +574,42 @@ def test_python_values_that_cannot_become_it_are_errors(annotation, value, kind,
 
     (error,) = raised.value.errors()
     assert (error["type"], error["msg"]) == (kind, message)
+
+
+# ---------------------------------------------------------------------- many routes of one type
+
+
+def make_struct(name: str) -> Any:
+    return msgspec.defstruct("Made", [(name, int)])
+
+
+def test_what_is_made_of_a_type_is_shared_by_the_routes_that_return_it() -> None:
+    first, second = make_struct("first"), make_struct("second")
+    for make_type in (
+        lambda made: made,
+        lambda made: GenericAlias(list, made),
+        lambda made: GenericAlias(dict, (str, GenericAlias(list, made))),
+        lambda made: GenericAlias(tuple, (made, ...)),
+    ):
+        kept = _narrower_of(make_type(first))
+        assert _narrower_of(make_type(first)) is kept
+        assert _narrower_of(make_type(second)) is not kept
+
+
+def test_types_of_the_same_name_are_not_mixed_up() -> None:
+    names = ("first", "second")
+    encoders = [result_encoder(GenericAlias(dict, (str, make_struct(name)))) for name in names]
+    for name, encode in zip(names, encoders, strict=True):
+        assert encode({"it": {name: 1}}) == b'{"it":{"%s":1}}' % name.encode()
+        with pytest.raises(ResponseValidationError, match=f"response.it.{name}"):
+            encode({"it": {"other": 1}})
+
+
+def test_a_type_is_forgotten_with_the_last_route_that_returns_it() -> None:
+    made = make_struct("name")
+    encode = result_encoder(GenericAlias(list, made))
+    assert encode([{"name": 1}]) == b'[{"name":1}]'
+    gone = weakref.ref(made)
+    del made, encode
+    gc.collect()
+    assert gone() is None
