@@ -560,7 +560,7 @@ def test_every_method_that_changes_a_list_counts() -> None:
 
 
 def test_a_change_counts_once_it_is_made() -> None:
-    routes = Routes()
+    routes = Routes(())
     seen: list[tuple[int, int]] = []
 
     def key(route: BaseRoute) -> int:
