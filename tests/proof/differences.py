@@ -9,6 +9,7 @@ from tests.proof.observing import Observation, Observations
 from tests.proof.programs import (
     Accept,
     AddTask,
+    Close,
     Dependency,
     Endpoint,
     Fail,
@@ -115,8 +116,11 @@ def remembers_in_thread(program: Program, seen: Seen) -> bool:
     )
 
 
-def is_websocket(program: Program, seen: Seen) -> bool:
-    return program.protocol == "websocket"
+def closes_websocket(program: Program, seen: Seen) -> bool:
+    by_endpoint = f"sends close {Close().code}"
+    return program.protocol == "websocket" and not all(
+        by_endpoint in one.log for each in seen.values() for one in each
+    )
 
 
 def shares_less(program: Program, seen: Seen) -> bool:
@@ -210,7 +214,7 @@ DIFFERENCES = {
         with_dependency(Dependency(flavour="thread", setup=(Remember(),))),
     ),
     "W1: a WebSocket is always closed": Difference(
-        is_websocket,
+        closes_websocket,
         Program(endpoint=Endpoint(does=(Accept(),)), protocol="websocket"),
     ),
     "O3: what is one step, and what is not": Difference(
@@ -246,6 +250,9 @@ def without_differences(program: Program) -> Program:
             on_error=tuple(a for a in it.on_error if isinstance(a, Fail | AddTask)),
         )
 
+    if program.protocol == "websocket" and Close() not in program.endpoint.does:
+        endpoint = replace(program.endpoint, does=(*program.endpoint.does, Close()))
+        program = replace(program, endpoint=endpoint)
     program = with_uses(program, shared)
     program = replace(
         program,

@@ -195,6 +195,16 @@ def sync_generator(does: Does, it: Dependency) -> Callable[..., Any]:
         for _time in range(it.yields or 0):
             if it.style == "nothing":
                 yield value
+            elif it.style == "except* Oops":
+                try:
+                    yield value
+                except* Oops as group:
+                    does.sees(group)
+                    does.acts("exit code", it.on_error, given)
+                    does.reacts(it.reaction, group)
+                else:
+                    does.world(f"{does.name} exits")
+                    does.acts("exit code", it.on_success, given)
             elif it.style == "finally":
                 try:
                     yield value
@@ -222,6 +232,16 @@ def async_generator(does: Does, it: Dependency) -> Callable[..., Any]:
         for _time in range(it.yields or 0):
             if it.style == "nothing":
                 yield value
+            elif it.style == "except* Oops":
+                try:
+                    yield value
+                except* Oops as group:
+                    does.sees(group)
+                    does.acts("exit code", it.on_error, given)
+                    does.reacts(it.reaction, group)
+                else:
+                    does.world(f"{does.name} exits")
+                    does.acts("exit code", it.on_success, given)
             elif it.style == "finally":
                 try:
                     yield value
@@ -252,6 +272,18 @@ def waiting_generator(does: Does, it: Dependency) -> Callable[..., Any]:
             for _time in range(it.yields or 0):
                 if it.style == "nothing":
                     yield value
+                elif it.style == "except* Oops":
+                    try:
+                        yield value
+                    except* Oops as group:
+                        does.sees(group)
+                        await checkpoint()
+                        does.acts("exit code", it.on_error, given)
+                        does.reacts(it.reaction, group)
+                    else:
+                        await checkpoint()
+                        does.world(f"{does.name} exits")
+                        does.acts("exit code", it.on_success, given)
                 elif it.style == "finally":
                     try:
                         yield value

@@ -25,7 +25,7 @@ Form = Literal["function", "method", "object", "class", "partial", "wrapped", "c
 Failure = Literal["Oops", "Conflict", "409", "500", "group"]
 """`Conflict` is an `Oops`, numbers are the statuses of `HTTPException`s, groups hold two of these."""
 
-Style = Literal["except", "except HTTPException", "finally", "nothing"]
+Style = Literal["except", "except HTTPException", "except* Oops", "finally", "nothing"]
 """What stands around a `yield`."""
 
 Reaction = Literal["passes", "raises by name", "swallows", "replaces from", "replaces from None"]
