@@ -57,9 +57,22 @@ class Routes(list[BaseRoute]):
     """A list that counts its changes, by which an index knows whether it is out of date.
 
     Anybody may change it, and looking through it would cost each request more, the longer it is.
+
+    Attributes:
+        followers: Are called with each route that is appended: routers that include these.
     """
 
     changes = 0
+
+    def __init__(self, routes: Iterable[BaseRoute] = ()) -> None:
+        super().__init__(routes)
+        self.followers: list[Callable[[BaseRoute], None]] = []
+
+    def append(self, route: BaseRoute) -> None:
+        super().append(route)
+        self.changes += 1
+        for follow in self.followers:
+            follow(route)
 
 
 def _counted(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,9 +86,7 @@ def _counted(method: Callable[..., Any]) -> Callable[..., Any]:
     return change
 
 
-_CHANGING = (
-    "__delitem__ __iadd__ __imul__ __setitem__ append clear extend insert pop remove reverse sort"
-)
+_CHANGING = "__delitem__ __iadd__ __imul__ __setitem__ clear extend insert pop remove reverse sort"
 for _name in _CHANGING.split():
     setattr(Routes, _name, _counted(getattr(list, _name)))
 

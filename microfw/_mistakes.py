@@ -176,7 +176,7 @@ def check_dependencies(declared: Any, where: str) -> list[Dependency]:
     return dependencies
 
 
-def check_router(router: object, including: object) -> None:
+def check_router(router: object, *, contains_itself: bool) -> None:
     """Only a router can be included, and not in itself."""
     if not isinstance(router, starlette.routing.Router):
         raise IncludeError(
@@ -184,7 +184,7 @@ def check_router(router: object, including: object) -> None:
             where="include_router(...)",
             cure='include a Router; an application is mounted, `app.mount("/path", other)`',
         )
-    if router is including:
+    if contains_itself:
         raise IncludeError(
             "a router is included in itself",
             where="include_router(...)",

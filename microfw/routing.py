@@ -1,6 +1,7 @@
 """Router: maps paths to endpoints."""
 
 import copy
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from enum import Enum
@@ -101,6 +102,7 @@ class Router(Decorators, starlette.routing.Router):
         super().__init__(None, redirect_slashes, default, lifespan)
         self.routes: list[BaseRoute] = Routes(routes or ())
         self._matcher = Matcher()
+        self.included: list[starlette.routing.Router] = []
         check_prefix(prefix, "Router")
         self.prefix = prefix
         self.route_class = route_class
@@ -218,11 +220,11 @@ class Router(Decorators, starlette.routing.Router):
         deprecated: bool | None = None,
         include_in_schema: bool = True,
     ) -> None:
-        """Add the routes that another router has now, below a prefix.
+        """Add another router's routes below a prefix: those that it has, and each added later.
 
         This router's dependencies run first, then those given here, then the other router's.
         """
-        check_router(router, self)
+        check_router(router, contains_itself=router is self or _contains(router, self))
         check_prefix(prefix, "include_router")
         dependencies = check_dependencies(dependencies, "include_router(dependencies=...)")
         including = Router(
@@ -240,8 +242,23 @@ class Router(Decorators, starlette.routing.Router):
         )
         for route in router.routes:
             self.routes.append(self._included_route(route, including))
+        if isinstance(router.routes, Routes):
+            router.routes.followers.append(self._follower(including))
+        self.included.append(router)
         if router.lifespan_context not in self._included:
             self._included.append(router.lifespan_context)
+
+    def _follower(self, including: "Router") -> Callable[[BaseRoute], None]:
+        """Make what includes each route that is added later, as long as this router is there."""
+        reference = weakref.ref(self)
+
+        def include(route: BaseRoute) -> None:
+            router = reference()
+            if router is not None:
+                included = router._included_route(route, including)  # noqa: SLF001 - the same class
+                router.routes.append(included)
+
+        return include
 
     def _included_route(self, route: BaseRoute, including: "Router") -> BaseRoute:
         prefix = self.prefix + including.prefix
@@ -378,6 +395,12 @@ class Router(Decorators, starlette.routing.Router):
         finally:
             for handler in self.on_shutdown:
                 await _call(handler)
+
+
+def _contains(router: object, other: Router) -> bool:
+    """Whether a router includes another one, at any depth."""
+    included = router.included if isinstance(router, Router) else ()
+    return any(each is other or _contains(each, other) for each in included)
 
 
 async def _call(handler: EventHandler) -> None:

@@ -383,12 +383,6 @@ def reading_all(app: Any, framework: Any) -> None:
     app.post("/")(endpoint)
 
 
-def including_early(app: Any, framework: Any) -> None:
-    router = Router() if framework is microfw else framework.APIRouter()
-    app.include_router(router)
-    router.get("/")(lambda: "late")
-
-
 def body_of(client: Any) -> Any:
     return client.get("/").text
 
@@ -438,7 +432,6 @@ BEHAVIOUR = {
     "405": Answered(two_methods, header("allow", method="PUT"), "GET, POST", "GET"),
     "injected": Answered(injecting, header("x-injected"), "yes", None),
     "stream": Answered(streaming, status(), 500, 200),
-    "late routes": Answered(including_early, status(), 404, 200),
     "bearer": Answered(secured("HTTPBearer"), challenge, 'Bearer realm="HTTPBearer"', "Bearer"),
     "basic": Answered(
         secured("HTTPBasic"), challenge, 'Basic realm="HTTPBasic", charset="UTF-8"', "Basic"

@@ -1109,6 +1109,17 @@ def test_a_router_cannot_include_itself() -> None:
     assert mistake(IncludeError, app.include_router, app.router)
 
 
+def test_routers_cannot_include_each_other() -> None:
+    one, other, third = Router(), Router(), Router()
+    one.include_router(other)
+    other.include_router(third)
+    assert mistake(IncludeError, third.include_router, one) == message(
+        "a router is included in itself",
+        "include_router(...)",
+        "include it in the application or in another router",
+    )
+
+
 def test_an_application_is_mounted_and_not_included() -> None:
     other = App()
     app = App()

@@ -1,5 +1,7 @@
 """From a path and a method to a function: decorators, routers, and Starlette's routes beside ours."""
 
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -441,12 +443,33 @@ def test_the_default_scope_named_nearest_to_the_route_counts(
     assert log == expected
 
 
-def test_routes_that_are_added_after_the_inclusion_are_not_included() -> None:
-    router = Router()
-    app = App()
+def test_routes_that_are_added_after_the_inclusion_are_included_too() -> None:
+    inner, outer, app = Router(prefix="/inner"), Router(prefix="/outer"), App()
+    outer.include_router(inner, prefix="/a", dependencies=[note("include")])
+    app.include_router(outer)
+    app.include_router(outer, prefix="/again")
+
+    inner.get("/items")(read_log)
+    inner.mount("/files", PlainTextResponse("files"))
+
+    assert [route.path for route in app.routes if isinstance(route, Route | Mount)] == [
+        "/outer/a/inner/items",
+        "/again/outer/a/inner/items",
+        "/outer/a/files",
+        "/again/outer/a/files",
+    ]
+    assert get(app, "/again/outer/a/inner/items").json() == ["include", "parameter"]
+    assert get(app, "/outer/a/files/").text == "files"
+
+
+def test_an_included_router_does_not_keep_those_alive_that_include_it() -> None:
+    router, app = Router(), App()
     app.include_router(router)
+    reference = weakref.ref(app)
+    del app
+    gc.collect()
+    assert reference() is None
     router.get("/")(lambda: None)
-    assert app.routes == []
 
 
 def test_one_router_can_be_included_below_several_prefixes() -> None:
