@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -131,6 +132,8 @@ class _Parameters:
     dependencies: frozenset[str]
     unresolvable: UnresolvableAnnotationError | None = None
     """Why it cannot be known which of its parameters are dependencies."""
+    counts: range = range(0)
+    """How many arguments fit, if none is named and none is a dependency."""
 
     def fitted(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -140,7 +143,7 @@ class _Parameters:
         Raises:
             TypeError: They do not fit.
         """
-        if self.own is None:
+        if self.own is None or (len(args) in self.counts and not kwargs):
             return args, kwargs
         try:
             for name in self.dependencies & kwargs.keys():
@@ -193,8 +196,25 @@ def _read_parameters(func: Callable[..., Any]) -> _Parameters:
     _check_can_be_named(func, signature, dependencies)
     own = [p for p in signature.parameters.values() if p.name not in dependencies]
     return _Parameters(
-        signature.replace(parameters=own, return_annotation=EMPTY), frozenset(dependencies)
+        signature.replace(parameters=own, return_annotation=EMPTY),
+        frozenset(dependencies),
+        counts=range(0) if dependencies else _counts(own),
     )
+
+
+def _counts(parameters: Iterable[inspect.Parameter]) -> range:
+    """How many arguments fit, if none is named; binding them would take as long as a small task."""
+    fewest = most = 0
+    for p in parameters:
+        is_required = p.default is EMPTY
+        if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD):
+            fewest += is_required
+            most += 1
+        elif p.kind is p.VAR_POSITIONAL:
+            most = sys.maxsize
+        elif p.kind is p.KEYWORD_ONLY and is_required:
+            return range(0)
+    return range(fewest, most + 1)
 
 
 def _check_can_be_named(
