@@ -172,7 +172,9 @@ def rounded(values: Iterable[float]) -> list[float]:
     return [float(f"{value:.4g}") for value in values]
 
 
-def picture(data: Mapping[str, Any], names: Sequence[str]) -> str:
+def picture(
+    data: Mapping[str, Any], names: Sequence[str], cases: Sequence[str] | None = None
+) -> str:
     """Draw these contenders' times, one group of bars for each case that all of them take part in.
 
     A group is as wide as its slowest contender: what is seen are ratios.
@@ -187,5 +189,6 @@ def picture(data: Mapping[str, Any], names: Sequence[str]) -> str:
         )
         for case in data["cases"]
         if all(name in case["microseconds"] for name in names)
+        and (cases is None or case["name"] in cases)
     ]
     return bars(f"Time of one request: {', '.join(names)}", groups)

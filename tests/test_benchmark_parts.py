@@ -5,6 +5,7 @@ Nothing here depends on how long anything takes.
 
 import asyncio
 import json
+import runpy
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from benchmarks import cold, growth, sockets
+from benchmarks import cold, goals, growth, sockets
 from benchmarks.allocation import Allocated, allocated
 from benchmarks.cases import LIFECYCLE, Contender
 from benchmarks.client import ASGIApp, Client, Log, Request, answer_of, json_answer, new_log
@@ -350,3 +351,59 @@ def test_a_profile_says_which_functions_the_time_of_a_request_goes_to() -> None:
     assert 0 < sum(own) <= total * 1.05
     assert any(row[0] == "`Client.call_repeatedly`" for row in rows)
     json.dumps(report.data)
+
+
+# ---------------------------------------------------------------- what was measured last
+
+
+def written(folder: Path, **parts: object) -> Path:
+    for name, data in parts.items():
+        (folder / f"{name.replace('_', '-')}.json").write_text(json.dumps(data), encoding="utf-8")
+    return folder
+
+
+def test_goals_that_are_missed_are_told(tmp_path: Path) -> None:
+    ratios = {"microfw / by hand": [0.5, 0.55, 0.6], "microfw / FastAPI": [0.1, 0.16, 0.2]}
+    case = {"name": "plain", "title": "no dependency", "ratios": ratios}
+    curves = [
+        {"curve": "routes static, first", "points": {"microfw": [[10, 1e-5], [10_000, 9e-5]]}},
+        {"curve": "routes static, last", "points": {"microfw": [[10, 2e-5], [10_000, 1.1e-5]]}},
+    ]
+    figures = {name: {"microfw": [1, 2, 3], "fastapi": [1, 4, 5]} for name in goals.COLD}
+    loads = {
+        "microfw": {"rate": [1, 3, 5], "p99": [1, 2, 3]},
+        "by hand": {"rate": [1, 2, 3], "p99": [1, 2, 3]},
+        "FastAPI": {"rate": [1, 2, 3], "p99": [1, 1, 3]},
+    }
+    folder = written(
+        tmp_path,
+        lifecycle_uvloop={"cases": [case]},
+        growth={"curves": curves},
+        cold={"figures": figures},
+        socket={"cases": {"plain": loads}},
+    )
+
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in goals.table(folder).splitlines()
+    ]
+
+    assert rows[2:] == [
+        ["no dependency", "by hand", "<= 0.55", "0.55 (0.50-0.60)", ""],
+        ["no dependency", "FastAPI", "<= 0.15", "0.16 (0.10-0.20)", "missed"],
+        ["routes static: the last of 10,000", "its own first of 10", "<= 1.20", "1.10", ""],
+        ["import", "FastAPI", "<= 0.35", "0.50", "missed"],
+        ["build 1,000 routes", "FastAPI", "<= 0.30", "0.50", "missed"],
+        ["memory of a route", "FastAPI", "<= 0.50", "0.50", ""],
+        ["plain on a socket, requests/s", "by hand", ">= 1.00", "1.50", ""],
+        ["plain on a socket, p99", "by hand", "<= 1.00", "1.00", ""],
+        ["plain on a socket, requests/s", "FastAPI", ">= 1.80", "1.50", "missed"],
+        ["plain on a socket, p99", "FastAPI", "<= 1.00", "2.00", "missed"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["lifecycle", "speed"])
+def test_the_readmes_pictures_are_what_the_script_draws(name: str) -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "picture"))
+    drawn = (ROOT / "docs" / f"{name}.svg").read_text(encoding="utf-8")
+    assert drawn == script[f"draw_{name}"]()
