@@ -117,10 +117,12 @@ def remembers_in_thread(program: Program, seen: Seen) -> bool:
 
 
 def closes_websocket(program: Program, seen: Seen) -> bool:
+    """It is closed by the endpoint alone, if at all, where both do the same."""
+    if program.protocol == "http":
+        return False
+    may_deny = Fail("409") in actions(program) or Fail("500") in actions(program)
     by_endpoint = f"sends close {Close().code}"
-    return program.protocol == "websocket" and not all(
-        by_endpoint in one.log for each in seen.values() for one in each
-    )
+    return may_deny or not all(by_endpoint in one.log for each in seen.values() for one in each)
 
 
 def shares_less(program: Program, seen: Seen) -> bool:
