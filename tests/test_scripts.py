@@ -116,6 +116,11 @@ def test_bench_passes_its_arguments_on(clone: Clone) -> None:
     assert clone.done()[-1] == "ran -m benchmarks sync"
 
 
+def test_prove_passes_its_arguments_on(clone: Clone) -> None:
+    assert clone.run("prove", "--examples", "5", PYTHON=clone.stand_in()).returncode == 0
+    assert clone.done()[-1] == "ran -m tests.proof.prove --examples 5"
+
+
 def test_a_changed_pyproject_is_installed_again(clone: Clone) -> None:
     python = clone.stand_in()
     clone.run("test", "-x", PYTHON=python)
