@@ -29,8 +29,18 @@ def check_is_path(path: object) -> None:
         )
 
 
+def is_of_callback(path: str) -> bool:
+    """Tell whether a path begins with an expression, as those of OpenAPI's callbacks do.
+
+    The server of the route is another one, so no request has such a path.
+    """
+    return path.startswith("{$")
+
+
 def check_path(path: str, endpoint: Callable[..., Any]) -> None:
     """A path begins with a slash, and its parameters are such as Starlette knows."""
+    if is_of_callback(path):
+        return
     names = [match[1] for match in _PARAMETER.finditer(path)]
     kinds = [match[2] for match in _PARAMETER.finditer(path) if match[2]]
     repeated = [name for name in names if names.count(name) > 1]

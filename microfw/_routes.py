@@ -9,6 +9,7 @@ from starlette.convertors import Convertor, IntegerConvertor
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
@@ -32,6 +33,7 @@ from microfw._mistakes import (
     check_options,
     check_path,
     check_websocket_endpoint,
+    is_of_callback,
 )
 from microfw._readers import Bodies
 from microfw._receiving import SharedReceive
@@ -86,12 +88,14 @@ class Route(starlette.routing.Route):
         self.limits_body: bool = not options.get("middleware")
         self.default_scope: DependencyScope | None = default_scope
         super().__init__(
-            path or "/",
+            "/" if is_of_callback(path) else path or "/",
             endpoint,
             methods=methods or ["GET"],
             name=options.get("name"),
             include_in_schema=options.get("include_in_schema", True),
         )
+        if is_of_callback(path):
+            self.path_regex, self.path_format, self.param_convertors = compile_path(path)
         self.path = path
         self.param_convertors: dict[str, Convertor[Any]] = _bounded(self.param_convertors)
         self.methods: set[str] = {method.upper() for method in methods or ["GET"]}

@@ -3,9 +3,9 @@
 from enum import Enum
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, HttpUrl
 
-from microfw import App, status
+from microfw import APIRouter, App, status
 from tests.tutorial.twins import Twins
 
 app = App()
@@ -39,6 +39,19 @@ async def register(ship: Ship):
     return ship
 
 
+heard = APIRouter()
+
+
+@heard.post("{$callback_url}/arrivals/{$request.body.name}")
+def hear_of_arrival(arrival: Ship):
+    """What the harbour sends to the address that it was given."""
+
+
+@app.post("/arrivals", callbacks=heard.routes)
+async def announce(ship: Ship, callback_url: HttpUrl | None = None):
+    return {"tell": callback_url}
+
+
 @app.get("/crews", tags=["crews", Tags.ships], deprecated=True, operation_id="crews_of_ships")
 async def list_crews():
     return [{"captain": "Ada"}]
@@ -64,3 +77,13 @@ def test_deprecated_and_hidden_operations_answer_like_others(
     answer = client.get(path)
 
     assert (answer.status_code, answer.json()) == (200, expected)
+
+
+def test_callbacks_are_told_to_readers_and_are_no_paths_of_the_application(client: Twins) -> None:
+    url = "https://shipyard.example/"
+
+    answer = client.post(f"/arrivals?callback_url={url}", json={"name": "Aurora"})
+
+    assert answer.json() == {"tell": url}
+    assert client.post("/arrivals/Aurora", json={"name": "Aurora"}).status_code == 404
+    assert client.post("/", json={"name": "Aurora"}).status_code == 404

@@ -33,9 +33,7 @@ def test_the_files_of_a_folder_are_sent_by_their_kind(
 def test_a_file_that_has_not_changed_is_not_sent_again(client: Twins) -> None:
     first = client.get("/static/style.css")
 
-    again = client.get(
-        "/static/style.css", headers={"if-none-match": first.headers["etag"]}
-    )
+    again = client.get("/static/style.css", headers={"if-none-match": first.headers["etag"]})
 
     assert (again.status_code, again.content) == (304, b"")
 
