@@ -15,6 +15,7 @@ the cookies and the body, so that errors are told in this order.
 
 import copy
 from collections.abc import Callable, Collection
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
 from starlette.background import BackgroundTasks
@@ -35,6 +36,7 @@ from microfw._validation import (
     JSONConverter,
     UnsupportedTypeError,
     group_of,
+    is_builtin,
     is_scalar,
     is_scalar_sequence,
     text_converter,
@@ -158,7 +160,7 @@ class RequestBinder:
 
     def _by_type(self, parameter: Parameter, site: Site) -> str | None:
         kind = parameter.annotation
-        if not isinstance(kind, type):
+        if not isinstance(kind, type) or is_builtin(kind):
             return None
         attribute = next((name for base, name in _BY_TYPE if issubclass(kind, base)), None)
         if attribute is None:
@@ -294,6 +296,14 @@ class RequestBinder:
 
 
 def _text_converter(annotation: Any) -> Convert:
+    if is_builtin(annotation):
+        return _builtin_converter(annotation)
+    return text_converter(annotation, known=FILES)
+
+
+@cache
+def _builtin_converter(annotation: Any) -> Convert:
+    """The same for all parameters of such a type, which most parameters are of."""
     return text_converter(annotation, known=FILES)
 
 

@@ -15,7 +15,7 @@ from microfw._validation._constraints import (
 )
 from microfw._validation._encoding import encode_json, is_of_pydantic
 from microfw._validation._errors import Error, Invalid, below, invalid, missing
-from microfw._validation._plain import is_array, is_mapping, kind_of
+from microfw._validation._plain import is_array, is_builtin, is_mapping, kind_of
 from microfw._validation._received import JSONConverter, parse_json, text_converter
 from microfw._validation._results import ResultConverter, result_encoder
 from microfw._validation._selection import (
@@ -56,6 +56,7 @@ __all__ = [
     "inside_of",
     "invalid",
     "is_array",
+    "is_builtin",
     "is_mapping",
     "is_of_pydantic",
     "is_scalar",

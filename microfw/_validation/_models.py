@@ -10,7 +10,7 @@ from typing import Any, Required, TypeVar, get_args, get_origin
 
 import msgspec
 
-from microfw._validation._plain import is_class
+from microfw._validation._plain import is_builtin, is_class
 
 _MISSING = dataclasses.MISSING
 
@@ -57,8 +57,10 @@ class Model:
 
 def style_of(kind: Any) -> Style | None:
     """Tell the style of a class, or of a generic one with its arguments; `None` for others."""
-    origin = kind if type(kind) is type else get_origin(kind) or kind
-    if not is_class(origin) or origin.__module__ == "builtins":
+    if is_builtin(kind):
+        return None
+    origin = get_origin(kind) or kind
+    if not is_class(origin):
         return None
     if issubclass(origin, msgspec.Struct):
         return Style.STRUCT

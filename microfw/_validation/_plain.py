@@ -1,7 +1,10 @@
 """What a value is, for values of which nothing is known."""
 
+import builtins
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, TypeGuard
+
+_BUILTINS = frozenset(kind for kind in vars(builtins).values() if type(kind) is type)
 
 
 def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
@@ -22,6 +25,11 @@ def is_set(value: object) -> TypeGuard[Set[Any]]:
 def is_class(value: object) -> TypeGuard[type[Any]]:
     """Tell whether a value is a class."""
     return isinstance(value, type)
+
+
+def is_builtin(value: object) -> bool:
+    """Tell whether a value is one of Python's own classes, as most that are declared are."""
+    return type(value) is type and value in _BUILTINS
 
 
 def kind_of(value: object) -> Any:

@@ -613,3 +613,12 @@ def test_a_type_is_forgotten_with_the_last_route_that_returns_it() -> None:
     del made, encode
     gc.collect()
     assert gone() is None
+
+
+def test_a_class_that_only_says_that_it_is_built_in_is_looked_into() -> None:
+    names: dict[str, Any] = {"dataclass": dataclasses.dataclass}
+    exec("@dataclass\nclass Item:\n    name: str\n", names)
+    item = names["Item"]
+    assert item.__module__ == "builtins"
+    encode = result_encoder(item)
+    assert encode(SimpleNamespace(name="a", secret="b")) == b'{"name":"a"}'
