@@ -66,10 +66,11 @@ _UNHANDLED = "microfw.unhandled"
 
 
 async def _raise_unhandled(scope: Scope, _receive: Receive, send: Send) -> None:
-    error, started = scope.pop(_UNHANDLED)
-    if started:  # which Starlette's layer has to know: it was not around when that was sent
+    # The error gets no name here: its traceback will hold this frame.
+    if scope[_UNHANDLED][1]:
+        # The response has started, and Starlette's layer was not around to see it.
         await send({"type": "http.response.start"})
-    raise error
+    raise scope.pop(_UNHANDLED)[0]
 
 
 async def _drop(_: Message) -> None:
