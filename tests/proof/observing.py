@@ -10,6 +10,7 @@ import anyio
 from anyio import CancelScope
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from microfw.exceptions import AppScopeError
 from tests.proof.functions import World, shown, without_places
 from tests.proof.programs import Program
 
@@ -37,7 +38,7 @@ def chained(error: BaseException | None) -> str:
         return "nothing"
     if type(error).__name__.endswith("ValidationError"):
         return shown(error)  # how values are checked is another matter
-    if not isinstance(error, Exception | BaseExceptionGroup):
+    if isinstance(error, AppScopeError) or not isinstance(error, Exception | BaseExceptionGroup):
         return shown(error)
     context, is_hidden = error.__context__, error.__suppress_context__
     if isinstance(context, StopIteration | StopAsyncIteration):  # of a generator that has ended
@@ -116,7 +117,7 @@ async def observe(app: Any, world: World, protocol: str) -> Observation:
         "subprotocols": [],
         "extensions": {"websocket.http.response": {}},
     }
-    with recorded(seen.records), anyio.fail_after(5), CancelScope() as request:
+    with recorded(seen.records), anyio.fail_after(30), CancelScope() as request:
         world.request = request
         try:
             await app(scope, receive, send)
