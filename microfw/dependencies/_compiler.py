@@ -23,6 +23,7 @@ done between the end of scope "function" and that of scope "request".
 
 import keyword
 import linecache
+import unicodedata
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -94,7 +95,7 @@ def compile_plan(plan: Plan, shape: Shape) -> Handler:
     """Compile a plan to the function that executes it."""
     writer = _Writer(plan, shape)
     source = writer.source()
-    filename = f"<microfw {shape.title} #{next(_serial)}>"
+    filename = f"<microfw {_escaped(shape.title)} #{next(_serial)}>"
     exec(compile(source, filename, "exec"), writer.namespace)  # noqa: S102 - rule 2
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     handle = writer.namespace["handle"]
@@ -189,9 +190,8 @@ class _Writer:
         for line in shape.before:
             handle.write(line)
         self._write(handle, 0, self._last, _Kind.HANDLER)
-        title = repr(shape.title)[1:-1]
         functions = "\n\n".join(f"{function.text()}\n" for function in self._functions)
-        return f"# {title}\n{functions}"
+        return f"# {_escaped(shape.title)}\n{functions}"
 
     def _write(self, function: _Function, number: int, last: int, kind: _Kind) -> None:
         """Write the steps from `number` to `last`."""
@@ -433,7 +433,9 @@ class _Writer:
 
     def _name(self, hint: str) -> str:
         """A new name, as near to the hint as can be."""
-        stem = hint if hint.isidentifier() and not keyword.iskeyword(hint) else "dependency"
+        stem = unicodedata.normalize("NFKC", hint)  # as the parser reads it
+        if not stem.isidentifier() or keyword.iskeyword(stem) or stem.startswith("__"):
+            stem = "dependency"  # dunder names mean something to Python
         name = stem
         number = self._taken.get(stem, 1)
         while name in self._taken:
@@ -448,6 +450,11 @@ class _Writer:
         name = self._name(hint)
         self.namespace[name] = value
         return name
+
+
+def _escaped(text: str) -> str:
+    """Text for one line of source, and for the name of a file."""
+    return repr(text)[1:-1]
 
 
 def _start_of_function_scope(plan: Plan) -> int:

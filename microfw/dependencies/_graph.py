@@ -5,6 +5,7 @@ scopes) and then over the uses of them (which are one step, which are several). 
 and visit each node once, so that neither depth nor diamonds cost more than their number of steps.
 """
 
+import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncContextDecorator, ContextDecorator
 from dataclasses import dataclass, field
@@ -430,6 +431,11 @@ def _check_declaration(parameter: Parameter, current: _Callable, path: Iterable[
     ):
         what = f"parameter {name!r} is declared with `Depends` itself, which is not called"
         cure = "write `Depends(get_it)`; `Depends()` calls the class in the annotation"
+    elif name == "__debug__" or not unicodedata.is_normalized("NFKC", name):
+        what = f"parameter {name!r} has a name that Python lets no call pass a value to"
+        cure = (
+            "name it otherwise in `__signature__`; no parameter written in a `def` has such a name"
+        )
     else:
         return
     names = [callable_.signature.name for callable_ in path]
