@@ -91,7 +91,7 @@ class _Stream:
         self._is_async = hasattr(generator, "__anext__")
         self._encode = encode
         self._response = response
-        self._failure: Exception | None = None
+        self._failure: BaseException | None = None
         self._complete = False
         self._is_holding = False
 
@@ -107,7 +107,9 @@ class _Stream:
             self._accompany(group)
             try:
                 await (self._send_head() if self._is_head else self._send())
-            except Exception as error:
+            except anyio.get_cancelled_exc_class():
+                raise
+            except BaseException as error:  # the group would make a group of it
                 self._failure = error
             finally:
                 self._dismiss()

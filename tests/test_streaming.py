@@ -16,6 +16,11 @@ from microfw import App, Depends, HTTPException, Query, Request, Response, Respo
 from microfw.exceptions import ResponseTypeError
 from tests.lifecycle.programs import Log, Oops, lines, request, told
 
+
+class Interrupt(BaseException):
+    """Catching errors does not catch it."""
+
+
 both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 
 
@@ -26,14 +31,14 @@ def app_that_yields(is_async: bool, *items: Any, **options: Any) -> App:
     @app.get("/async", **options)
     async def yield_async() -> AsyncIterator[Any]:
         for item in items:
-            if isinstance(item, Exception):
+            if isinstance(item, BaseException):
                 raise item
             yield item
 
     @app.get("/sync", **options)
     def yield_sync() -> Iterator[Any]:
         for item in items:
-            if isinstance(item, Exception):
+            if isinstance(item, BaseException):
                 raise item
             yield item
 
@@ -239,6 +244,24 @@ async def test_an_error_after_the_first_item_cuts_the_answer_off(is_async: bool)
 
 
 @both
+async def test_what_is_no_exception_leaves_the_stream_as_it_is(is_async: bool) -> None:
+    log = Log()
+
+    def see() -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            log(f"sees {error!r}")
+            raise
+
+    app = app_that_yields(is_async, 1, Interrupt("now"), dependencies=[Depends(see)])
+
+    with pytest.raises(Interrupt, match="now"):
+        await request(app, log=log)
+    assert log == ["sends 200", "sends 1", "sees Interrupt('now')"]
+
+
+@both
 async def test_no_handler_answers_an_error_after_the_first_item(is_async: bool) -> None:
     """E7"""
     log = Log()
@@ -292,14 +315,14 @@ async def test_dependencies_are_open_until_the_stream_has_ended(
     @app.get("/async")
     async def yield_async(session: Annotated[str, Depends(get_session, scope=scope)]) -> Any:
         for item in items:
-            if isinstance(item, Exception):
+            if isinstance(item, BaseException):
                 raise item
             yield item
 
     @app.get("/sync")
     def yield_sync(session: Annotated[str, Depends(get_session_sync, scope=scope)]) -> Any:
         for item in items:
-            if isinstance(item, Exception):
+            if isinstance(item, BaseException):
                 raise item
             yield item
 
