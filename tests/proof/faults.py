@@ -1,0 +1,855 @@
+"""A matrix of faults: at each place of a request's life, each of them strikes once.
+
+A cell is a place, a fault, and the flavours of the dependencies. The application of a set of
+flavours is made once; what a cell changes is what happens where. So each cell also shows that
+those before it have left nothing behind.
+
+Whatever the cell, the same has to be true, `problems` tells: each dependency that was entered has
+exited once, the last entered first; its exit code could await; the worker threads are all free;
+another request is answered; nothing is logged but what `records` says.
+"""
+
+import asyncio
+import logging
+import re
+import threading
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
+from contextvars import Context
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+import trio
+from anyio import CancelScope
+from anyio.lowlevel import checkpoint
+
+from microfw import App, BackgroundTasks, Depends, Request
+from microfw.responses import JSONResponse
+
+CANCELLATIONS = (asyncio.CancelledError, trio.Cancelled)
+HANGING_TIMEOUT = 0.05
+"""Seconds that exit code may take where one hangs."""
+
+# ---------------------------------------------------------------------- places
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a fault strikes.
+
+    Attributes:
+        name: As the application announces it when it gets there.
+        route: The path whose requests get there.
+        kind: What goes on there.
+        before: Dependencies that are open there, outermost first.
+        sent: What has been sent by then.
+    """
+
+    name: str
+    kind: str
+    before: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()
+    route: str = "/plain"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+ALL = ("outer", "first", "second")
+HEAD, WHOLE = ("200",), ("200", "body")
+
+PLACES = (
+    Place("setup of engine", "lifespan"),
+    Place("setup of pool", "lifespan", ("engine",)),
+    Place("receiving the first part", "receive"),
+    Place("receiving the last part", "receive"),
+    Place("setup of outer", "setup"),
+    Place("setup of first", "setup", ("outer",)),
+    Place("between", "setup", ("outer", "first")),
+    Place("setup of second", "setup", ("outer", "first")),
+    Place("endpoint", "endpoint", ALL),
+    Place("receiving in the endpoint", "receive", ALL, route="/reading"),
+    Place("building the response", "endpoint", ALL),
+    Place("exit of second", "exit", ALL),
+    Place("exit of first", "exit", ("outer", "first")),
+    Place("sending the head", "send", ("outer",)),
+    Place("sending the body", "send", ("outer",), HEAD),
+    Place("setup of helper", "task", ("outer",), WHOLE),
+    Place("task", "task", ("outer", "helper"), WHOLE),
+    Place("exit of helper", "task", ("outer", "helper"), WHOLE),
+    Place("exit of outer", "exit", ("outer",), WHOLE),
+    Place("first item", "endpoint", ALL, route="/stream"),
+    Place("sending an item", "send", ALL, HEAD, "/stream"),
+    Place("second item", "endpoint", ALL, WHOLE, "/stream"),
+    Place("end of the stream", "endpoint", ALL, (*WHOLE, "body"), "/stream"),
+    Place("exit of pool", "lifespan", ("engine", "pool")),
+    Place("exit of engine", "lifespan", ("engine",)),
+)
+
+# ---------------------------------------------------------------------- faults
+
+
+class Abort(BaseException):
+    """No `Exception`: nothing that catches errors catches it."""
+
+
+class SiblingError(Exception):
+    """Raised by another task of the task group in which the request runs."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens, once, at a place.
+
+    Attributes:
+        strike: Does it, on the event loop; raises it in whatever thread.
+        raises: What it raises there, as logs show it.
+        waits: Whether code that can await then waits for what comes of it.
+        then: Happens in the first exit code from there on.
+    """
+
+    name: str
+    strike: "Callable[[Cell], None]"
+    raises: str = ""
+    waits: bool = False
+    then: str = ""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def raising(name: str, error: Callable[[], BaseException], then: str = "") -> Fault:
+    def strike(_: "Cell") -> None:
+        raise error()
+
+    return Fault(name, strike, raises=type(error()).__name__, then=then)
+
+
+def descend(_: "Cell") -> None:
+    descend(_)
+
+
+def time_out(cell: "Cell") -> None:
+    cell.scope.deadline = anyio.current_time()
+
+
+def fail_beside(cell: "Cell") -> None:
+    cell.sibling_fails.set()
+
+
+def shut_down(cell: "Cell") -> None:
+    """What uvicorn does to requests when its patience ends; with trio, servers cancel a scope."""
+    if cell.task is None:
+        cell.scope.cancel()
+    else:
+        cell.task.get_loop().call_soon(cell.task.cancel, context=Context())
+
+
+def cancel_again(cell: "Cell") -> None:
+    cell.outer_scope.cancel()
+    shut_down(cell)
+
+
+def disconnect(cell: "Cell") -> None:
+    cell.client_is_gone.set()
+
+
+def break_sending(cell: "Cell") -> None:
+    cell.sending_fails = True
+
+
+def fall_silent(cell: "Cell") -> None:
+    """From here on nothing comes from the client; at last the server has waited long enough."""
+    cell.is_silent = True
+    if cell.place.kind == "receive":
+        time_out(cell)
+
+
+def exhaust(cell: "Cell") -> None:
+    """Other requests take all the worker threads."""
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    while limiter.available_tokens:
+        other = object()
+        limiter.acquire_on_behalf_of_nowait(other)
+        cell.others.append(other)
+
+
+FAULTS = (
+    raising("an exception", lambda: ValueError("struck")),
+    raising("a BaseException", Abort),
+    raising("MemoryError", MemoryError),
+    Fault("RecursionError", descend, raises="RecursionError"),
+    raising("StopIteration", StopIteration),
+    raising("StopAsyncIteration", StopAsyncIteration),
+    raising("GeneratorExit", GeneratorExit),
+    Fault("a timeout", time_out, waits=True),
+    Fault("a task group's cancellation", fail_beside, waits=True),
+    Fault("the server's shutdown", shut_down, waits=True),
+    Fault("a second cancellation in exit code", time_out, waits=True, then="is cancelled"),
+    Fault("the client's leaving", disconnect),
+    Fault("failing sends", break_sending),
+    Fault("silence", fall_silent),
+    Fault("no free thread", exhaust),
+    raising("exit code that hangs", lambda: ValueError("struck"), then="hangs"),
+    raising("exit code that cancels", lambda: ValueError("struck"), then="cancels"),
+)
+
+# ---------------------------------------------------------------------- flavours
+
+NAMES = ("engine", "pool", "outer", "first", "second", "helper")
+
+FLAVOURS: dict[str, tuple[str, ...]] = {
+    "async": ("async",) * 6,
+    "brief": ("brief",) * 6,
+    "thread": ("thread",) * 6,
+    "loop": ("loop",) * 6,
+    "mixed": ("thread", "async", "async", "thread", "brief", "thread"),
+    "mixed the other way": ("async", "thread", "thread", "async", "thread", "loop"),
+}
+"""Of each dependency: an async one whose exit code awaits, or not; a sync one, where it runs."""
+
+# ---------------------------------------------------------------------- a cell and its log
+
+
+@dataclass
+class Cell:
+    """One combination, and what became of it.
+
+    Attributes:
+        events: What happened to which dependency.
+        sent: The types of the messages to the client, the status instead of the head's.
+        ended: How the request, or the lifespan, has ended for the server.
+        records: What was logged.
+    """
+
+    place: Place
+    fault: Fault
+    flavour: str
+    events: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    sent: list[str] = field(default_factory=list[str])
+    ended: str = "well"
+    records: list[str] = field(default_factory=list[str])
+
+    def __post_init__(self) -> None:
+        self.scope = CancelScope()
+        self.outer_scope = CancelScope()
+        self.task: asyncio.Task[None] | None = None
+        self.sibling_fails = anyio.Event()
+        self.client_is_gone = anyio.Event()
+        self.sending_fails = False
+        self.is_silent = False
+        self.others: list[object] = []
+        self.thread = threading.get_ident()
+        self.struck = False
+        self.exit_struck = False
+        self.waits = False
+
+    def __str__(self) -> str:
+        return f"{self.fault} at {self.place}, {self.flavour}"
+
+    def _is_struck_at(self, name: str) -> bool:
+        """Whether it is time for the fault; it strikes once."""
+        strikes = name == self.place.name and not self.struck
+        self.struck = self.struck or strikes
+        return strikes and not (self.fault.then in ("hangs", "cancels") and "exit" in name)
+
+    async def reach(self, name: str) -> None:
+        """Be at a place, in code that can await."""
+        if self._is_struck_at(name):
+            self.fault.strike(self)
+            if self.fault.waits and name.startswith("exit"):
+                await checkpoint()
+            elif self.fault.waits:
+                self.waits = True
+                await anyio.sleep_forever()
+
+    def reach_sync(self, name: str) -> None:
+        """Be at a place, in code that cannot await, in whatever thread."""
+        if self._is_struck_at(name):
+            self._on_loop(self.fault.strike, raises=bool(self.fault.raises))
+
+    def _on_loop(self, strike: "Callable[[Cell], None]", *, raises: bool = False) -> None:
+        if raises or threading.get_ident() == self.thread:
+            strike(self)
+        else:
+            anyio.from_thread.run_sync(strike, self)
+
+    def run(self, name: str) -> None:
+        self.events.append(("runs", name))
+
+    def enter(self, name: str) -> None:
+        self.events.append(("enters", name))
+
+    def see(self, name: str, error: BaseException) -> None:
+        what = "cancellation" if isinstance(error, CANCELLATIONS) else type(error).__name__
+        self.events.append((f"sees {what}", name))
+
+    def begin_exit(self, name: str) -> None:
+        """Be in exit code, which may be struck as well."""
+        self.events.append(("exits", name))
+        if self.struck_in_exit("is cancelled"):
+            self._on_loop(cancel_again)
+        elif self.struck_in_exit("cancels", name):
+            self._on_loop(time_out)
+
+    def struck_in_exit(self, what: str, name: str = "") -> bool:
+        """Whether this is the exit code that the fault has an effect on."""
+        here = self.struck or self.place.name == f"exit of {name}"
+        strikes = self.fault.then == what and here and not self.exit_struck
+        self.exit_struck = self.exit_struck or strikes
+        return strikes
+
+    async def await_in_exit(self, name: str) -> None:
+        await checkpoint()
+        await checkpoint()
+        self.events.append(("awaits", name))
+        await self.reach(f"exit of {name}")
+        if self.struck_in_exit("hangs", name):
+            await anyio.sleep_forever()
+
+    def end_exit(self, name: str) -> None:
+        self.events.append(("ends", name))
+
+
+# ---------------------------------------------------------------------- the application
+
+
+class Stage:
+    """The application of one set of flavours.
+
+    Attributes:
+        cell: What runs on it now.
+    """
+
+    cell: Cell
+
+    def __init__(self, flavour: str, cleanup_timeout: float) -> None:
+        self.flavours = dict(zip(NAMES, FLAVOURS[flavour], strict=True))
+        self.is_sync = flavour in ("thread", "loop")
+        self.app = App(cleanup_timeout=cleanup_timeout)
+        engine = self.dependency("engine", scope="app")
+        pool = self.dependency("pool", engine, scope="app")
+        outer = self.dependency("outer", pool, scope="request")
+        first = self.dependency("first", outer)
+        between = Depends(self.plain("between", first))
+        second = self.dependency("second", between)
+        helper = self.dependency("helper")
+        self.declare_routes(second, self.task(helper))
+
+    def dependency(self, name: str, below: Any = None, scope: Any = None) -> Any:
+        """Make a yield dependency."""
+        stage = self
+        uses: Any = below or NOTHING
+
+        async def awaiting(below: Any = uses) -> Any:
+            cell = stage.cell
+            await cell.reach(f"setup of {name}")
+            cell.enter(name)
+            try:
+                yield name
+            except BaseException as error:
+                cell.see(name, error)
+                raise
+            finally:
+                cell.begin_exit(name)
+                try:
+                    await cell.await_in_exit(name)
+                finally:
+                    cell.end_exit(name)
+
+        @contextmanager
+        def block(cell: Cell) -> Iterator[None]:
+            cell.enter(name)
+            try:
+                yield
+            except BaseException as error:
+                cell.see(name, error)
+                raise
+            finally:
+                cell.begin_exit(name)
+                try:
+                    cell.reach_sync(f"exit of {name}")
+                finally:
+                    cell.end_exit(name)
+
+        async def brief(below: Any = uses) -> Any:
+            cell = stage.cell
+            await cell.reach(f"setup of {name}")
+            with block(cell):
+                yield name
+
+        def sync(below: Any = uses) -> Any:
+            cell = stage.cell
+            cell.reach_sync(f"setup of {name}")
+            with block(cell):
+                yield name
+
+        flavour = self.flavours[name]
+        functions = {"async": awaiting, "brief": brief, "thread": sync, "loop": sync}
+        return Depends(functions[flavour], scope=scope, sync_to_thread=flavour == "thread")
+
+    def plain(self, name: str, below: Any) -> Callable[..., Any]:
+        """Make a function with a dependency that does nothing but to be at a place."""
+        stage = self
+
+        def sync(below: Any = below) -> str:
+            stage.cell.run(name)
+            stage.cell.reach_sync(name)
+            return name
+
+        async def awaiting(below: Any = below) -> str:
+            stage.cell.run(name)
+            await stage.cell.reach(name)
+            return name
+
+        return sync if self.is_sync else awaiting
+
+    def task(self, helper: Any) -> Callable[..., Any]:
+        task = self.plain("task", helper)
+        task.__name__ = "task"
+        return task
+
+    def declare_routes(self, second: Any, task: Callable[..., Any]) -> None:
+        app, stage = self.app, self
+
+        class Reaching(JSONResponse):
+            """Is built by code that a fault can strike."""
+
+            def render(self, content: Any) -> bytes:
+                stage.cell.reach_sync("building the response")
+                return super().render(content)
+
+        def add_tasks(tasks: BackgroundTasks) -> None:
+            tasks.add_task(task)
+            tasks.add_task(stage.last_task)
+
+        async def answer(
+            second: Annotated[str, second], sent: dict[str, int], tasks: BackgroundTasks
+        ) -> dict[str, int]:
+            add_tasks(tasks)
+            stage.cell.run("endpoint")
+            await stage.cell.reach("endpoint")
+            return sent
+
+        def answer_sync(
+            second: Annotated[str, second], sent: dict[str, int], tasks: BackgroundTasks
+        ) -> dict[str, int]:
+            add_tasks(tasks)
+            stage.cell.run("endpoint")
+            stage.cell.reach_sync("endpoint")
+            return sent
+
+        app.post("/plain", response_class=Reaching)(answer_sync if self.is_sync else answer)
+
+        @app.post("/reading")
+        async def read(second: Annotated[str, second], request: Request) -> int:
+            return sum([len(part) async for part in request.stream()])
+
+        async def stream(second: Annotated[str, second]) -> Any:
+            await stage.cell.reach("first item")
+            yield 1
+            await stage.cell.reach("second item")
+            yield 2
+            await stage.cell.reach("end of the stream")
+
+        def stream_sync(second: Annotated[str, second]) -> Any:
+            stage.cell.run("stream")
+            stage.cell.reach_sync("first item")
+            yield 1
+            stage.cell.reach_sync("second item")
+            yield 2
+            stage.cell.reach_sync("end of the stream")
+
+        app.post("/stream")(stream_sync if self.is_sync else stream)
+
+    async def last_task(self) -> None:
+        self.cell.run("last task")
+
+
+NOTHING = Depends(lambda: None, sync_to_thread=False)
+
+# ---------------------------------------------------------------------- a server
+
+
+PARTS = (b'{"one":', b" 1}")
+
+
+class Client:
+    """The server's side of one request: what it hands to the application."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.parts = list(PARTS)
+
+    async def receive(self) -> dict[str, Any]:
+        cell = self.cell
+        if self.parts:
+            part = self.parts.pop(0)
+            name = "last" if not self.parts else "first"
+            if cell.place.route != "/reading":
+                await cell.reach(f"receiving the {name} part")
+            elif name == "first":
+                await cell.reach("receiving in the endpoint")
+            await self.stay_silent()
+            if not cell.client_is_gone.is_set():
+                return {"type": "http.request", "body": part, "more_body": bool(self.parts)}
+        await self.stay_silent()
+        await cell.client_is_gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def stay_silent(self) -> None:
+        if self.cell.is_silent:
+            await anyio.sleep_forever()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        cell = self.cell
+        kind = message["type"].removeprefix("http.response.")
+        if kind == "start":
+            await cell.reach("sending the head")
+        elif cell.place.route == "/stream" and message.get("more_body"):
+            await cell.reach("sending an item")
+        elif cell.place.route == "/plain":
+            await cell.reach("sending the body")
+        if cell.sending_fails:
+            raise OSError("the connection is broken")
+        await checkpoint()
+        if not cell.client_is_gone.is_set():
+            cell.sent.append(str(message["status"]) if kind == "start" else kind)
+
+
+async def send_request(app: App, cell: Cell) -> None:
+    client = Client(cell)
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": cell.place.route,
+        "raw_path": cell.place.route.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+        "client": ("127.0.0.1", 50000),
+        "server": ("127.0.0.1", 8000),
+    }
+    await app(scope, client.receive, client.send)
+
+
+async def exposed(cell: Cell, run: Callable[[], Awaitable[None]]) -> None:
+    """Run what the cell's fault can reach; tell how it has ended."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:  # on trio
+        await run_beside(cell, run)
+        return
+    cell.task = loop.create_task(run_beside(cell, run))
+    await asyncio.wait([cell.task])
+    if not cell.task.cancelled():
+        cell.task.result()
+
+
+async def run_beside(cell: Cell, run: Callable[[], Awaitable[None]]) -> None:
+    """Run beside tasks that can fail, and that give threads back, in scopes that can end."""
+
+    async def fail() -> None:
+        await cell.sibling_fails.wait()
+        raise SiblingError
+
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(fail)
+            if cell.fault.strike is exhaust:
+                group.start_soon(relent, cell)
+            with cell.outer_scope, cell.scope:
+                try:
+                    await run()
+                except CANCELLATIONS:
+                    cell.ended = "cancelled"
+                    raise
+                except BaseException as error:
+                    cell.ended = f"raises {shown(error)}"
+            group.cancel_scope.cancel()
+    except* SiblingError:
+        pass
+
+
+async def relent(cell: Cell) -> None:
+    """Give the threads back once the request waits for one."""
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    while not limiter.statistics().tasks_waiting:
+        await checkpoint()
+    cell.events.append(("waits for", "a thread"))
+    give_back(cell)
+
+
+def give_back(cell: Cell) -> None:
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    while cell.others:
+        limiter.release_on_behalf_of(cell.others.pop())
+
+
+def shown(error: BaseException) -> str:
+    """An exception's class; of a group's members too."""
+    if isinstance(error, BaseExceptionGroup):
+        members: Collection[BaseException] = error.exceptions
+        return f"group of {', '.join(map(shown, members))}"
+    return type(error).__name__
+
+
+# ---------------------------------------------------------------------- running a cell
+
+NOWHERE = Place("nowhere", "nowhere")
+NOTHING_HAPPENS = Fault("nothing", lambda _: None)
+
+
+class Records(logging.Handler):
+    """Collects what is logged: whose, at which level, and which exception."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self.lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = re.sub(r"\S+ \(\S+:\d+\)", "a dependency", record.getMessage())
+        error = record.exc_info[1] if record.exc_info else None
+        self.lines.append(f"{message}: {shown(error)}" if error else message)
+
+
+@contextmanager
+def recorded(lines: list[str]) -> Iterator[None]:
+    """Collect what microfw logs, and asyncio."""
+    loggers = [logging.getLogger(name) for name in ("microfw", "asyncio")]
+    propagated = [logger.propagate for logger in loggers]
+    handler = Records(lines)
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.propagate = False
+    try:
+        yield
+    finally:
+        for logger, propagates in zip(loggers, propagated, strict=True):
+            logger.removeHandler(handler)
+            logger.propagate = propagates
+
+
+async def perform(stage: Stage, cell: Cell) -> Cell:
+    """Run a cell, and a request after it; return that request's cell."""
+    stage.cell = cell
+    after = Cell(NOWHERE, NOTHING_HAPPENS, cell.flavour)
+    lifespan = stage.app.router.lifespan_context
+    with recorded(cell.records):
+        if cell.place.kind == "lifespan":
+
+            async def start_and_stop() -> None:
+                async with lifespan(stage.app):
+                    pass
+
+            await exposed(cell, start_and_stop)
+            give_back(cell)
+            stage.cell = after
+        async with lifespan(stage.app):
+            if cell.place.kind != "lifespan":
+                await exposed(cell, lambda: send_request(stage.app, cell))
+                give_back(cell)
+            stage.cell = after
+            await exposed(after, lambda: send_request(stage.app, after))
+    return after
+
+
+# ---------------------------------------------------------------------- which cells there are
+
+OF_A_CLIENT = (disconnect, break_sending, fall_silent)
+
+
+def reason_against(place: Place, fault: Fault, flavour: str) -> str | None:
+    """Why there is no such cell; `None` where there is."""
+    if fault.strike in OF_A_CLIENT and place.kind == "lifespan":
+        return "there is no client"
+    if fault.then and not place.before:
+        return "nothing is open that has exit code"
+    if fault.then == "hangs" and not any(flavour_of(flavour, it) == "async" for it in place.before):
+        return "nothing can interrupt code that does not await"
+    return None
+
+
+def flavour_of(flavour: str, name: str) -> str:
+    return FLAVOURS[flavour][NAMES.index(name)]
+
+
+# ---------------------------------------------------------------------- what has to be true
+
+TOO_LONG = (
+    f"the exit code of a dependency did not end within {HANGING_TIMEOUT} seconds and was cancelled"
+)
+CANCELLED = "cancelled"
+
+
+def problems(cell: Cell, after: Cell) -> list[str]:
+    """What is wrong with a cell that has run, and with the request after it."""
+    found = [*order_problems(cell), *order_problems(after)]
+    if anyio.to_thread.current_default_thread_limiter().borrowed_tokens:
+        found.append("a worker thread is not free again")
+    if (after.ended, after.sent) != ("well", [*WHOLE]):
+        found.append(f"the next request: {after.ended}, {after.sent}")
+    if not cell.struck:
+        found.append("was not struck")
+    if not is_expected_end(cell):
+        found.append(f"ended: {cell.ended}, sent {cell.sent}")
+    if sorted(cell.records) != sorted(expected_records(cell)):
+        found.append(f"logged: {cell.records}")
+    found += seeing_problems(cell)
+    return found
+
+
+def order_problems(cell: Cell) -> Iterator[str]:
+    """Each dependency that enters exits once, in the reverse order, and can await meanwhile."""
+    opened: list[str] = []
+    entered: list[str] = []
+    for number, (event, name) in enumerate(cell.events):
+        if event == "enters":
+            opened.append(name)
+            entered.append(name)
+        elif event == "exits" and opened[-1:] != [name]:
+            yield f"{name} exits while {opened} are open"
+        elif event == "ends":
+            opened = opened[:-1]
+        elif event == "waits for" and not may_wait(cell, number, opened):
+            yield f"waits for a thread while {opened} are open"
+    if opened:
+        yield f"{opened} stay open"
+    for name in set(entered):
+        expected = ["exits", "awaits"] if flavour_of(cell.flavour, name) == "async" else ["exits"]
+        happened = [e for e, n in cell.events if n == name and not e.startswith("sees")]
+        if happened != ["enters", *expected, "ends"]:
+            yield f"{name} {happened}"
+
+
+def may_wait(cell: Cell, number: int, opened: list[str]) -> bool:
+    """Whether a thread may be waited for (T4): not for exit code, nor while threads' work is open.
+
+    A background task counts for itself.
+    """
+    following = cell.events[number + 1][0]
+    is_in_task = ("ends", "second") in cell.events[:number]
+    return following != "exits" and (
+        is_in_task
+        or not any(flavour_of(cell.flavour, it) == "thread" for it in opened if it in ALL)
+    )
+
+
+def is_expected_end(cell: Cell) -> bool:
+    """Whether the server and the client got to see what they should."""
+    place, fault, sent = cell.place, cell.fault, tuple(cell.sent)
+    whole = whole_response(place)
+    if fault.then == "cancels":
+        ends = [CANCELLED, "raises ValueError", "well"]
+        return cell.ended in ends and whole[: len(sent)] == sent >= place.sent
+    if fault.raises:
+        ends = [f"raises {error}" for error in errors_of(fault)]
+        if fault.then == "hangs" and hangs_on_its_own(cell):
+            ends = ["raises CleanupTimeoutError"]
+        answer = whole if hangs_late(cell) else answer_to_error(place, fault)
+        return cell.ended in ends and sent == answer
+    if fault.strike is exhaust:
+        return (cell.ended, sent) == ("well", whole)
+    if fault.strike is fall_silent:
+        expected = (CANCELLED, ()) if place.kind == "receive" else ("well", whole)
+        return (cell.ended, sent) == expected
+    if fault.strike in OF_A_CLIENT:
+        fails = fault.strike is break_sending and place.sent != whole
+        return (cell.ended, sent) == ("raises OSError" if fails else "well", place.sent)
+    if cell.waits:
+        return (cell.ended, sent) == (CANCELLED, place.sent)
+    is_whole = sent == whole
+    return is_whole if cell.ended == "well" else cell.ended == CANCELLED
+
+
+def whole_response(place: Place) -> tuple[str, ...]:
+    if place.kind == "lifespan":
+        return ()
+    return (*WHOLE, "body", "body") if place.route == "/stream" else WHOLE
+
+
+def answer_to_error(place: Place, fault: Fault) -> tuple[str, ...]:
+    """What is sent in all, once there is an error: a 500, if nothing has been tried before."""
+    is_exception = fault.raises not in ("Abort", "GeneratorExit")
+    if is_exception and not place.sent and place.kind not in ("send", "lifespan"):
+        return ("500", "body")
+    return place.sent
+
+
+def errors_of(fault: Fault) -> tuple[str, ...]:
+    """What Python makes of what is raised: no stop iteration leaves a generator or a coroutine."""
+    if fault.raises.startswith("Stop"):
+        return (fault.raises, "RuntimeError")
+    return (fault.raises,)
+
+
+def hangs_on_its_own(cell: Cell) -> bool:
+    """Whether exit code hangs while no exception goes through it."""
+    place = cell.place
+    if place.kind != "task":
+        return "exit" in place.name
+    return place.name != "task" or flavour_of(cell.flavour, "helper") != "async"
+
+
+def hangs_late(cell: Cell) -> bool:
+    """Whether it hangs once the response is sent, though the fault is older."""
+    is_async = [it for it in cell.place.before if flavour_of(cell.flavour, it) == "async"]
+    return cell.fault.then == "hangs" and cell.place.kind == "exit" and is_async == ["outer"]
+
+
+def expected_records(cell: Cell) -> list[str]:
+    """What is logged: failed tasks, and exit code that was cut off. The rest goes to the server."""
+    place, fault = cell.place, cell.fault
+    records = [TOO_LONG] if fault.then == "hangs" else []
+    if place.kind != "task" or not fault.raises or fault.raises in ("Abort", "GeneratorExit"):
+        return records
+    error = fault.raises
+    if fault.raises.startswith("Stop"):
+        error = cell.ended.removeprefix("raises ")
+    if place.name == "exit of helper" and fault.then:
+        if fault.then == "cancels" or flavour_of(cell.flavour, "helper") != "async":
+            return records
+        error = "CleanupTimeoutError"
+    return [*records, f"background task task failed: {error}"]
+
+
+def seeing_problems(cell: Cell) -> Iterator[str]:
+    """What is open sees at its `yield` what has struck, and nothing else (E2)."""
+    place, fault = cell.place, cell.fault
+    if fault.then not in ("", "is cancelled") or not (fault.raises or cell.waits):
+        return
+    within = [*place.before]
+    if place.name == f"exit of {within[-1:] and within[-1]}":
+        within.pop()
+    if place.kind == "task" and fault.raises not in ("", "Abort", "GeneratorExit"):
+        within.remove("outer")  # to which tasks do not matter (B4)
+    expected = errors_of(fault) if fault.raises else ("cancellation",)
+    seen = {name: event for event, name in cell.events if event.startswith("sees ")}
+    for name in {*within, *seen}:
+        if name not in within or seen.get(name, "").removeprefix("sees ") not in expected:
+            yield f"{name} {seen.get(name, 'sees nothing')}"
+
+
+# ---------------------------------------------------------------------- the whole matrix
+
+
+async def failing_cells(faults: Collection[Fault], flavours: Collection[str]) -> dict[str, Any]:
+    """Run all cells with these; return what is wrong with which."""
+    failing: dict[str, Any] = {}
+    for flavour in flavours:
+        stages = {time: Stage(flavour, time) for time in (HANGING_TIMEOUT, 30)}
+        for fault in faults:
+            stage = stages[HANGING_TIMEOUT if fault.then == "hangs" else 30]
+            for place in PLACES:
+                if reason_against(place, fault, flavour) is None:
+                    cell = Cell(place, fault, flavour)
+                    found = problems(cell, await perform(stage, cell))
+                    if found:
+                        failing[str(cell)] = found
+    return failing

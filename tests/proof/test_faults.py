@@ -1,0 +1,52 @@
+"""Whatever goes wrong, and wherever: exit code runs, once, in order, to its end."""
+
+import gc
+from collections import Counter
+
+import pytest
+
+from tests.proof.faults import FAULTS, FLAVOURS, PLACES, Fault, failing_cells, reason_against
+
+OFTEN = {
+    "asyncio": ("async", "thread", "mixed"),
+    "uvloop": ("brief", "mixed the other way"),
+    "trio": ("async", "loop", "mixed"),
+}
+"""The flavours that are tried each time, by backend; the others are tried by `-m slow`."""
+
+
+def backend_of(request: pytest.FixtureRequest) -> str:
+    return next(name for name in OFTEN if name in request.node.callspec.id.split("-"))
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_dependencies_exit_whatever_happens_wherever_it_does(
+    request: pytest.FixtureRequest, fault: Fault
+) -> None:
+    assert await failing_cells([fault], OFTEN[backend_of(request)]) == {}
+    gc.collect()  # so that what is not closed, or not awaited, shows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+async def test_dependencies_exit_whatever_their_flavours(
+    request: pytest.FixtureRequest, fault: Fault
+) -> None:
+    others = FLAVOURS.keys() - {*OFTEN[backend_of(request)]}
+    assert await failing_cells([fault], sorted(others)) == {}
+    gc.collect()
+
+
+def test_there_is_a_reason_for_each_cell_that_is_missing() -> None:
+    reasons = Counter(
+        reason_against(place, fault, flavour)
+        for place in PLACES
+        for fault in FAULTS
+        for flavour in FLAVOURS
+    )
+    assert reasons == {
+        None: 2334,
+        "there is no client": 72,
+        "nothing is open that has exit code": 72,
+        "nothing can interrupt code that does not await": 72,
+    }
