@@ -83,8 +83,8 @@ def group_reader(
         try:
             return convert(found | others)
         except Invalid as problem:
-            errors = below(problem.errors, place)
-            return exchange.invalid(sendable(showable(errors)) if is_form else errors)
+            errors = showable(below(problem.errors, place))
+            return exchange.invalid(sendable(errors) if is_form else errors)
 
     return read
 

@@ -21,6 +21,7 @@ from microfw._validation import (
     Error,
     Invalid,
     JSONConverter,
+    allows_none,
     below,
     is_mapping,
     is_sequence,
@@ -221,13 +222,17 @@ def body_reader(value: Value, converter: JSONConverter, bodies: Bodies) -> Read:
 
 def _whole_reader(value: Value, converter: JSONConverter) -> Read:
     decode = converter.decode
+    takes_null = _takes_null(value)
 
     def read(exchange: Exchange) -> Any:
         if exchange.body and exchange.decoded_body is None and _is_json(exchange.scope):
             try:
                 decoded = decode(exchange.body)
-            except Invalid:
-                return convert(exchange)  # once more, to keep what was received beside the errors
+            except Invalid as problem:
+                exchange.decoded_body = problem.received
+                if problem.received is None:
+                    return convert(exchange)
+                return exchange.invalid(_answerable(problem.errors, exchange))
             if decoded is not None:
                 return decoded
         return convert(exchange)
@@ -236,7 +241,7 @@ def _whole_reader(value: Value, converter: JSONConverter) -> Read:
         body = _decoded_body(exchange)
         if isinstance(body, BrokenJSON):
             return exchange.invalid(())
-        if body is None:
+        if body is None and not (exchange.body and takes_null):
             return value.absent(exchange)
         try:
             return converter.convert(body)
@@ -248,6 +253,7 @@ def _whole_reader(value: Value, converter: JSONConverter) -> Read:
 
 def _part_reader(value: Value, converter: JSONConverter) -> Read:
     key = value.key
+    takes_null = _takes_null(value)
 
     def read(exchange: Exchange) -> Any:
         body = _decoded_body(exchange)
@@ -255,7 +261,7 @@ def _part_reader(value: Value, converter: JSONConverter) -> Read:
             return exchange.invalid(())
         if is_mapping(body):
             part = body.get(key)
-            if part is not None:
+            if part is not None or (takes_null and key in body):
                 try:
                     return converter.convert(part)
                 except Invalid as problem:
@@ -265,6 +271,11 @@ def _part_reader(value: Value, converter: JSONConverter) -> Read:
         return value.absent(exchange, key)
 
     return read
+
+
+def _takes_null(value: Value) -> bool:
+    """Tell whether `null` is a value, where otherwise it is as if nothing had been sent."""
+    return value.make_default is None and allows_none(value.annotation)
 
 
 def _decoded_body(exchange: Exchange) -> Any:

@@ -238,7 +238,11 @@ class ValidationError(MicrofwError):
 
 
 class RequestValidationError(ValidationError):
-    """The client's values are invalid; answered with 422."""
+    """The client's values are invalid; answered with 422.
+
+    Of each parameter the first 1,000 errors are told: looking for more would let a client decide how
+    long an answer takes. Only pydantic's models are checked to their end, however much is wrong.
+    """
 
 
 class WebSocketRequestValidationError(ValidationError):

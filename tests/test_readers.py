@@ -313,8 +313,20 @@ class TestBody:
 
         assert exchange.decoded_body == {"name": 3}
 
-    def test_null_is_as_good_as_no_body(self):
-        def required(item: Item | None): ...
+    def test_null_is_a_value_where_one_is_required_and_the_type_allows_it(self):
+        for kind in (Item | None, Annotated[Any, Body()], Annotated[Literal["a", None], Body()]):
+
+            def whole(item: kind): ...
+
+            def parts(item: kind, other: Item | None): ...
+
+            assert values(whole, body=b"null") == [None]
+            assert values(parts, body={"item": None, "other": None}) == [None, None]
+            assert places(whole, body=b"") == [("missing", ("body",))]
+            assert places(parts, body={"item": None}) == [("missing", ("body", "other"))]
+
+    def test_elsewhere_null_is_as_good_as_no_body(self):
+        def required(item: Item): ...
 
         def optional(item: Item | None = None): ...
 

@@ -3,6 +3,7 @@
 from microfw._validation._annotations import (
     Group,
     GroupField,
+    allows_none,
     group_of,
     is_scalar,
     is_scalar_sequence,
@@ -48,6 +49,7 @@ __all__ = [
     "SelectionError",
     "Shape",
     "UnsupportedTypeError",
+    "allows_none",
     "below",
     "encode_json",
     "encoder_finder",

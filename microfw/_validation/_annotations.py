@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 
 from microfw._validation._models import Style, model_of, style_of
 from microfw._validation._plain import is_class
@@ -55,6 +55,16 @@ def members_of(annotation: Any) -> tuple[Any, ...]:
 def name_of_type(annotation: Any) -> str:
     """Name a type, for messages."""
     return annotation.__qualname__ if is_class(annotation) else str(annotation)
+
+
+def allows_none(annotation: Any) -> bool:
+    """Tell whether `None` is a value of the type."""
+    annotation, _ = bare(annotation)
+    if annotation is None or annotation in (Any, object, type(None)):
+        return True
+    if get_origin(annotation) is Literal:
+        return None in get_args(annotation)
+    return any(map(allows_none, members_of(annotation)))
 
 
 def is_sequence(annotation: Any) -> bool:

@@ -1,12 +1,13 @@
 """The shapes of types that hold others: collections, tuples, dictionaries, unions."""
 
+import threading
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeGuard
 
 from microfw._validation._constraints import Family
-from microfw._validation._errors import Error, Invalid, below, error, invalid, missing
+from microfw._validation._errors import MOST_ERRORS, Error, Invalid, below, invalid, missing
 from microfw._validation._plain import is_array, is_hashable, is_mapping
 from microfw._validation._shape import Convert, Shape
 
@@ -45,12 +46,12 @@ def collection(
         for index, entry in enumerate(value):
             try:
                 made.append(convert_item(entry))
+                if is_set and not is_hashable(made[-1]):
+                    raise invalid("set_item_not_hashable", "Set items should be hashable", entry)
             except Invalid as problem:
                 errors += below(problem.errors, index)
-            else:
-                if is_set and not is_hashable(made[-1]):
-                    message = "Set items should be hashable"
-                    errors.append(error("set_item_not_hashable", message, entry, index))
+                if len(errors) >= MOST_ERRORS:
+                    break
         if errors:
             raise Invalid(errors)
         return made if make is list else make(made)
@@ -115,6 +116,8 @@ def dictionary(key_shape: Shape, value_shape: Shape) -> Shape:
             place = key if isinstance(key, str | int) else str(key)
             made_key = _part(key_shape.convert, key, errors, place, "[key]")
             result[made_key] = _part(value_shape.convert, entry, errors, place)
+            if len(errors) >= MOST_ERRORS:
+                break
         if errors:
             raise Invalid(errors)
         return result
@@ -160,7 +163,8 @@ def choice(shapes: Sequence[Shape]) -> Shape:
         return _best(shapes, value)
 
     exact = tuple(kind for shape in shapes for kind in shape.exact)
-    return Shape(f"union[{','.join(shape.label for shape in shapes)}]", convert, exact)
+    label = f"union[{','.join(shape.label for shape in shapes)}]"
+    return Shape(label, _Once(convert), exact)
 
 
 def _best(shapes: Sequence[Shape], value: Any) -> Any:
@@ -177,6 +181,57 @@ def _best(shapes: Sequence[Shape], value: Any) -> Any:
     if not fitting:
         raise Invalid(errors)
     return max(fitting, key=lambda fit: fit[0])[1]
+
+
+class _Walk(threading.local):
+    """What is known in one thread while it converts a value that unions look into."""
+
+    outcomes: dict[tuple[int, int], tuple[Any, Any, Invalid | None]] | None = None
+    """What each union has made of which part, by their ids; with the part, whose id stays its own
+    by that."""
+
+
+_walk = _Walk()
+
+
+class _Once:
+    """Remembers what a union has made of the parts of a value, until the whole is made.
+
+    Each member of a union looks into a value. Where a union holds itself, what is inside would be
+    looked into twice as often with each level.
+    """
+
+    __slots__ = ("_convert",)
+
+    def __init__(self, convert: Convert) -> None:
+        self._convert = convert
+
+    def __call__(self, value: Any) -> Any:
+        if not (is_array(value) or is_mapping(value)):
+            return self._convert(value)
+        if _walk.outcomes is not None:
+            return self._known(value, _walk.outcomes)
+        _walk.outcomes = {}
+        try:
+            return self._convert(value)
+        finally:
+            _walk.outcomes = None
+
+    def _known(
+        self, value: Any, outcomes: dict[tuple[int, int], tuple[Any, Any, Invalid | None]]
+    ) -> Any:
+        key = id(self), id(value)
+        if key not in outcomes:
+            made, problem = None, None
+            try:
+                made = self._convert(value)
+            except Invalid as raised:
+                problem = raised
+            outcomes[key] = value, made, problem
+        _, made, problem = outcomes[key]
+        if problem is not None:
+            raise Invalid(problem.errors)
+        return made
 
 
 def tagged(key: str, shapes: Mapping[Any, Shape]) -> Shape:

@@ -1,18 +1,31 @@
 """What is wrong with a value, in the shape and the words of pydantic's list of error types."""
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 Error = dict[str, Any]
 """`type`, `loc`, `msg`, `input`, and `ctx` where the type has one."""
+MOST_ERRORS = 1000
+"""How many errors of one value are told. A client could otherwise ask for millions."""
+
+NOT_SHOWN = "..."
+"""Stands in an error for an input that is too much to be shown."""
 
 
 class Invalid(Exception):
-    """A value does not fit; `errors` says where, relative to that value."""
+    """A value does not fit.
 
-    def __init__(self, errors: list[Error]) -> None:
-        super().__init__(errors)
-        self.errors = errors
+    Attributes:
+        errors: Where it does not, relative to the value; the first `MOST_ERRORS`.
+        received: The plain data of a body that could be decoded.
+    """
+
+    received: Any = None
+
+    def __init__(self, errors: Iterable[Error]) -> None:
+        super().__init__()
+        self.errors = list(islice(errors, MOST_ERRORS))
 
 
 def invalid(kind: str, message: str, value: object, **context: Any) -> Invalid:

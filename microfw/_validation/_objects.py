@@ -1,12 +1,13 @@
 """The conversion of one object to an instance of a model, field by field."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from microfw._validation._containers import each
-from microfw._validation._errors import Error, Invalid, below, error, invalid, missing
+from microfw._validation._errors import MOST_ERRORS, Error, Invalid, below, error, invalid, missing
 from microfw._validation._models import Field, Model, Style
 from microfw._validation._plain import is_array, is_mapping
 from microfw._validation._shape import Shape
@@ -87,13 +88,11 @@ class ModelConverter:
         message = f"Input should be {tag!r}"
         return [error("literal_error", message, mapping[key], key, expected=repr(tag))]
 
-    def _others(self, mapping: Mapping[str, Any]) -> list[Error]:
+    def _others(self, mapping: Mapping[str, Any]) -> Iterable[Error]:
         message = "Extra inputs are not permitted"
-        return [
-            error("extra_forbidden", message, value, key)
-            for key, value in mapping.items()
-            if key not in self._known
-        ]
+        others = (key for key in mapping if key not in self._known)
+        for key in islice(others, MOST_ERRORS):
+            yield error("extra_forbidden", message, mapping[key], key)
 
     def _of_array(self, value: Sequence[Any]) -> Any:
         entries = value[1:] if self._model.tag is not None else value

@@ -3,11 +3,13 @@
 import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
+from json import JSONDecoder
 from typing import Annotated, Any, get_args, get_origin
 
-from microfw._validation._errors import Invalid
+from microfw._validation._errors import MOST_ERRORS, NOT_SHOWN, Error, Invalid
 from microfw._validation._plain import is_array
 
+_read_json = JSONDecoder().raw_decode
 _SCHEMA = ("__pydantic_core_schema__", "__get_pydantic_core_schema__")
 
 
@@ -78,9 +80,26 @@ def pydantic_converter(annotation: Any) -> Callable[[Any], Any]:
         try:
             return validate(value, from_attributes=True)
         except ValidationError as problem:
-            raise Invalid(list(problem.errors(include_url=False))) from None  # type: ignore[arg-type]
+            raise Invalid(_errors_of(problem)) from None
 
     return convert
+
+
+def _errors_of(problem: Any) -> list[Error]:
+    """List pydantic's errors; of very many the first, without what was received.
+
+    All have been found by then, but to write them as JSON takes a part of what their dicts would.
+    """
+    if problem.error_count() <= MOST_ERRORS:
+        errors: list[Error] = problem.errors(include_url=False)
+        return errors
+    text = problem.json(include_url=False, include_input=False)
+    start, first = 1, list[Error]()
+    while len(first) < MOST_ERRORS:
+        entry, end = _read_json(text, start)
+        first.append({**entry, "loc": tuple(entry["loc"]), "input": NOT_SHOWN})
+        start = end + 1  # behind the comma
+    return first
 
 
 def fields_of_model(kind: Any) -> list[tuple[str, tuple[str, ...], Any, tuple[Any, ...]]]:

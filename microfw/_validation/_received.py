@@ -79,7 +79,12 @@ class JSONConverter:
             raise Invalid([error("json_invalid", "JSON is nested too deeply", {})]) from None
 
     def _decode(self, data: bytes) -> Any:
-        return self.convert(parse_json(data))
+        received = parse_json(data)
+        try:
+            return self.convert(received)
+        except Invalid as problem:
+            problem.received = received
+            raise
 
     def _direct(self, annotation: Any) -> Convert:
         decoder = decoder_of(annotation)
