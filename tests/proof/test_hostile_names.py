@@ -172,7 +172,8 @@ def application(texts: Texts, log: Log) -> App:
     lock = Annotated[str, Depends(written(get_lock, of_lock, texts, {first: work, second: header}))]
     user = Annotated[str, Depends(written(get_user, of_user, texts, {third: lock}))]
     literal: Any = Literal
-    query = Annotated[
+    annotated: Any = Annotated
+    query = annotated[
         literal[texts.default],
         Query(alias=texts.alias, description=texts.annotation),
         texts.annotation,
@@ -261,7 +262,9 @@ def test_one_text_everywhere_does_not_become_code(harmless: list[str], text: str
     parameters = (text, "second", "third", "fourth") if is_parameter(text) else HARMLESS.parameters
     sendable = text.encode(errors="replace").decode()
     path = "/" + "".join(each for each in text if each not in "{}?")
-    texts = Texts(path, (text,) * 5, parameters, text, text, text, sendable, text, text)
+    texts = Texts(
+        path, (text, text, text, text, text), parameters, text, text, text, sendable, text, text
+    )
     check(texts, harmless)
 
 
