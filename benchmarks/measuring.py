@@ -117,10 +117,10 @@ async def measure(
         UnequalWorkError: One has done something else.
     """
     trials = await verify(case, contenders)
-    calls = {trial: await calls_in_a_block(trial, clock) for trial in trials}
     seconds: dict[str, list[float]] = {trial.contender: [] for trial in trials}
     shuffle = random.Random(case.name).shuffle
     with quick_collections():
+        calls = {trial: await calls_in_a_block(trial, clock) for trial in trials}
         for _ in range(rounds):
             shuffle(trials)
             for trial in trials:

@@ -24,7 +24,7 @@ INTERVAL = 0.000_7
 """Seconds between two looks: not a multiple of anything."""
 
 LOOKS = 5000
-ROUNDS = 100
+LOOKS_IN_A_ROUND = 50
 CALLS = 20
 FEWEST = 0.005
 """The share below which a function is not listed."""
@@ -36,7 +36,9 @@ def profile(case: Case, options: Options) -> Report:
     contenders = [part_of(case.name).contenders[0](), raw()]
     samples = Samples()
     with event_loop(options.loop) as run, one_core() as pinned:
-        measurement = run(measure(case, contenders, min(looks, ROUNDS), options.clock))
+        measurement = run(
+            measure(case, contenders, max(looks // LOOKS_IN_A_ROUND, 1), options.clock)
+        )
         (trial,) = run(verify(case, contenders[:1]))
         run(_look(trial, looks, samples))
     times = {name: median(seconds) * 1e6 for name, seconds in measurement.seconds.items()}

@@ -74,7 +74,6 @@ async def all_at_once(name: str, make: Make, count: int, clock: str) -> float:
     """Return the seconds that some requests at the same time take."""
     gate = Gate(count)
     ask = _asking(name, make(gate))
-    gc.collect()
     now = CLOCKS[clock]
     begin = now()
     tasks = [asyncio.create_task(ask()) for _ in range(count)]
