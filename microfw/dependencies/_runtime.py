@@ -286,7 +286,7 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
 class in_thread:  # noqa: N801 - reads as a word in generated code
     """Open a sync dependency in a worker thread, for the length of an `async with` block."""
 
-    __slots__ = ("_block", "_context", "_generator", "_threads")
+    __slots__ = ("_block", "_generator", "_threads")
 
     def __init__(self, generator: Any, run: Run) -> None:
         self._generator: Any = generator
@@ -304,9 +304,6 @@ class in_thread:  # noqa: N801 - reads as a word in generated code
     ) -> bool:
         try:
             return self._block.__exit__(kind, error, traceback)
-        except BaseException as raised:
-            self._context = raised.__context__
-            raise
         finally:
             del error  # whose traceback may hold this frame
 
@@ -327,17 +324,12 @@ class in_thread:  # noqa: N801 - reads as a word in generated code
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        self._context = error
+        swallowed = False
         try:
-            return await self._threads.call_surely(self._exit, kind, error, traceback)
-        except BaseException as raised:
-            # The event loop raises it while `error` is handled. In nested blocks that is over once
-            # an inner one has swallowed `error`, and an `except*` leaves its groups without it.
-            raised.__context__ = self._context
-            raise
+            swallowed = await self._threads.call_surely(self._exit, kind, error, traceback)
         finally:
             self._threads.holding -= 1
-            del self._context
+        return swallowed
 
 
 class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated code
@@ -347,10 +339,24 @@ class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated c
     it does not get there, because one of them swallowed an exception of those further inside.
     """
 
-    __slots__ = ()
+    __slots__ = ("_context",)
 
     def _enter(self) -> Any:
         return next(self._generator, None)
+
+    def _exit(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        try:
+            return self._block.__exit__(kind, error, traceback)
+        except BaseException as raised:
+            self._context = raised.__context__
+            raise
+        finally:
+            del error  # whose traceback may hold this frame
 
     async def __aexit__(
         self,
@@ -361,7 +367,16 @@ class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated c
         if self._generator.gi_frame is None:
             self._threads.holding -= 1
             return False
-        return await in_thread.__aexit__(self, kind, error, traceback)
+        self._context = error
+        try:
+            return await in_thread.__aexit__(self, kind, error, traceback)
+        except BaseException as raised:
+            # The event loop raises it while `error` is handled. In nested blocks that is over once
+            # an inner one has swallowed `error`.
+            raised.__context__ = self._context
+            raise
+        finally:
+            del self._context
 
 
 async def call_in_thread(run: Run, function: Callable[..., Result], *args: Any) -> Result:

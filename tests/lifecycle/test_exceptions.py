@@ -549,35 +549,6 @@ async def _run_by_hand(
         outcome.error = error
 
 
-@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
-async def test_a_group_that_except_star_makes_has_the_chain_that_python_gives_it(
-    is_async: bool,
-) -> None:
-    """E8: none"""
-
-    async def async_dependency() -> AsyncIterator[None]:
-        try:
-            yield
-        except* Oops:
-            raise
-
-    def sync_dependency() -> Iterator[None]:
-        try:
-            yield
-        except* Oops:
-            raise
-
-    app = App(dependencies=[Depends(async_dependency if is_async else sync_dependency)])
-
-    @app.get("/")
-    async def fail() -> None:
-        raise Oops("x")
-
-    answer = await request(app)
-
-    assert chain_of(answer.raised) == ("ExceptionGroup", " (1 sub-exception)", False, None, None)
-
-
 @pytest.mark.parametrize("flavour", ["async", "quick", "thread", "loop"])
 @pytest.mark.parametrize("depth", [1, 3, 40])
 async def test_tracebacks_show_the_lines_of_the_generated_source(
