@@ -70,6 +70,12 @@ def sync(log: list[Any], number: int, below: Any) -> Callable[..., Any]:
 MAKERS = {"a": quick, "s": suspending, "t": sync, "l": sync}
 
 
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    backend: str = request.param
+    return backend
+
+
 class Chain:
     """A chain of dependencies and an endpoint, compiled once for all tests.
 
@@ -111,9 +117,13 @@ class Chain:
 get_chain = cache(Chain)
 
 
-@pytest.mark.parametrize("scope", ["function", "request"])
-@pytest.mark.parametrize("kind", ["sync", "async"])
-@pytest.mark.parametrize("mix", MIXES)
+def every_mix(test: Any) -> Any:
+    """Run a test with each mix, at the end of a sync route's chain and of an async one's."""
+    ends = pytest.mark.parametrize(("kind", "scope"), [("sync", "function"), ("async", "request")])
+    return ends(pytest.mark.parametrize("mix", MIXES)(test))
+
+
+@every_mix
 async def test_a_chain_of_300_opens_in_order_and_exits_in_reverse(
     mix: str, kind: str, scope: Scope
 ) -> None:
@@ -124,9 +134,7 @@ async def test_a_chain_of_300_opens_in_order_and_exits_in_reverse(
     assert chain.log == [*numbers, "endpoint", *sent, *(-number for number in reversed(numbers))]
 
 
-@pytest.mark.parametrize("scope", ["function", "request"])
-@pytest.mark.parametrize("kind", ["sync", "async"])
-@pytest.mark.parametrize("mix", MIXES)
+@every_mix
 async def test_an_exception_goes_through_a_chain_of_300(mix: str, kind: str, scope: Scope) -> None:
     chain = get_chain(MIXES[mix], kind, scope)
     error = OSError("disk")

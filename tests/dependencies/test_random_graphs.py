@@ -548,11 +548,9 @@ def bind(parameter: Parameter, site: Site) -> Surrounding | None:
 # ---------------------------------------------------------------------- the tests
 
 
-@pytest.fixture(scope="module", params=["asyncio", "uvloop", "trio"])
+@pytest.fixture(scope="module", params=["asyncio", "trio"])
 def portal(request: pytest.FixtureRequest) -> Iterator[BlockingPortal]:
-    backend = "trio" if request.param == "trio" else "asyncio"
-    options = {"use_uvloop": request.param == "uvloop"} if backend == "asyncio" else {}
-    with start_blocking_portal(backend, options) as started:
+    with start_blocking_portal(request.param) as started:
         yield started
 
 

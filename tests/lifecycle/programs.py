@@ -175,8 +175,6 @@ VARIANTS = [
     Variant(("async",), "async"),
     Variant(("quick",), "async"),
     Variant(("thread",), "thread"),
-    Variant(("thread",), "async"),
-    Variant(("async",), "thread"),
     Variant(("loop",), "quick"),
     Variant(("async", "thread"), "async"),
     Variant(("thread", "async"), "thread"),

@@ -23,6 +23,13 @@ from tests.lifecycle.programs import Log, request
 NOTHING = Depends(lambda: None, sync_to_thread=False)
 """What the first of a chain of dependencies uses."""
 
+
+@pytest.fixture(params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    backend: str = request.param
+    return backend
+
+
 # ---------------------------------------------------------------------- T1, T5
 
 
@@ -663,7 +670,7 @@ async def test_a_stream_from_a_thread_sees_and_sets_context_variables(endpoint: 
 
 # ---------------------------------------------------------------------- T4
 
-REQUESTS = 200
+REQUESTS = 100
 RESOURCES = 10
 
 
