@@ -13,7 +13,7 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class Place:
         return self.name
 
 
-ALL = ("outer", "first", "second")
+ALL: tuple[str, ...] = ("outer", "first", "second")
 HEAD, WHOLE = ("200",), ("200", "body")
 
 PLACES = (
@@ -199,7 +199,7 @@ FAULTS = (
 
 # ---------------------------------------------------------------------- flavours
 
-NAMES = ("engine", "pool", "outer", "first", "second", "helper")
+NAMES: tuple[str, ...] = ("engine", "pool", "outer", "first", "second", "helper")
 
 FLAVOURS: dict[str, tuple[str, ...]] = {
     "async": ("async",) * 6,
@@ -504,7 +504,7 @@ class Client:
         if self.cell.is_silent:
             await anyio.sleep_forever()
 
-    async def send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: MutableMapping[str, Any]) -> None:
         cell = self.cell
         kind = message["type"].removeprefix("http.response.")
         if kind == "start":
