@@ -302,10 +302,11 @@ class _Writer:
 
     def _call_of_steps(self, first: int, last: int, given: Iterable[str] = ()) -> str:
         """The call of a new function for some steps, with the values that they need."""
+        used = {use.step for use in Plan(self._steps[first : last + 1]).sources(Use)}
         needed = [
             self._values[number]
             for number in range(first)
-            if self._values[number] in given or self._is_used(number, first, last)
+            if self._values[number] in given or number in used
         ]
         shape = self._shape
         arguments = (shape.run, *self._shape_parameters(last), *needed)
@@ -332,13 +333,6 @@ class _Writer:
             for number in range(first, min(last + 1, self._last))
             if self._last_users[number] > last
         ]
-
-    def _is_used(self, number: int, first: int, last: int) -> bool:
-        return any(
-            isinstance(argument.source, Use) and argument.source.step == number
-            for step in self._steps[first : last + 1]
-            for argument in step.arguments
-        )
 
     # -- single steps
 
