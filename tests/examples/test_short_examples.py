@@ -2,8 +2,7 @@
 
 import importlib.util
 import re
-import subprocess
-import sys
+import runpy
 import threading
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +11,7 @@ import httpx2
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tests.servers import PATIENCE, ROOT, python_environment, serve
+from tests.servers import PATIENCE, ROOT, serve
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
@@ -20,16 +19,13 @@ every_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.
 
 
 @every_example
-def test_an_example_run_by_itself_prints_what_it_promises(path: Path) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-W", "error", str(path)],
-        env=python_environment({}),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+def test_an_example_run_by_itself_prints_what_it_promises(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runpy.run_path(str(path), run_name="__main__")
 
-    assert ran.stdout.replace(f"{ROOT}/", "").splitlines() == promised(path)
+    printed = capsys.readouterr().out
+    assert printed.replace(f"{ROOT}/", "").splitlines() == promised(path)
 
 
 @every_example
