@@ -109,7 +109,7 @@ def laboratory() -> Iterator[Laboratory]:
 
 
 some = settings(
-    max_examples=30,
+    max_examples=15,
     phases=set(Phase) - {Phase.explain},
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -19,7 +19,7 @@ def laboratory() -> Iterator[Laboratory]:
 
 
 @settings(
-    max_examples=500,
+    max_examples=250,
     phases=set(Phase) - {Phase.explain},
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

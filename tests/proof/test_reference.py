@@ -17,7 +17,7 @@ def laboratory() -> Iterator[Laboratory]:
 
 
 @settings(
-    max_examples=600,
+    max_examples=400,
     phases=set(Phase) - {Phase.explain},
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
