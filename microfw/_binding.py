@@ -37,6 +37,7 @@ from microfw._validation import (
     UnsupportedTypeError,
     group_of,
     is_builtin,
+    is_field,
     is_scalar,
     is_scalar_sequence,
     text_converter,
@@ -110,6 +111,7 @@ class RequestBinder:
             return Attribute(attribute)
         _check_is_bound(parameter, site)
         _check_is_called(parameter, site)
+        _check_fields(parameter, site)
         declaration = _declaration_of(parameter, site)
         source = self._source(parameter, declaration, site)
         value = _value_of(parameter, declaration, source)
@@ -353,6 +355,28 @@ def _check_is_called(parameter: Parameter, site: Site) -> None:
             )
 
 
+def _check_fields(parameter: Parameter, site: Site) -> None:
+    """What pydantic's `Field()` says of limits counts; what of defaults and names, does not."""
+    name = parameter.name
+    if is_field(parameter.default):
+        raise _error(
+            DeclarationError,
+            f"{name!r} has pydantic's Field() as its default, which is for the fields of models",
+            site,
+            "write Query(), Header(), Cookie() or Body(), which take the same options",
+        )
+    for entry in filter(is_field, parameter.metadata):
+        alias = entry.validation_alias or entry.alias
+        if alias is not None:
+            raise _error(
+                DeclarationError,
+                f"{name!r} has the alias {alias!r} from pydantic's Field(), which is for the fields"
+                " of models",
+                site,
+                f"write it in the declaration, such as Query(alias={alias!r})",
+            )
+
+
 def _declarations(parameter: Parameter) -> list[Declaration]:
     entries = (*parameter.metadata, parameter.default)
     return [entry for entry in entries if isinstance(entry, Declaration)]
@@ -375,7 +399,7 @@ def _declaration_of(parameter: Parameter, site: Site) -> Declaration | None:
             UnfillableParameterError,
             f"{parameter.name!r} has a default inside of Annotated[..., {_written(declaration)}]",
             site,
-            f"write it behind the annotation, {parameter.name}: ... = {declaration.default!r}",
+            f"write it behind the annotation, {parameter.name}: ... = <default>",
         )
     return declaration
 
@@ -494,7 +518,7 @@ def _made(make: Callable[[Any], Any], value: Value, parameter: Parameter, site: 
         ) from None
     except ConstraintError as problem:
         raise _error(
-            UnfillableParameterError,
+            DeclarationError,
             f"{name!r} is a {kind}, for which a constraint makes no sense: {problem}",
             site,
             "remove the constraint, or change the type",

@@ -15,6 +15,7 @@ from microfw import Body, Cookie, Form, Header, Path, Query
 from microfw._binding import RequestBinder
 from microfw.dependencies import Attribute, Reader, Signature, Site, describe
 from microfw.exceptions import (
+    DeclarationError,
     MultipleBodiesError,
     PathParameterError,
     RegistrationError,
@@ -192,7 +193,7 @@ def test_a_default_inside_of_annotated_is_told():
         "'a' has a default inside of Annotated[..., Query()]\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
-        "  cure: write it behind the annotation, a: ... = 3"
+        "  cure: write it behind the annotation, a: ... = <default>"
     )
 
 
@@ -285,7 +286,7 @@ def test_a_list_in_the_path_is_told():
 def test_a_constraint_that_makes_no_sense_is_told():
     def endpoint(a: int = Query(min_length=3)): ...
 
-    assert told(UnfillableParameterError, endpoint) == (
+    assert told(DeclarationError, endpoint) == (
         "'a' is a int, for which a constraint makes no sense: min_length says nothing about int values\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from microfw import App, Body, Form, Query, Route, Router, param_functions, params
-from microfw.exceptions import UnfillableParameterError
+from microfw.exceptions import DeclarationError
 from microfw.testclient import TestClient
 
 
@@ -162,7 +162,7 @@ def test_what_is_for_pydantics_models_says_nothing_about_other_values(
 ) -> None:
     app = App()
 
-    with pytest.raises(UnfillableParameterError) as caught:
+    with pytest.raises(DeclarationError) as caught:
 
         @app.get("/")
         async def read(number: Annotated[int, Query(**option)]) -> None: ...

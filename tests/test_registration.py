@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Seque
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import msgspec
+import pydantic
 import pytest
 from starlette.endpoints import HTTPEndpoint
 from starlette.responses import JSONResponse
@@ -1166,3 +1167,121 @@ def test_a_mistake_in_what_is_included_is_told_when_it_is_included() -> None:
     assert mistake(ScopeError, app.include_router, router, dependencies=depends).splitlines()[
         2
     ] == ("  path: read -> get_engine -> get_session")
+
+
+# ---------------------------------------------------------------------- limits that say nothing
+
+
+class Thing(msgspec.Struct):
+    name: str
+
+
+class Described(pydantic.BaseModel):
+    name: str
+
+
+NO_LIMIT = [
+    (Annotated[Thing, Body(gt=3)], "Thing", "gt says nothing about such values"),
+    (
+        Annotated[Thing | None, Body(min_length=3)],
+        f"{__name__}.Thing | None",
+        "min_length says nothing about such values",
+    ),
+    (Annotated[Thing, Body(strict=True)], "Thing", "strict says nothing about such values"),
+    (Annotated[Described, Body(gt=3)], "Described", "gt says nothing about such values"),
+    (
+        Annotated[Described | None, Body(min_length=3)],
+        f"{__name__}.Described | None",
+        "min_length says nothing about such values",
+    ),
+    (
+        Annotated[list[Described], Body(pattern="a")],
+        f"list[{__name__}.Described]",
+        "pattern says nothing about list values",
+    ),
+    (
+        Annotated[pydantic.HttpUrl | str, Query(pattern="(")],
+        "pydantic.networks.HttpUrl | str",
+        "error: unclosed group",
+    ),
+    (Annotated[int, Query(min_length=3)], "int", "min_length says nothing about int values"),
+    (
+        Annotated[int, Query(multiple_of=0)],
+        "int",
+        "multiple_of=0 is no finite number greater than 0",
+    ),
+    (
+        Annotated[list[str], Query(pattern="a")],
+        "list[str]",
+        "pattern says nothing about list values",
+    ),
+    (
+        Annotated[str, Query(pattern="a(")],
+        "str",
+        "pattern='a(' is no regular expression: missing ), unterminated subpattern at position 1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("annotation", "kind", "problem"), NO_LIMIT)
+def test_a_limit_that_says_nothing_is_told_with_the_path_to_it(
+    annotation: Any, kind: str, problem: str
+) -> None:
+    def get_value(value): ...  # type: ignore[no-untyped-def]
+
+    def read_item(it: Annotated[Any, Depends(get_value)]): ...  # type: ignore[no-untyped-def]
+
+    get_value.__annotations__["value"] = annotation
+
+    assert added(DeclarationError, read_item) == message(
+        f"'value' is a {kind}, for which a constraint makes no sense: {problem}",
+        place(get_value),
+        "remove the constraint, or change the type",
+        "read_item -> get_value",
+    )
+
+
+def test_limits_that_no_value_is_within_are_taken() -> None:
+    def endpoint(number: Annotated[int, Query(ge=3, le=2)]): ...
+
+    app = App()
+    app.get("/")(endpoint)
+
+    assert TestClient(app).get("/?number=3").status_code == 422
+
+
+def test_an_alias_from_pydantics_field_is_told() -> None:
+    def get_page(number: Annotated[int, pydantic.Field(gt=0, alias="page")]): ...
+
+    def read_items(page: Annotated[Any, Depends(get_page)]): ...
+
+    assert added(DeclarationError, read_items) == message(
+        "'number' has the alias 'page' from pydantic's Field(), which is for the fields of models",
+        place(get_page),
+        "write it in the declaration, such as Query(alias='page')",
+        "read_items -> get_page",
+    )
+
+
+def test_pydantics_field_as_a_default_is_told() -> None:
+    default: Any = pydantic.Field(gt=0)
+
+    def read_items(number: int = default): ...
+
+    assert added(DeclarationError, read_items) == message(
+        "'number' has pydantic's Field() as its default, which is for the fields of models",
+        place(read_items),
+        "write Query(), Header(), Cookie() or Body(), which take the same options",
+    )
+
+
+def test_pydantics_field_says_what_values_may_be() -> None:
+    def read_items(number: Annotated[int, pydantic.Field(gt=0)]) -> int:
+        return number
+
+    app = App()
+    app.get("/")(read_items)
+    client = TestClient(app)
+
+    assert client.get("/?number=1").json() == 1
+    assert client.get("/?number=0").json()["detail"][0]["type"] == "greater_than"

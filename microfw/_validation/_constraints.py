@@ -30,12 +30,14 @@ class Family(Enum):
     FROZENSET = "Frozenset"
     DICTIONARY = "Dictionary"
     DEQUE = "Deque"
+    UNSIZED = "unsized"
+    UNLIMITED = "such"
     OTHER = "value"
 
 
 _OF_PYDANTIC = {"discriminator", "union_mode", "fail_fast"}
 _NUMBERS = {Family.INTEGER, Family.FLOAT, Family.DECIMAL}
-_ORDERED = _NUMBERS | {Family.TEMPORAL, Family.OTHER}
+_ORDERED = _NUMBERS | {Family.TEMPORAL, Family.UNSIZED, Family.OTHER}
 _UNORDERED = {Family.SET, Family.FROZENSET, Family.DICTIONARY}
 _SIZED = {
     Family.STRING,
@@ -132,6 +134,7 @@ def tests_of(constraints: Constraints, family: Family) -> list[Test]:
         bound = getattr(constraints, name)
         if bound is not None:
             _require(family, _ORDERED, name)
+            _check_bound(name, bound, family)
             tests.append(_comparison_test(name, kind, words, holds, _bound(bound, family)))
     for name in ("min_length", "max_length"):
         limit = getattr(constraints, name)
@@ -147,6 +150,39 @@ def tests_of(constraints: Constraints, family: Family) -> list[Test]:
 def _require(family: Family, families: set[Family], name: str) -> None:
     if family not in families:
         raise ConstraintError(f"{name} says nothing about {family.value.lower()} values")
+
+
+def check_for_any(constraints: Constraints, families: Iterable[Family]) -> None:
+    """Check that each of the constraints says something about one of the families.
+
+    Raises:
+        ConstraintError: One does not.
+    """
+    for name, value in constraints.given.items():
+        problems = [_problem_of(Constraints(**{name: value}), family) for family in families]
+        if None not in problems:
+            raise ConstraintError(*problems[:1])
+
+
+def _problem_of(constraints: Constraints, family: Family) -> str | None:
+    try:
+        tests_of(constraints, family)
+    except ConstraintError as problem:
+        return str(problem)
+    return None
+
+
+def _check_bound(name: str, bound: Any, family: Family) -> None:
+    kinds = _KINDS_OF_BOUNDS.get(family, object)
+    if not isinstance(bound, kinds):
+        raise ConstraintError(
+            f"{name}={bound!r} cannot be compared with {family.value.lower()} values"
+        )
+
+
+def _check_count(name: str, count: Any) -> None:
+    if not isinstance(count, int):
+        raise ConstraintError(f"{name}={count!r} is no number of anything: an int counts")
 
 
 def _bound(bound: Any, family: Family) -> Any:
@@ -166,6 +202,10 @@ def _shown(bound: Any) -> str:
     return str(bound)
 
 
+_KINDS_OF_BOUNDS: dict[Family, Any] = {
+    **dict.fromkeys(_NUMBERS, (int, float, Decimal)),
+    Family.TEMPORAL: (date, time, timedelta),
+}
 _COMPARISONS: tuple[tuple[str, str, str, Callable[[Any, Any], bool]], ...] = (
     ("le", "less_than_equal", "less than or equal to", operator.le),
     ("lt", "less_than", "less than", operator.lt),
@@ -192,6 +232,9 @@ def _comparison_test(
 
 
 def _multiple_test(factor: Any) -> Test:
+    if not isinstance(factor, int | float | Decimal) or not (isfinite(factor) and factor > 0):
+        raise ConstraintError(f"multiple_of={factor!r} is no finite number greater than 0")
+
     def test(value: Any, given: Any) -> None:
         try:
             rest = value % factor
@@ -214,6 +257,10 @@ def _finite(value: Any, given: Any) -> None:
 
 
 def _digits_test(max_digits: int | None, decimal_places: int | None) -> Test:
+    for name, count in (("max_digits", max_digits), ("decimal_places", decimal_places)):
+        if count is not None:
+            _check_count(name, count)
+
     def test(value: Decimal, given: Any) -> None:
         count, places = _digits_of(value)
         if max_digits is not None and count > max_digits:
@@ -248,6 +295,7 @@ def _digits_of(value: Decimal) -> tuple[int, int]:
 
 
 def _length_test(name: str, limit: int, family: Family) -> Test:
+    _check_count(name, limit)
     too_short = name == "min_length"
     most_or_least = "at least" if too_short else "at most"
     suffix = "too_short" if too_short else "too_long"
@@ -284,7 +332,10 @@ def _strict_end(pattern: str) -> str:
 
 
 def _pattern_test(pattern: str) -> Test:
-    search = re.compile(_strict_end(pattern)).search
+    try:
+        search = re.compile(_strict_end(pattern)).search
+    except (re.error, TypeError) as problem:
+        raise ConstraintError(f"pattern={pattern!r} is no regular expression: {problem}") from None
 
     def test(value: Any, given: Any) -> None:
         if not isinstance(value, str) or search(value) is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from json import JSONDecoder
 from typing import Annotated, Any, get_args, get_origin
 
+from microfw._validation._constraints import ConstraintError
 from microfw._validation._errors import MOST_ERRORS, NOT_SHOWN, Error, Invalid
 from microfw._validation._plain import is_array
 
@@ -63,6 +64,11 @@ def adapter_of(annotation: Any) -> Any:
     return TypeAdapter(annotation)
 
 
+def is_field(entry: Any) -> bool:
+    """Tell whether a value is what pydantic's `Field()` returns."""
+    return type(entry).__name__ == "FieldInfo" and _is_of_pydantic(entry)
+
+
 def limits_of(constraints: Mapping[str, Any]) -> Any:
     """What says in `Annotated` to pydantic what values may be."""
     from pydantic import Field
@@ -71,10 +77,18 @@ def limits_of(constraints: Mapping[str, Any]) -> Any:
 
 
 def pydantic_converter(annotation: Any) -> Callable[[Any], Any]:
-    """Make the function that converts as pydantic does, with its very errors."""
-    from pydantic import ValidationError
+    """Make the function that converts as pydantic does, with its very errors.
 
-    validate = adapter_of(annotation).validate_python
+    Raises:
+        ConstraintError: A limit is none that pydantic knows.
+    """
+    from pydantic import ValidationError
+    from pydantic_core import SchemaError
+
+    try:
+        validate = adapter_of(annotation).validate_python
+    except SchemaError as problem:
+        raise ConstraintError(str(problem).splitlines()[-1].strip()) from None
 
     def convert(value: Any) -> Any:
         try:

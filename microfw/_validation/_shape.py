@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
-from microfw._validation._constraints import Constraints, Family, Test, tests_of
+from microfw._validation._constraints import ConstraintError, Constraints, Family, Test, tests_of
 from microfw._validation._errors import invalid
 from microfw._validation._plain import is_array, is_mapping
 
@@ -61,6 +61,8 @@ def constrained(shape: Shape, constraints: Constraints) -> Shape:
     if constraints.max_length is not None and shape.family in _COUNTED_FIRST:
         convert = _counted_first(convert, tests[-1], constraints.max_length)
     if constraints.strict:
+        if not shape.exact:
+            raise ConstraintError("strict says nothing about such values")
         convert = _exact_only(convert, shape)
     is_renamed = shape.family in _NAMED_WHEN_CONSTRAINED
     label = f"constrained-{shape.label}" if is_renamed else shape.label

@@ -5,6 +5,7 @@ comes here, where more is accepted (`"3"` for an integer) and all errors are fou
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -25,7 +26,13 @@ import msgspec
 
 from microfw._validation import _scalars as scalars
 from microfw._validation._annotations import bare, members_of, name_of_type
-from microfw._validation._constraints import Constraints, Family, constraints_of
+from microfw._validation._constraints import (
+    Constraints,
+    Family,
+    check_for_any,
+    constraints_of,
+    tests_of,
+)
 from microfw._validation._containers import (
     COLLECTIONS,
     choice,
@@ -37,11 +44,12 @@ from microfw._validation._containers import (
 )
 from microfw._validation._errors import invalid
 from microfw._validation._exactness import exactness_of
-from microfw._validation._models import Model, model_of
+from microfw._validation._models import Model, Style, model_of
 from microfw._validation._objects import ModelConverter
 from microfw._validation._plain import is_class, is_hashable
 from microfw._validation._pydantic import (
     adapter_of,
+    is_model,
     limits_of,
     pydantic_converter,
     speaks_pydantic,
@@ -50,6 +58,7 @@ from microfw._validation._shape import Convert, Medium, Shape, UnsupportedTypeEr
 from microfw._validation._times import to_date, to_datetime, to_time, to_timedelta
 
 _ABSENT = (None, type(None), msgspec.UnsetType)
+_SIZED = {Style.TYPED_DICT, Style.NAMED_TUPLE}
 _OF_MSGSPEC = {list, set, frozenset, tuple}
 
 
@@ -70,6 +79,15 @@ def shape_of(
     shaper = _Shaper(medium, known)
     declared = Annotated[annotation, constraints] if constraints else annotation
     return shaper.shape(declared), shaper.beyond_msgspec
+
+
+_FAMILIES: dict[Any, Family] = {
+    list: Family.LIST,
+    tuple: Family.TUPLE,
+    set: Family.SET,
+    frozenset: Family.FROZENSET,
+    dict: Family.DICTIONARY,
+}
 
 
 class _Shaper:
@@ -94,6 +112,7 @@ class _Shaper:
             return self._perhaps_absent(self._constrained(present[0], constraints))
         if members:
             shapes = [self.shape(member) for member in present]
+            check_for_any(constraints, [shape.family for shape in shapes])
             shape = shapes[0] if len(shapes) == 1 else self._one_of(shapes)
             if len(present) < len(members):
                 shape = self._perhaps_absent(shape)
@@ -140,6 +159,7 @@ class _Shaper:
         self.beyond_msgspec = True
         own = tuple(map(_told_to_pydantic, metadata))
         whole = Annotated[(annotation, *own)] if own else annotation
+        _check_told(annotation, metadata)
         convert = pydantic_converter(whole)
         if self._medium is Medium.RESULT:
             convert = _shown_as_declared(whole, convert)
@@ -187,12 +207,25 @@ class _Shaper:
 
     def _model(self, annotation: Any, model: Model) -> Shape:
         converter = ModelConverter(model, reads_objects=self._medium is Medium.RESULT)
-        shape = Shape(model.name, converter, tag=model.tag)
+        family = Family.OTHER if model.style in _SIZED else Family.UNLIMITED
+        shape = Shape(model.name, converter, family=family, tag=model.tag)
         self.beyond_msgspec |= model.beyond_msgspec
         shape.keys = frozenset(field.key for field in model.fields)
         self._models[annotation] = shape  # known before its fields are
         converter.shapes = [self.shape(field.annotation) for field in model.fields]
         return shape
+
+
+def _check_told(annotation: Any, metadata: tuple[Any, ...]) -> None:
+    """Refuse limits on values that have none, at which pydantic would fail with each request."""
+    if not all(isinstance(entry, Constraints) for entry in metadata):
+        return  # a validator may make another type of the value
+    limits = replace(constraints_of(metadata), discriminator=None, union_mode=None, fail_fast=None)
+    for member in members_of(annotation) or (annotation,):
+        origin = get_origin(member) or member
+        family = Family.UNLIMITED if is_model(origin) else _FAMILIES.get(origin)
+        if family is not None:
+            tests_of(limits, family)
 
 
 def _told_to_pydantic(entry: Any) -> Any:
@@ -220,12 +253,14 @@ def _enum(enum: type[Any]) -> Shape:
     base = next((kind.__name__ for kind in (str, int, float) if issubclass(enum, kind)), "")
     label = f"{base}-enum[{enum.__name__}]".lstrip("-")
     refusal = ("is_instance_of", f"Input should be an instance of {enum.__name__}")
-    return Shape(label, scalars.EnumConverter(enum), (enum,), refusal=refusal)
+    family = Family.OTHER if base else Family.UNLIMITED
+    return Shape(label, scalars.EnumConverter(enum), (enum,), family, refusal)
 
 
 def _of_text(kind: type[Any], code: str, noun: str) -> Shape:
     refusal = (code, f"Input is not a valid {noun}")
-    return Shape(kind.__name__, scalars.TextConverter(kind, *refusal), (kind,), refusal=refusal)
+    convert = scalars.TextConverter(kind, *refusal)
+    return Shape(kind.__name__, convert, (kind,), Family.UNSIZED, refusal)
 
 
 def _known(
@@ -245,14 +280,14 @@ _SCALARS: dict[Any, Shape] = {
     str: _known(str, "str", Family.STRING, scalars.to_str, "string", "string"),
     int: _known(int, "int", Family.INTEGER, scalars.to_int, "integer"),
     float: _known(float, "float", Family.FLOAT, scalars.to_float, "number"),
-    bool: _known(bool, "bool", Family.OTHER, scalars.to_bool, "boolean"),
+    bool: _known(bool, "bool", Family.UNSIZED, scalars.to_bool, "boolean"),
     bytes: _known(bytes, "bytes", Family.BYTES, scalars.to_bytes, "bytes"),
     Decimal: _instance(Decimal, "decimal", Family.DECIMAL, scalars.to_decimal),
-    UUID: _instance(UUID, "uuid", Family.OTHER, scalars.to_uuid),
+    UUID: _instance(UUID, "uuid", Family.UNSIZED, scalars.to_uuid),
     Any: Shape("any", scalars.to_any),
     object: Shape("any", scalars.to_any),
-    None: Shape("none", scalars.to_none, (type(None),)),
-    type(None): Shape("none", scalars.to_none, (type(None),)),
+    None: Shape("none", scalars.to_none, (type(None),), Family.UNLIMITED),
+    type(None): Shape("none", scalars.to_none, (type(None),), Family.UNLIMITED),
     datetime: _known(datetime, "datetime", Family.TEMPORAL, to_datetime, "datetime"),
     date: _known(date, "date", Family.TEMPORAL, to_date, "date"),
     time: _known(time, "time", Family.TEMPORAL, to_time, "time"),
