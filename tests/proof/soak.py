@@ -1,0 +1,217 @@
+"""Load a real server with mixed traffic for a long time, and judge what grew or got lost.
+
+The traffic stops for each sample, so that nothing but what stays is measured. A sixth
+of the time is warm-up and comes on top. Writes soak.json and soak.svg.
+"""
+
+import argparse
+import asyncio
+import json
+import platform
+import random
+import re
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from tests.proof.soak_picture import picture
+from tests.proof.traffic import Customer, Traffic, read_answer
+from tests.servers import serve
+
+RECORD = re.compile(r"(INFO|WARNING|ERROR|CRITICAL): +(.*)")
+EXPECTED = re.compile(
+    r"Started server process.*|Waiting for .*|Application (startup|shutdown) complete\.|Shutting down"
+    r"|Uvicorn running on .*|Finished server process.*|The database is .*"
+    r"|connection (open|closed)|\S+ - \"WebSocket .*"
+    r"|Exception in ASGI application|.*failing_task.*"
+)
+RAISED = re.compile(r"[\s|+]*([\w.]+(?:Error|Exception|Group|Warning)): (.*)")
+ON_PURPOSE = re.compile(r"(of an endpoint|of a task)$")
+SUSPICIOUS = re.compile(
+    r"Exception ignored|never awaited|was destroyed|ResourceWarning|Traceback.*GC"
+)
+FLAT = ("open_files", "threads", "tasks", "generators", "connections", "followers")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the server held when it had nothing to do, and what customers had done until then."""
+
+    minute: float
+    actions: int
+    state: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Soak:
+    """A run, warm-up included."""
+
+    versions: dict[str, str]
+    minutes: float
+    warm_up: float
+    seed: int
+    customers: int
+    samples: Sequence[Sample]
+    done: dict[str, int]
+    unexpected_answers: dict[str, int]
+    unexpected_lines: dict[str, int]
+
+    @property
+    def measured(self) -> Sequence[Sample]:
+        return [sample for sample in self.samples if sample.minute >= self.warm_up]
+
+    def growth(self, figure: str) -> float:
+        """Compare the median of the last third with that of the first, as a share of it."""
+        values = [sample.state[figure] for sample in self.measured]
+        third = max(len(values) // 3, 1)
+        first, last = median(values[:third]), median(values[-third:])
+        return (last - first) / max(first, 1)
+
+    def findings(self) -> list[str]:
+        """Say what is not as it should be."""
+        found = [
+            f"unexpected answer, {n} times: {what}" for what, n in self.unexpected_answers.items()
+        ]
+        found += [
+            f"unexpected in the log, {n} times: {what}" for what, n in self.unexpected_lines.items()
+        ]
+        lost = max(sample.state["lost_exits"] for sample in self.samples)
+        if lost:
+            found.append(f"{lost} exits were lost")
+        for figure in FLAT:
+            if self.growth(figure) > 0:
+                found.append(f"{figure} grew by {self.growth(figure):.1%}")
+        if self.growth("rss") >= 0.01:
+            found.append(f"rss grew by {self.growth('rss'):.2%}")
+        return found
+
+
+async def load(
+    port: int, minutes: float, every: float, customers: int, seed: int
+) -> tuple[Traffic, list[Sample]]:
+    """Let customers come, and take a sample of the server every so many seconds."""
+    traffic = Traffic(port)
+    samples: list[Sample] = []
+    begin = time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(Customer(traffic, random.Random(f"{seed} {number}")).live())
+            for number in range(customers)
+        ]
+        while (gone := time.monotonic() - begin) < minutes * 60:
+            traffic.open.set()
+            await asyncio.sleep(min(every, minutes * 60 - gone))
+            traffic.open.clear()
+            state = await state_at_rest(traffic)
+            minute = (time.monotonic() - begin) / 60
+            samples.append(Sample(round(minute, 3), traffic.done.total(), state))
+            show(minute, minutes, samples[-1])
+        for task in tasks:
+            task.cancel()
+    return traffic, samples
+
+
+async def state_at_rest(traffic: Traffic) -> dict[str, int]:
+    """Wait until nothing changes any more; give up after some seconds, and tell how it is then."""
+    await traffic.all_gone()
+    state = last = dict[str, int]()
+    for _ in range(100):
+        reader, writer = await asyncio.open_connection("127.0.0.1", traffic.port)
+        writer.write(b"GET /state HTTP/1.1\r\nhost: soak\r\nconnection: close\r\n\r\n")
+        state = json.loads((await read_answer(reader))[1])
+        writer.close()
+        if state["lost_exits"] == 0 and all(state[name] == last.get(name) for name in FLAT):
+            break
+        last = state
+        await asyncio.sleep(0.1)
+    return state
+
+
+def show(minute: float, minutes: float, sample: Sample) -> None:
+    state = sample.state
+    line = f"{minute:.1f} of {minutes:.1f} min, {sample.actions} actions, " + ", ".join(
+        f"{name} {value:,}" for name, value in state.items()
+    )
+    print(line, file=sys.stderr, flush=True)
+
+
+def unexpected(log: str) -> dict[str, int]:
+    """Count the log's lines that nothing in the traffic explains."""
+    found: Counter[str] = Counter()
+    for line in log.splitlines():
+        record, raised = RECORD.match(line), RAISED.match(line)
+        if record is not None:
+            if not EXPECTED.fullmatch(record[2]):
+                found[line] += 1
+        elif raised is not None:
+            if not ON_PURPOSE.search(raised[2]):
+                found[line.strip()] += 1
+        elif SUSPICIOUS.search(line):
+            found[line] += 1
+    return dict(found)
+
+
+def versions() -> dict[str, str]:
+    packages = ("anyio", "msgspec", "sqlalchemy", "starlette", "uvicorn", "uvloop")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
+
+
+def soak(minutes: float, every: float, customers: int, seed: int) -> Soak:
+    """Serve the shop from a process of its own, and load it."""
+    warm_up = minutes / 6
+    with tempfile.TemporaryDirectory() as folder:
+        database = {"DATABASE_URL": f"sqlite+aiosqlite:///{folder}/shop.sqlite3?timeout=60"}
+        with serve("tests.proof.soaked:app", env=database, access_log=False) as server:
+            traffic, samples = asyncio.run(
+                load(server.port, warm_up + minutes, every, customers, seed)
+            )
+        lines = unexpected(server.log)
+    return Soak(
+        versions(),
+        minutes,
+        warm_up,
+        seed,
+        customers,
+        samples,
+        dict(traffic.done),
+        dict(traffic.unexpected),
+        lines,
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Soak as the command line asks; the exit status says whether all is as it should be."""
+    parser = argparse.ArgumentParser("scripts/soak", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=30.0, help="how long, after warm-up")
+    parser.add_argument("--every", type=float, default=10.0, help="seconds between two samples")
+    parser.add_argument("--customers", type=int, default=8, help="how many connections")
+    parser.add_argument("--seed", type=int, default=1, help="which traffic")
+    parser.add_argument("--folder", type=Path, default=Path(), help="where the results are written")
+    options = parser.parse_args(arguments)
+    done = soak(options.minutes, options.every, options.customers, options.seed)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    (options.folder / "soak.json").write_text(json.dumps(asdict(done), indent=1), encoding="utf-8")
+    figures = {
+        name: [(sample.minute, sample.state[name]) for sample in done.samples]
+        for name in done.samples[0].state
+        if name != "entered"
+    }
+    (options.folder / "soak.svg").write_text(picture(figures, done.warm_up), encoding="utf-8")
+    print(f"{sum(done.done.values())} actions: {done.done}")
+    print(f"{done.samples[-1].state['entered']} dependencies entered")
+    for figure in ("rss", *FLAT):
+        print(f"{figure}: {done.measured[-1].state[figure]:,}, grew by {done.growth(figure):.2%}")
+    findings = done.findings()
+    for finding in findings:
+        print(f"finding: {finding}")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
