@@ -229,7 +229,7 @@ class ValidationError(MicrofwError):
         lines = [f"{count} validation error{'s' if count != 1 else ''}"]
         for error in self._errors:
             place = ".".join(str(part) for part in error["loc"])
-            lines.append(f"  {place}: {error['msg']} ({error['type']})")
+            lines.append(_on_one_line(f"  {place}: {error['msg']} ({error['type']})"))
         if self.endpoint_path is not None:
             lines.append(f"  in: {self.endpoint_path}, {self.endpoint_function}")
         if self.endpoint_path is not None and self.endpoint_file is not None:
@@ -237,11 +237,18 @@ class ValidationError(MicrofwError):
         return "\n".join(lines)
 
 
+def _on_one_line(text: str) -> str:
+    """Escape what would break a line of a log; keys are a client's."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 class RequestValidationError(ValidationError):
     """The client's values are invalid; answered with 422.
 
-    Of each parameter the first 1,000 errors are told: looking for more would let a client decide how
-    long an answer takes. Only pydantic's models are checked to their end, however much is wrong.
+    Of each parameter the first 1,000 errors are told: looking for more would let a client decide
+    how long an answer takes. Only pydantic's models are checked to their end, whatever is wrong.
     """
 
 

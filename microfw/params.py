@@ -143,6 +143,11 @@ def Query(default: Any = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
     Sequences take every value of a repeated key. `...` as the default means required.
     `default_factory` is called for each request that does not send the value.
     `regex` is the old name of `pattern`.
+
+    A pattern is searched by Python's `re`, whose time some patterns make grow without measure: with
+    `(a+)+$`, thirty characters take minutes, and nothing else runs meanwhile. Whoever writes a
+    pattern answers for it: let no repetition stand inside of another that can match the same text,
+    or use possessive ones, `(?:a++)++$`; and bound the text with `max_length`, checked before it.
     """
     return _declaration(Source.QUERY, default, options)
 

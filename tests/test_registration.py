@@ -1227,9 +1227,9 @@ NO_LIMIT = [
 def test_a_limit_that_says_nothing_is_told_with_the_path_to_it(
     annotation: Any, kind: str, problem: str
 ) -> None:
-    def get_value(value): ...  # type: ignore[no-untyped-def]
+    def get_value(value: Any): ...
 
-    def read_item(it: Annotated[Any, Depends(get_value)]): ...  # type: ignore[no-untyped-def]
+    def read_item(it: Annotated[Any, Depends(get_value)]): ...
 
     get_value.__annotations__["value"] = annotation
 

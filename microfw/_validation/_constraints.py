@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from microfw._validation._errors import invalid, plural
@@ -172,6 +172,11 @@ def _problem_of(constraints: Constraints, family: Family) -> str | None:
     return None
 
 
+def _check_factor(factor: object) -> None:
+    if not isinstance(factor, int | float | Decimal) or not 0 < float(factor) < inf:
+        raise ConstraintError(f"multiple_of={factor!r} is no finite number greater than 0")
+
+
 def _check_bound(name: str, bound: Any, family: Family) -> None:
     kinds = _KINDS_OF_BOUNDS.get(family, object)
     if not isinstance(bound, kinds):
@@ -232,8 +237,7 @@ def _comparison_test(
 
 
 def _multiple_test(factor: Any) -> Test:
-    if not isinstance(factor, int | float | Decimal) or not (isfinite(factor) and factor > 0):
-        raise ConstraintError(f"multiple_of={factor!r} is no finite number greater than 0")
+    _check_factor(factor)
 
     def test(value: Any, given: Any) -> None:
         try:
