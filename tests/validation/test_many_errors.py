@@ -65,7 +65,9 @@ def errors(annotation: Any, value: Any) -> list[dict[str, Any]]:
     return caught.value.errors
 
 
-@pytest.mark.parametrize("annotation", [list[Struct], list[Plain], list[Typed], list[list[int]]])
+@pytest.mark.parametrize(
+    "annotation", [list[Struct], list[Plain], list[Typed], list[list[int]]], ids=str
+)
 def test_of_many_errors_in_an_array_the_first_are_told(annotation):
     found = errors(annotation, [None] * (MOST + 1))
 
