@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from itertools import chain
 from operator import attrgetter, methodcaller
 from typing import Any, get_args, get_origin
@@ -91,6 +92,28 @@ def _hold(values: Sequence[Any], columns: Iterable[tuple[Column, Exactness]]) ->
         elif not exactness.holds_for_all(list(column(values))):
             return False
     return True
+
+
+def predicate_of(annotation: Any) -> Callable[[Any], bool]:
+    """Make the function that tells whether a value is exactly of a type; see `Exactness.holds`.
+
+    For dictionaries of plain values, the commonest results, it is one that looks at nothing else.
+    """
+    bared, metadata = bare(annotation)
+    if get_origin(bared) is dict and not metadata:
+        keys, values = (exactness_of(argument).atoms for argument in get_args(bared))
+        if keys and values:
+            return partial(_is_dictionary_of, keys, values)
+    return exactness_of(annotation).holds
+
+
+def _is_dictionary_of(keys: frozenset[Any], values: frozenset[Any], value: Any) -> bool:
+    kind: object = type(value)
+    return (
+        kind is dict
+        and keys.issuperset(map(type, value))
+        and values.issuperset(map(type, value.values()))
+    )
 
 
 def exactness_of(annotation: Any) -> Exactness:

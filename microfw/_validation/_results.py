@@ -17,7 +17,7 @@ from microfw._validation._constraints import Constraints
 from microfw._validation._defaults import completer_of
 from microfw._validation._encoding import encode_declared, encode_json
 from microfw._validation._errors import Invalid, below
-from microfw._validation._exactness import exactness_of, nests_models
+from microfw._validation._exactness import nests_models, predicate_of
 from microfw._validation._models import model_of
 from microfw._validation._pydantic import adapter_of, pydantic_converter, speaks_pydantic
 from microfw._validation._received import decoder_of
@@ -128,7 +128,7 @@ class _Narrower:
 
     def __init__(self, annotation: Any) -> None:
         shape, beyond_msgspec = shape_of(annotation, Constraints(), Medium.RESULT)
-        self.is_exact = exactness_of(annotation).holds
+        self.is_exact = predicate_of(annotation)
         self._annotation = annotation
         self._thorough = shape.convert
         self._may_hold_more: Callable[[Any, Any], bool] | None = None
