@@ -107,10 +107,9 @@ def predicate_of(annotation: Any) -> Callable[[Any], bool]:
     return exactness_of(annotation).holds
 
 
-def _is_dictionary_of(keys: frozenset[Any], values: frozenset[Any], value: Any) -> bool:
-    kind: object = type(value)
+def _is_dictionary_of(keys: frozenset[Any], values: frozenset[Any], value: dict[Any, Any]) -> bool:
     return (
-        kind is dict
+        type(value) is dict
         and keys.issuperset(map(type, value))
         and values.issuperset(map(type, value.values()))
     )
