@@ -18,7 +18,7 @@ from microfw import App, Request, Router
 from microfw._matching import Matcher, Routes, _Index
 from tests.asgi import get
 
-EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 250
+EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 500
 
 Answer = Any
 """What has come of a request, in a form that can be compared."""
