@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:Exception ignored.*SpooledTemporaryFile"
 )
 
-EXAMPLES = 250 if settings().derandomize else 20_000
+EXAMPLES = 500 if settings().derandomize else 20_000
 
 
 @pytest.fixture(scope="module")

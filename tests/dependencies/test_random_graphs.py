@@ -555,7 +555,7 @@ def portal(request: pytest.FixtureRequest) -> Iterator[BlockingPortal]:
 
 
 many = settings(
-    max_examples=100,
+    max_examples=60,
     deadline=None,
     phases=set(Phase) - {Phase.explain},
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
