@@ -1,8 +1,10 @@
 """What is secret in requests and defaults is in no source, message, log or answer of microfw's."""
 
 import logging
+import re
 import traceback
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -17,15 +19,19 @@ from microfw import (
     Form,
     Header,
     HTTPException,
-    Path,
     Query,
     Security,
 )
+from microfw._environment import DEFAULT_CLEANUP_TIMEOUT
+from microfw._limits import Limits
+from microfw._validation._errors import MOST_ERRORS
 from microfw.exceptions import RegistrationError, RequestValidationError
 from microfw.responses import JSONResponse
 from microfw.security import APIKeyCookie, HTTPBasic, HTTPBasicCredentials, HTTPBearer
 from microfw.testclient import TestClient
 from microfw.websockets import WebSocketDisconnect
+
+POLICY = Path(__file__).parent.parent / "SECURITY.md"
 
 MARK = "hunter2"
 """What may be shown nowhere. Every secret holds it."""
@@ -67,7 +73,7 @@ def secretive() -> App:
 def read_values(app: App) -> None:
     @app.post("/login/{ticket}")
     async def log_in(
-        ticket: Annotated[int, Path()], token: Token, key: Key, login: Login, tasks: BackgroundTasks
+        ticket: int, token: Token, key: Key, login: Login, tasks: BackgroundTasks
     ) -> str:
         return "in"
 
@@ -226,28 +232,35 @@ def test_errors_in_values_are_logged_nowhere_and_say_only_where_they_are(
     assert MARK not in messages(logged)
 
 
-def test_an_answer_with_input_shows_it_unless_a_handler_leaves_it_out() -> None:
-    app = secretive()
+def test_an_answer_shows_input_unless_the_handler_in_the_security_policy_leaves_it_out() -> None:
+    [block] = re.findall(r"```python\n(.*?)```", POLICY.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block, names)
     body = {"user": "ada", "password": MARK}
-    assert MARK in TestClient(app).post("/login/1", json=body).text
-
-    @app.exception_handler(RequestValidationError)
-    async def leave_out_input(request: Any, error: RequestValidationError) -> JSONResponse:
-        errors = [{key: each[key] for key in ("type", "loc", "msg")} for each in error.errors()]
-        return JSONResponse({"detail": errors}, 422)
-
-    answer = TestClient(app).post("/login/1", json=body)
-
-    assert answer.status_code == 422
-    assert answer.json() == {
-        "detail": [
-            {
-                "type": "string_too_short",
-                "loc": ["body", "password"],
-                "msg": "String should have at least 50 characters",
-            }
-        ]
+    error = {
+        "type": "string_too_short",
+        "loc": ["body", "password"],
+        "msg": "String should have at least 50 characters",
     }
+    usual, quiet = App(), names["app"]
+    for app in (usual, quiet):
+        read_values(app)
+
+    shown = TestClient(usual).post("/login/1", json=body).json()
+    left_out = TestClient(quiet).post("/login/1", json=body)
+
+    assert shown["detail"][0]["input"] == MARK
+    assert (left_out.status_code, left_out.json()) == (422, {"detail": [error]})
+
+
+def test_the_limits_are_those_in_the_security_policy() -> None:
+    policy = POLICY.read_text(encoding="utf-8")
+    limits = Limits()
+    assert f"| {limits.max_body_size // 2**20} MiB, then 413 |" in policy  # type: ignore[operator]
+    assert f"| {limits.max_fields}, {limits.max_files}, then 400 |" in policy
+    assert f"| {limits.max_part_size // 2**20} MiB, then 400 |" in policy
+    assert f"| errors told of one value | {MOST_ERRORS} |" in policy
+    assert f"after a cancellation | {DEFAULT_CLEANUP_TIMEOUT:.0f} |" in policy
 
 
 def test_a_websocket_is_refused_with_places_only(client: TestClient) -> None:
