@@ -105,7 +105,7 @@ def test_without_arguments_the_tests_are_measured(clone: Clone) -> None:
     assert clone.run("test", PYTHON=clone.stand_in()).returncode == 0
     assert clone.done()[2:] == [
         "ran -m coverage erase",
-        "ran -m coverage run -m pytest --numprocesses auto",
+        "ran -m coverage run -m pytest --numprocesses auto --dist worksteal",
         "ran -m coverage combine --quiet",
         "ran -m coverage report",
     ]
