@@ -12,6 +12,7 @@ another request is answered; nothing is logged but what `records` says.
 import asyncio
 import logging
 import re
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -853,3 +854,31 @@ async def failing_cells(faults: Collection[Fault], flavours: Collection[str]) ->
                     if found:
                         failing[str(cell)] = found
     return failing
+
+
+def main() -> int:
+    """Run the whole matrix, on every backend; the exit status says whether all is well."""
+    cells = sum(
+        reason_against(place, fault, flavour) is None
+        for place in PLACES
+        for fault in FAULTS
+        for flavour in FLAVOURS
+    )
+    failing = 0
+    for backend, options in BACKENDS.items():
+        found = anyio.run(failing_cells, FAULTS, FLAVOURS, **options)
+        print(f"{backend}: {cells} cells, {len(found)} failing")
+        for cell, what in found.items():
+            print(f"  {cell}: {what}")
+        failing += len(found)
+    return 1 if failing else 0
+
+
+BACKENDS: dict[str, dict[str, Any]] = {
+    "asyncio": {"backend": "asyncio"},
+    "uvloop": {"backend": "asyncio", "backend_options": {"use_uvloop": True}},
+    "trio": {"backend": "trio"},
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,13 +7,16 @@ import threading
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import Annotated, Any
 
 import anyio
+import anyio.to_thread
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
 from microfw import App, BackgroundTasks, Depends
+from tests.proof.faults import BACKENDS
 
 Cancel = Callable[[], object]
 
@@ -232,3 +235,36 @@ def switching_often() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(interval)
+
+
+async def raced(count: int, seed: int, *, hard: bool) -> Race:
+    """Run a race, and check what has to be true after any."""
+    race = Race(seed)
+    with ExitStack() as stack:
+        if hard:
+            stack.enter_context(switching_often())
+            stack.enter_context(changing_overrides(race.app))
+        await race.run(count)
+    assert race.mistakes == []
+    assert race.entered == race.exited
+    assert not any(race.open.values())
+    assert race.answered + race.cancelled == count
+    assert anyio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
+    return race
+
+
+def main() -> None:
+    """Run races of 10,000 requests, on every backend."""
+    for backend, options in BACKENDS.items():
+        for hard in (False, True):
+            run = partial(raced, 10_000, random.randrange(10_000), hard=hard)
+            race = anyio.run(run, **options)
+            how = "overrides change" if hard else "plain"
+            print(
+                f"{backend}, {how}: {race.answered} answered, {race.cancelled} cancelled,", end=" "
+            )
+            print(f"{race.entered} entered, {race.exited} exited")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ OFTEN = {
     "uvloop": ("brief", "mixed the other way"),
     "trio": ("async", "loop", "mixed"),
 }
-"""The flavours that are tried each time, by backend; the others are tried by `-m slow`."""
+"""The flavours that are tried each time, by backend; `python -m tests.proof.faults` tries all."""
 
 
 def backend_of(request: pytest.FixtureRequest) -> str:
@@ -25,16 +25,6 @@ async def test_dependencies_exit_whatever_happens_wherever_it_does(
 ) -> None:
     assert await failing_cells([fault], OFTEN[backend_of(request)]) == {}
     gc.collect()  # so that what is not closed, or not awaited, shows
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("fault", FAULTS, ids=str)
-async def test_dependencies_exit_whatever_their_flavours(
-    request: pytest.FixtureRequest, fault: Fault
-) -> None:
-    others = FLAVOURS.keys() - {*OFTEN[backend_of(request)]}
-    assert await failing_cells([fault], sorted(others)) == {}
-    gc.collect()
 
 
 def test_there_is_a_reason_for_each_cell_that_is_missing() -> None:
