@@ -121,6 +121,12 @@ def test_prove_passes_its_arguments_on(clone: Clone) -> None:
     assert clone.done()[-1] == "ran -m tests.proof.prove --examples 5"
 
 
+@pytest.mark.parametrize("what", ["faults", "races"])
+def test_prove_runs_other_proofs_by_name(clone: Clone, what: str) -> None:
+    assert clone.run("prove", what, PYTHON=clone.stand_in()).returncode == 0
+    assert clone.done()[-1] == f"ran -m tests.proof.{what}"
+
+
 def test_a_changed_pyproject_is_installed_again(clone: Clone) -> None:
     python = clone.stand_in()
     clone.run("test", "-x", PYTHON=python)
