@@ -53,15 +53,12 @@ class Outcome:
         return dict(self.headers)
 
 
-def play(
-    museum: Museum, steps: Iterable[Step], backend: str, options: dict[str, Any]
-) -> Iterator[Outcome]:
+def play(museum: Museum, steps: Iterable[Step], backend: str) -> Iterator[Outcome]:
     """Do the steps, one after the other; the last outcome is that of the shutdown."""
     entries = museum.entries
     with TestClient(
         museum.app,
         backend=backend,  # type: ignore[arg-type]
-        backend_options=options,
         raise_server_exceptions=False,
         follow_redirects=False,
     ) as client:

@@ -23,13 +23,13 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Outcome]]:
     """What has come of the session on FastAPI."""
     directory = tmp_path_factory.mktemp("fastapi")
     with built_museum(directory, "museum_on_fastapi", ON_FASTAPI) as museum:
-        yield list(play(museum, SESSION, "asyncio", {}))
+        yield list(play(museum, SESSION, "asyncio"))
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_both_frameworks_give_the_same_answers(theirs, backend, tmp_path):
     with built_museum(tmp_path, "museum_on_microfw", ON_MICROFW) as museum:
-        ours = list(play(museum, SESSION, backend, {}))
+        ours = list(play(museum, SESSION, backend))
 
     found, used = surprises(STEPS, theirs, ours)
 
