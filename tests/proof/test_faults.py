@@ -10,7 +10,7 @@ from tests.proof.faults import FAULTS, FLAVOURS, PLACES, Fault, failing_cells, r
 OFTEN = {
     "asyncio": ("async", "thread", "mixed"),
     "uvloop": ("brief", "mixed the other way"),
-    "trio": ("async", "loop", "mixed"),
+    "trio": ("async", "loop"),
 }
 """The flavours that are tried each time, by backend; `python -m tests.proof.faults` tries all."""
 

@@ -12,7 +12,7 @@ from tests.proof.races import raced
 
 @pytest.mark.parametrize("hard", [False, True], ids=["plainly", "with overrides that change"])
 async def test_requests_at_once_exit_in_order_whichever_are_cancelled(hard: bool) -> None:
-    race = await raced(400 if hard else 1000, seed=6, hard=hard)
-    assert race.cancelled > 20
-    assert race.answered > 20
+    race = await raced(300 if hard else 600, seed=6, hard=hard)
+    assert race.cancelled > 5
+    assert race.answered > 5
     gc.collect()  # so that what is not closed, or not awaited, shows
