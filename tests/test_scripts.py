@@ -153,6 +153,32 @@ def test_an_interrupted_start_is_made_good_by_the_next_one(clone: Clone) -> None
     assert clone.done() == ["made .venv", "installed .[test]", "ran -m pytest -x"]
 
 
+def test_the_lowest_versions_have_an_environment_of_their_own(clone: Clone) -> None:
+    assert clone.run("test", "--lowest", "-x", PYTHON=clone.stand_in()).returncode == 0
+    assert clone.done() == [
+        "ran scripts/_lowest.py",
+        "made .venv-lowest",
+        "installed .[test]",
+        "ran -m pytest -x",
+    ]
+
+
+def test_the_lowest_versions_are_those_that_the_project_allows(clone: Clone) -> None:
+    (clone.root / "pyproject.toml").write_text(
+        '[project]\ndependencies = ["anyio>=4.4", "msgspec>=0.20"]\n'
+        "[project.optional-dependencies]\n"
+        'standard = ["uvicorn[standard]>=0.35"]\nexamples = []\ntest = ["anyio>=4.11", "pytest>=9.0"]\n'
+    )
+    told = subprocess.run(
+        [sys.executable, "scripts/_lowest.py"],
+        cwd=clone.root,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert told.stdout == "anyio==4.11\nmsgspec==0.20\nuvicorn==0.35\n"
+
+
 @pytest.mark.parametrize("left", ["nothing", "a folder", "a Python that does not run"])
 def test_an_environment_that_does_not_work_is_made_anew(clone: Clone, left: str) -> None:
     if left != "nothing":

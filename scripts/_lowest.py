@@ -1,0 +1,28 @@
+"""Print the lowest versions that pyproject.toml allows of what microfw needs, as constraints.
+
+Where the tests need a newer one, that. Their own tools may be as new as they are.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+
+PROJECT = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+OURS = [*PROJECT["dependencies"], *EXTRAS["standard"], *EXTRAS["examples"]]
+
+
+def bounds(requirements: list[str]) -> dict[str, str]:
+    """Read the lower bounds, by name."""
+    found = (re.match(r"([\w.-]+)(?:\[[\w,]+\])?>=([\d.]+)", each) for each in requirements)
+    return {match[1]: match[2] for match in found if match}
+
+
+def numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
+
+
+if __name__ == "__main__":
+    of_tests = bounds(EXTRAS["test"])
+    for name, lowest in bounds(OURS).items():
+        print(f"{name}=={max(lowest, of_tests.get(name, lowest), key=numbers)}")
