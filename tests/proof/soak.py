@@ -64,11 +64,19 @@ class Soak:
     def measured(self) -> Sequence[Sample]:
         return [sample for sample in self.samples if sample.minute >= self.warm_up]
 
-    def growth(self, figure: str) -> float:
-        """Compare the median of the last third with that of the first, as a share of it."""
+    def thirds(self, figure: str) -> tuple[float, float]:
+        """The figure in the first third of the time and in the last.
+
+        Of bytes, which a sample holds more or less of, the median; of what is counted, the most.
+        """
         values = [sample.state[figure] for sample in self.measured]
         third = max(len(values) // 3, 1)
-        first, last = median(values[:third]), median(values[-third:])
+        typical = median if figure == "rss" else max
+        return typical(values[:third]), typical(values[-third:])
+
+    def growth(self, figure: str) -> float:
+        """How much more it is in the last third of the time, as a share of the first."""
+        first, last = self.thirds(figure)
         return (last - first) / max(first, 1)
 
     def losses(self) -> list[str]:
