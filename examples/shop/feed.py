@@ -8,7 +8,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from msgspec import Struct, json
 
 from examples.shop.schemas import NewOrderLine
-from microfw import Depends, Router, WebSocket
+from microfw import Depends, Router, WebSocket, WebSocketDisconnect
 
 router = Router(tags=["feed"])
 
@@ -62,11 +62,14 @@ NewOrders = Annotated[MemoryObjectReceiveStream[Announcement], Depends(follow)]
 @router.websocket("/feed")
 async def send_orders(websocket: WebSocket, new_orders: NewOrders) -> None:
     await websocket.accept()
-    async with anyio.create_task_group() as group:
-        group.start_soon(wait_for_end, websocket, group.cancel_scope)
-        async for announcement in new_orders:
-            await websocket.send_text(json.encode(announcement).decode())
-        await websocket.close(TOO_SLOW)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait_for_end, websocket, group.cancel_scope)
+            async for announcement in new_orders:
+                await websocket.send_text(json.encode(announcement).decode())
+            await websocket.close(TOO_SLOW)
+    except* WebSocketDisconnect:
+        pass  # it has gone while it was sent to
 
 
 async def wait_for_end(websocket: WebSocket, scope: anyio.CancelScope) -> None:
