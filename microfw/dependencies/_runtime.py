@@ -246,7 +246,10 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
         if task is None:
             return await self._exit_on_trio(exit_code, error)
         try:
-            swallowed = await uninterrupted(exit_code, task, run.cleanup, self._place)
+            is_cancelled = error is not None and _is_cancellation(error)
+            swallowed = await uninterrupted(
+                exit_code, task, run.cleanup, self._place, is_cancelled=is_cancelled
+            )
         except BaseException as raised:
             self._scope.__exit__(*sys.exc_info())
             if isinstance(raised, CleanupTimeoutError) and error is not None:

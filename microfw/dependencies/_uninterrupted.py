@@ -28,6 +28,8 @@ async def uninterrupted(
     task: "asyncio.Task[Any] | None",
     cleanup: Cleanup | None = None,
     place: Callable[[], str] = str,
+    *,
+    is_cancelled: bool = False,
 ) -> Result:
     """Await a coroutine to its end, and only then raise a cancellation that came meanwhile.
 
@@ -36,13 +38,14 @@ async def uninterrupted(
         task: The current task on asyncio; `None` on trio, where nothing needs to be done.
         cleanup: Bounds the time that it may take, on asyncio. On trio cancel scopes do that.
         place: Tells what it is, should it take too long.
+        is_cancelled: Whether it is run because a cancellation is on its way outward.
 
     Raises:
         CleanupTimeoutError: It took too long and was cancelled.
     """
     if task is None:
         return await coroutine
-    guard = _Guard(coroutine, task, cleanup)
+    guard = _Guard(coroutine, task, cleanup, is_cancelled=is_cancelled)
     token = _current.set(guard)
     try:
         result: Result = await guard
@@ -76,7 +79,7 @@ class _Guard:
     """Drives a coroutine, and keeps the cancellations that it must not see."""
 
     __slots__ = (
-        *("_asked_before", "_cleanup", "_coroutine", "_task", "_waiting"),
+        *("_asked_before", "_cleanup", "_coroutine", "_is_cancelled", "_task", "_waiting"),
         *("has_expired", "kept", "loop"),
     )
 
@@ -85,7 +88,10 @@ class _Guard:
         coroutine: Coroutine[Any, Any, Any],
         task: "asyncio.Task[Any]",
         cleanup: Cleanup | None,
+        *,
+        is_cancelled: bool,
     ) -> None:
+        self._is_cancelled = is_cancelled
         self._coroutine = coroutine
         self._task = task
         self._asked_before = task.cancelling()
@@ -136,9 +142,11 @@ class _Guard:
     def keeps(self, message: Any) -> bool:
         """Keep a cancellation, unless the coroutine itself is behind it."""
         if _current.get() is self:
-            # A task group of asyncio's that fails asks again for what was asked for before.
-            return self._task.cancelling() <= self._asked_before
-        if "cancel scope" in str(message):
+            if self._task.cancelling() > self._asked_before:
+                return False
+            if self._is_cancelled:
+                return True  # a task group of asyncio's that has failed asks for it once more
+        elif "cancel scope" in str(message):
             return False  # of AnyIO's scopes only those inside of the shield get here
         self._task.uncancel()  # for an `asyncio.timeout` of the coroutine's, which counts them
         self.kept = [*(self.kept or ()), message]

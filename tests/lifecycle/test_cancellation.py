@@ -1530,6 +1530,30 @@ async def test_a_dependency_s_time_limit_is_an_exception_for_a_handler(scene: Sc
 
 
 @on_asyncio
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_a_task_that_cancels_itself_runs_exit_code_to_its_end(
+    scene: Scene, flavour: str
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+    second = scene.dependency(flavour, "second", first)
+
+    @app.get("/")
+    async def endpoint(second: Annotated[str, second]) -> None:
+        task = asyncio.current_task()
+        assert task
+        task.cancel()
+
+    task = asyncio.create_task(request(app, log=scene.log))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    seen = {"thread": "cancellation", "suspending": "cancellation"}.get(flavour, "nothing")
+    assert scene.log == lines(
+        f"first opens, second opens, second sees nothing, second ends,first sees {seen}, first ends"
+    )
+
+
+@on_asyncio
 async def test_exit_code_may_set_a_time_after_one_that_its_dependency_had_set_is_over(
     scene: Scene,
 ) -> None:
