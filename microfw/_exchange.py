@@ -20,7 +20,7 @@ from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit,
 from microfw._query_values import QueryValues
 from microfw._receiving import GatheringReceive, ReplayedReceive
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
-from microfw.dependencies import Cleanup, Run
+from microfw.dependencies import Cleanup, Run, place_of
 from microfw.exception_handlers import Handler
 from microfw.exceptions import SwallowedExceptionError
 from microfw.responses import EmptyResponse
@@ -257,13 +257,17 @@ class Exchange(_Connection):
         """Have an exception handler make the response; what was prepared until now is dropped.
 
         Then it is sent.
+
+        Raises:
+            TypeError: The handler has returned none.
         """
         self._response = None
         self._tasks = None
         self.is_sending = False
         self.result = await call_handler(handler, self.request, error)
-        if self.result is not None:
-            await self.deliver()
+        if self.result is None:
+            raise TypeError(f"the exception handler {place_of(handler)} returned no response")
+        await self.deliver()
 
     def _completed(self, response: Response) -> Response:
         """The response with what was set on the one under construction.

@@ -755,6 +755,19 @@ def test_what_middleware_of_a_route_raises_is_answered_by_the_handlers() -> None
     assert (answer.status_code, answer.json()) == (403, {"detail": {"why": "refused"}})
 
 
+def test_a_websocket_route_of_starlettes_is_added_by_its_path() -> None:
+    app = App()
+
+    async def greet(websocket: StarletteWebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text("hello")
+        await websocket.close()
+
+    app.add_websocket_route("/greeting", greet, "greeting")
+    with TestClient(app).websocket_connect(app.url_path_for("greeting")) as websocket:
+        assert websocket.receive_text() == "hello"
+
+
 def test_middleware_of_a_websocket_route_wraps_it_and_stays_when_it_is_included() -> None:
     log: list[str] = []
 

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microfw import App, Depends, HTTPException, Request
+from microfw.dependencies import place_of
 from microfw.exceptions import SwallowedExceptionError, YieldError
 from microfw.middleware.gzip import GZipMiddleware
 from microfw.responses import FileResponse, JSONResponse, StreamingResponse
@@ -213,6 +214,25 @@ async def test_what_a_handler_raises_is_answered_once() -> None:
     assert log == lines(
         "handler for Oops(x), sends 409,handler for Conflict(y), handler for Oops(again), sends 500"
     )
+
+
+async def test_a_handler_that_returns_nothing_is_named() -> None:
+    app = App()
+
+    @app.exception_handler(Oops)
+    async def forgetful(_: Request, error: Oops) -> None: ...
+
+    @app.get("/")
+    async def endpoint() -> None:
+        raise Oops("x")
+
+    answer = await request(app)
+    assert answer.status == 500
+    assert answer.raised
+    assert told(answer.raised) == (
+        f"TypeError(the exception handler {place_of(forgetful)} returned no response)"
+    )
+    assert repr(answer.raised.__context__) == "Oops('x')"
 
 
 async def test_a_response_that_fails_before_it_starts_is_answered_by_a_handler(

@@ -615,7 +615,7 @@ class Records(logging.Handler):
         self.lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = re.sub(r"\S+ \(\S+:\d+\)", "a dependency", record.getMessage())
+        message = re.sub(r"\S+ \(.+?\.py:\d+\)", "a dependency", record.getMessage())
         error = record.exc_info[1] if record.exc_info else None
         self.lines.append(f"{message}: {shown(error)}" if error else message)
 
