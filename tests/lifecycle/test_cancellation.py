@@ -1529,6 +1529,62 @@ async def test_a_dependency_s_time_limit_is_an_exception_for_a_handler(scene: Sc
     )
 
 
+@cancelled(*LASTING, *SINGLE, backends=(ASYNCIO, UVLOOP))
+async def test_exit_code_may_ask_again_for_the_cancellation_that_it_sees(
+    scene: Scene, cancel: Cancel
+) -> None:
+    """As a task group of asyncio's that fails does, from CPython 3.13 on."""
+    app = App()
+
+    async def tidy() -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            task = asyncio.current_task()
+            assert task
+            task.uncancel()
+            task.cancel()
+            await asyncio.sleep(0)
+            scene.log("ends")
+
+    @app.get("/")
+    async def endpoint(tidy: Annotated[None, Depends(tidy)]) -> None:
+        await scene.wait()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines("waits, ends")
+
+
+async def test_a_task_group_that_a_dependency_holds_open_cancels_its_exit_code(
+    scene: Scene,
+) -> None:
+    app = App()
+
+    async def fail_after(event: anyio.Event) -> None:
+        await event.wait()
+        raise OSError
+
+    async def hold() -> AsyncIterator[None]:
+        try:
+            async with anyio.create_task_group() as group:
+                event = anyio.Event()
+                group.start_soon(fail_after, event)
+                yield
+                event.set()
+                await anyio.sleep(LONG)
+        except* OSError:
+            scene.log("group failed")
+        await checkpoint()
+        scene.log("ends")
+
+    @app.get("/")
+    async def endpoint(hold: Annotated[None, Depends(hold)]) -> None: ...
+
+    with anyio.fail_after(LONG / 2):
+        await request(app, log=scene.log)
+    assert scene.log == lines("group failed, ends, sends 200")
+
+
 @on_asyncio
 @pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_a_task_that_cancels_itself_runs_exit_code_to_its_end(

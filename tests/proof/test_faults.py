@@ -8,9 +8,9 @@ import pytest
 from tests.proof.faults import FAULTS, FLAVOURS, PLACES, Fault, failing_cells, reason_against
 
 OFTEN = {
-    "asyncio": ("async", "thread", "mixed"),
-    "uvloop": ("brief", "mixed the other way"),
-    "trio": ("async", "loop"),
+    "asyncio": ("mixed",),
+    "uvloop": ("mixed the other way",),
+    "trio": ("mixed",),
 }
 """The flavours that are tried each time, by backend; `python -m tests.proof.faults` tries all."""
 

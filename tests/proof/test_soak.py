@@ -94,7 +94,7 @@ def test_each_figure_has_its_chart() -> None:
 
 @pytest.mark.slow
 def test_a_short_soak_loses_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--minutes", "0.3", "--every", "4", "--customers", "4", "--folder", str(tmp_path)])
+    main(["--minutes", "0.15", "--every", "3", "--customers", "4", "--folder", str(tmp_path)])
 
     told = json.loads((tmp_path / "soak.json").read_text())
     assert len(told["done"]) == 13
