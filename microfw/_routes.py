@@ -95,7 +95,9 @@ class Route(starlette.routing.Route):
             include_in_schema=options.get("include_in_schema", True),
         )
         if is_of_callback(path):
-            self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+            pattern, path_format, self.param_convertors = compile_path(path)
+            self.path_regex: re.Pattern[str] = pattern
+            self.path_format: str = path_format
         self.path = path
         self.param_convertors: dict[str, Convertor[Any]] = _bounded(self.param_convertors)
         self.methods: set[str] = {method.upper() for method in methods or ["GET"]}

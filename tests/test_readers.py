@@ -316,10 +316,11 @@ class TestBody:
     def test_null_is_a_value_where_one_is_required_and_the_type_allows_it(self):
         for kind in (Item | None, Annotated[Any, Body()], Annotated[Literal["a", None], Body()]):
 
-            def whole(item: kind): ...
+            def whole(item): ...
 
-            def parts(item: kind, other: Item | None): ...
+            def parts(item, other: Item | None): ...
 
+            whole.__annotations__["item"] = parts.__annotations__["item"] = kind
             assert values(whole, body=b"null") == [None]
             assert values(parts, body={"item": None, "other": None}) == [None, None]
             assert places(whole, body=b"") == [("missing", ("body",))]

@@ -130,7 +130,7 @@ async def add_failing_task(tasks: BackgroundTasks) -> None:
 
 
 async def failing_task(session: SessionDep) -> None:
-    await session.connection()
+    _ = await session.connection()
     raise SoakError("of a task")
 
 
