@@ -50,7 +50,8 @@ def _extract(revision: str, folder: Path) -> None:
     if archive.returncode:
         raise LookupError(archive.stderr.decode().strip())
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-        tar.extractall(folder, filter="data")
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)  # CPython 3.11.4 and later
+        tar.extractall(folder)
 
 
 def _in_turns(case: Case, folders: dict[str, Path], options: Options, rounds: int) -> Measurement:
