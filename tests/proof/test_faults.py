@@ -7,23 +7,22 @@ import pytest
 
 from tests.proof.faults import FAULTS, FLAVOURS, PLACES, Fault, failing_cells, reason_against
 
-OFTEN = {
-    "asyncio": ("mixed",),
-    "uvloop": ("mixed the other way",),
-    "trio": ("mixed",),
-}
+OFTEN = {"asyncio": ("mixed",), "trio": ("mixed the other way",)}
 """The flavours that are tried each time, by backend; `python -m tests.proof.faults` tries all."""
 
 
-def backend_of(request: pytest.FixtureRequest) -> str:
-    return next(name for name in OFTEN if name in request.node.callspec.id.split("-"))
+@pytest.fixture(params=[*OFTEN])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    backend: str = request.param
+    return backend
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_dependencies_exit_whatever_happens_wherever_it_does(
-    request: pytest.FixtureRequest, fault: Fault
+    anyio_backend: str, fault: Fault
 ) -> None:
-    assert await failing_cells([fault], OFTEN[backend_of(request)]) == {}
+    assert await failing_cells([fault], OFTEN[anyio_backend]) == {}
     gc.collect()  # so that what is not closed, or not awaited, shows
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.proof.races import raced
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hard", [False, True], ids=["plainly", "with overrides that change"])
 async def test_requests_at_once_exit_in_order_whichever_are_cancelled(hard: bool) -> None:
     race = await raced(300 if hard else 600, seed=6, hard=hard)
