@@ -2,11 +2,15 @@
 
 The traffic stops for each sample, so that nothing but what stays is measured. A sixth
 of the time is warm-up and comes on top. Writes soak.json and soak.svg.
+
+The server's threads share one arena of malloc (MALLOC_ARENA_MAX=1, where the environment says
+nothing else): of several, each keeps freed memory for itself, and RSS tells of that only.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import platform
 import random
 import re
@@ -34,6 +38,8 @@ EXPECTED = re.compile(
 RAISED = re.compile(r"[\s|+]*([\w.]+(?:Error|Exception|Group|Warning)): (.*)")
 ON_PURPOSE = re.compile(r"(of an endpoint|of a task)$")
 CONTINUED = re.compile(r"\s|$|Traceback \(most recent call last\)|During handling of|The above exc")
+
+MOSTLY_FLAT = ("rss", "allocated", "blocks", "objects")
 FLAT = ("open_files", "threads", "tasks", "generators", "connections", "followers")
 
 
@@ -67,11 +73,12 @@ class Soak:
     def thirds(self, figure: str) -> tuple[float, float]:
         """The figure in the first third of the time and in the last.
 
-        Of bytes, which a sample holds more or less of, the median; of what is counted, the most.
+        Of bytes and objects, which a sample holds more or less of, the median; of what there are
+        few, the least: what leaks stays, and an idle thread does not.
         """
         values = [sample.state[figure] for sample in self.measured]
         third = max(len(values) // 3, 1)
-        typical = median if figure == "rss" else max
+        typical = median if figure in MOSTLY_FLAT else min
         return typical(values[:third]), typical(values[-third:])
 
     def growth(self, figure: str) -> float:
@@ -94,8 +101,8 @@ class Soak:
         ]
 
     def growths(self) -> list[str]:
-        """Say what is more in the end than after the warm-up, in bytes by 1 % or more."""
-        allowed = {"rss": 0.01, **dict.fromkeys(FLAT, 0.0)}
+        """Say what is more in the end than after the warm-up, of bytes and objects by over 1 %."""
+        allowed = {**dict.fromkeys(MOSTLY_FLAT, 0.01), **dict.fromkeys(FLAT, 0.0)}
         return [
             f"{figure} has grown by {self.growth(figure):.2%}"
             for figure, most in allowed.items()
@@ -131,17 +138,23 @@ async def load(
 async def state_at_rest(traffic: Traffic) -> dict[str, int]:
     """Wait until nothing changes any more; give up after some seconds, and tell how it is then."""
     await traffic.all_gone()
+    await ask(traffic.port, "POST /soak/closing")
     state = last = dict[str, int]()
     for _ in range(100):
-        reader, writer = await asyncio.open_connection("127.0.0.1", traffic.port)
-        writer.write(b"GET /state HTTP/1.1\r\nhost: soak\r\nconnection: close\r\n\r\n")
-        state = json.loads((await read_answer(reader))[1])
-        writer.close()
+        state = json.loads(await ask(traffic.port, "GET /state"))
         if state["lost_exits"] == 0 and all(state[name] == last.get(name) for name in FLAT):
             break
         last = state
         await asyncio.sleep(0.1)
     return state
+
+
+async def ask(port: int, what: str) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"{what} HTTP/1.1\r\nhost: soak\r\nconnection: close\r\n\r\n".encode())
+    _, answer, _ = await read_answer(reader)
+    writer.close()
+    return answer
 
 
 def show(minute: float, minutes: float, sample: Sample) -> None:
@@ -177,8 +190,11 @@ def soak(minutes: float, every: float, customers: int, seed: int) -> Soak:
     """Serve the shop from a process of its own, and load it."""
     warm_up = minutes / 6
     with tempfile.TemporaryDirectory() as folder:
-        database = {"DATABASE_URL": f"sqlite+aiosqlite:///{folder}/shop.sqlite3?timeout=60"}
-        with serve("tests.proof.soaked:app", env=database, access_log=False) as server:
+        environment = {
+            "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/shop.sqlite3?timeout=60",
+            "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "1"),
+        }
+        with serve("tests.proof.soaked:app", env=environment, access_log=False) as server:
             traffic, samples = asyncio.run(
                 load(server.port, warm_up + minutes, every, customers, seed)
             )
@@ -216,8 +232,9 @@ def main(arguments: list[str] | None = None) -> int:
     (options.folder / "soak.svg").write_text(picture(figures, done.warm_up), encoding="utf-8")
     print(f"{sum(done.done.values())} actions: {done.done}")
     print(f"{done.samples[-1].state['entered']} dependencies entered")
-    for figure in ("rss", *FLAT):
-        print(f"{figure}: {done.measured[-1].state[figure]:,}, grew by {done.growth(figure):.2%}")
+    for figure in (*MOSTLY_FLAT, *FLAT):
+        first, last = done.thirds(figure)
+        print(f"{figure}: {first:,.0f}, then {last:,.0f}: {done.growth(figure):+.2%}")
     findings = [*done.losses(), *done.growths()]
     for finding in findings:
         print(f"finding: {finding}")

@@ -49,4 +49,4 @@ def picture(figures: Mapping[str, Points], warm_up: float) -> str:
 
 
 def shown(name: str, value: int) -> str:
-    return f"{value / 2**20:.1f} MiB" if name == "rss" else f"{value:,}"
+    return f"{value / 2**20:.1f} MiB" if name in ("rss", "allocated") else f"{value:,}"

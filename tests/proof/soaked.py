@@ -1,7 +1,9 @@
 """The shop with what a soak needs besides: more ways to fail, counted exits, and a look inside."""
 
+import ctypes
 import gc
 import os
+import sys
 import threading
 from asyncio import all_tasks
 from collections import Counter
@@ -13,17 +15,41 @@ from typing import Annotated
 import anyio
 import anyio.lowlevel
 from msgspec import Struct
-from sqlalchemy import QueuePool, update
+from sqlalchemy import QueuePool, delete, update
 
 from examples.shop import audit, feed, main, orders, products, users
 from examples.shop.database import EngineDep, SessionDep
 from examples.shop.feed import FeedDep
-from examples.shop.models import Product
+from examples.shop.models import AuditEntry, Order, OrderLine, Product, User
 from microfw import App, BackgroundTasks, Depends, File, Router, UploadFile
 
 entered: Counter[str] = Counter()
 exited: Counter[str] = Counter()
 lock = threading.Lock()
+
+
+class Malloc(ctypes.Structure):
+    """glibc's `struct mallinfo2`: bytes, over all arenas."""
+
+    _fields_ = (
+        *((name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd")),
+        *((name, ctypes.c_size_t) for name in ("usmblks", "fsmblks", "uordblks", "fordblks")),
+        ("keepcost", ctypes.c_size_t),
+    )
+    hblkhd: int
+    """In maps of their own."""
+    uordblks: int
+    """In arenas, and not freed."""
+
+
+read_malloc = ctypes.CDLL(None).mallinfo2
+read_malloc.restype = Malloc
+
+
+def allocated() -> int:
+    """Bytes that C code, SQLite's too, has taken from `malloc` and not freed."""
+    malloc: Malloc = read_malloc()
+    return malloc.hblkhd + malloc.uordblks
 
 
 def resident() -> int:
@@ -34,6 +60,8 @@ class State(Struct):
     """What can grow, or get lost, in the server's process."""
 
     rss: int
+    allocated: int
+    blocks: int
     open_files: int
     threads: int
     tasks: int
@@ -87,6 +115,13 @@ COUNTED = [Depends(counted_function), Depends(counted_request, scope="request")]
 @router.post("/deliveries")
 async def deliver(session: SessionDep) -> None:
     await session.execute(update(Product).values(stock=1000))
+
+
+@router.post("/closing")
+async def forget(session: SessionDep) -> None:
+    """Delete what customers leave behind, so that the database does not grow with the time."""
+    for table in (AuditEntry, OrderLine, Order, User):
+        await session.execute(delete(table))
 
 
 @router.post("/uploads")
@@ -148,6 +183,8 @@ async def state(engine: EngineDep, feed: FeedDep) -> State:
     assert isinstance(pool, QueuePool)
     return State(
         rss=resident(),
+        allocated=allocated(),
+        blocks=sys.getallocatedblocks(),
         open_files=len(os.listdir("/proc/self/fd")),
         threads=threading.active_count(),
         tasks=len(all_tasks()),

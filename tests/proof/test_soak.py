@@ -11,6 +11,8 @@ from tests.proof.soak_picture import picture
 
 QUIET = {
     "rss": 100_000_000,
+    "allocated": 14_000_000,
+    "blocks": 310_000,
     "open_files": 37,
     "threads": 9,
     "tasks": 3,
