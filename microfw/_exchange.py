@@ -333,10 +333,14 @@ class WebSocketExchange(_Connection):
             await response(self.scope, websocket.receive, websocket.send)
 
     async def close(self, code: int = INTERNAL_ERROR) -> None:
-        """Close the connection, or refuse it (403) where it has not been accepted."""
+        """Close the connection, or refuse it (403) where it has not been accepted.
+
+        Where the client has gone that fails, and does not matter.
+        """
         states = (self.websocket.client_state, self.websocket.application_state)
         if WebSocketState.DISCONNECTED not in states:
-            await self.websocket.close(code)
+            with suppress(WebSocketDisconnect, OSError):
+                await self.websocket.close(code)
 
     def _can_be_denied(self) -> bool:
         """Whether an HTTP response can still be the answer to the handshake."""

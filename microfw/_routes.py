@@ -304,6 +304,8 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
             try:
                 if not await answered(exchange, error):
                     raise
+            except WebSocketDisconnect:  # while the handler was at it
+                return
             except Exception:  # a handler's own, too
                 await exchange.close()
                 raise

@@ -38,11 +38,13 @@ async def converse(
     headers: dict[str, str] | None = None,
     stays: bool = True,
     can_be_denied: bool = True,
+    breaks_after: int | None = None,
     log: Log | None = None,
 ) -> Conversation:
     """Connect, send some texts, and then stay until the server closes, or go.
 
     Args:
+        breaks_after: How many messages the client gets before the connection breaks.
         can_be_denied: Whether the server can refuse with an HTTP response; else it is with 403.
     """
     conversation = Conversation()
@@ -60,6 +62,8 @@ async def converse(
         return message
 
     async def send(message: Any) -> None:
+        if len(conversation.received) == breaks_after:
+            raise BrokenPipeError
         line = told_message(message)
         conversation.received.append(line)
         if log is not None:
@@ -442,6 +446,51 @@ async def test_what_fails_once_the_client_has_gone_is_raised_and_nothing_is_sent
         raise error
 
     assert await converse(app, "one", stays=False) == Conversation(["accept"], error)
+
+
+async def test_what_fails_is_raised_though_closing_fails_too() -> None:
+    app = App()
+    error = ValueError("disk")
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        raise error
+
+    assert await converse(app, breaks_after=1) == Conversation(["accept"], error)
+
+
+async def test_a_connection_that_breaks_before_it_is_accepted_is_raised_as_that() -> None:
+    app = App()
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    conversation = await converse(app, breaks_after=0)
+    assert conversation.received == []
+    assert isinstance(conversation.raised, BrokenPipeError)
+
+
+async def test_a_client_that_has_gone_ends_an_exception_handler_quietly(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = App()
+    log = Log()
+
+    @app.exception_handler(KeyError)
+    async def handle(websocket: WebSocket, error: KeyError) -> None:
+        log("handler")
+        await websocket.close(4001)
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        raise KeyError("key")
+
+    assert await converse(app, breaks_after=1) == Conversation(["accept"])
+    assert log == ["handler"]
+    assert caplog.messages == []
 
 
 # ---------------------------------------------------------------------- invalid values
