@@ -368,6 +368,7 @@ async def test_the_same_method_of_two_objects_makes_two_tasks() -> None:
     ]
 
 
+@pytest.mark.unmeasured
 async def test_more_task_functions_than_are_kept_are_no_problem() -> None:
     def make(number: int) -> Callable[..., None]:
         return lambda session=Depends(get_session): log(str(number))

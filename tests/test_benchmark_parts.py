@@ -34,6 +34,8 @@ from benchmarks.measuring import UnequalWorkError, event_loop, verify
 from benchmarks.profiling import profile
 from benchmarks.work import result
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parent.parent
 PLAIN = LIFECYCLE[0]
 SHORT = Options("asyncio", rounds=1)

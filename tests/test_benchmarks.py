@@ -24,6 +24,8 @@ from benchmarks.measuring import UnequalWorkError, event_loop, verify
 from benchmarks.report import ratio_with_spread
 from benchmarks.work import result
 
+pytestmark = pytest.mark.unmeasured
+
 PLAIN = LIFECYCLE[0]
 ASYNC_1 = LIFECYCLE[1]
 

@@ -17,6 +17,8 @@ from benchmarks.contenders.values import by_hand, fastapi, litestar, microfw, wi
 from benchmarks.measuring import UnequalWorkError, event_loop, verify
 from benchmarks.values import VALUES, ValuesCase, verify_refusals
 
+pytestmark = pytest.mark.unmeasured
+
 
 def made(make: Callable[[], Contender]) -> Contender:
     if make is fastapi:

@@ -26,10 +26,13 @@ from tests.malformed.corpus import (
 from tests.malformed.grammar import requests
 from tests.malformed.sending import Sent, check, cut
 
-pytestmark = pytest.mark.filterwarnings(
-    # Starlette's parser forgets the file with which a truncated form breaks off.
-    "ignore:Exception ignored.*SpooledTemporaryFile"
-)
+pytestmark = [
+    pytest.mark.unmeasured,
+    pytest.mark.filterwarnings(
+        # Starlette's parser forgets the file with which a truncated form breaks off.
+        "ignore:Exception ignored.*SpooledTemporaryFile"
+    ),
+]
 
 EXAMPLES = 500 if settings().derandomize else 20_000
 

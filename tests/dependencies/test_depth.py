@@ -67,6 +67,8 @@ def sync(log: list[Any], number: int, below: Any) -> Callable[..., Any]:
     return dependency
 
 
+pytestmark = pytest.mark.unmeasured
+
 MAKERS = {"a": quick, "s": suspending, "t": sync, "l": sync}
 
 

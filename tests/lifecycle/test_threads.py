@@ -744,6 +744,7 @@ def streams(pool: Pool, scope: Any) -> dict[str, Callable[..., Any]]:
     return {"stream": stream, "stream with its own resource": stream_with_its_own}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("scope", ["function", "request"])
 @pytest.mark.parametrize("kind", [*routes(Pool(), None), *streams(Pool(), None)])
 async def test_many_requests_for_few_resources_all_succeed(kind: str, scope: Any) -> None:

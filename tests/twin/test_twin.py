@@ -26,6 +26,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Outcome]]:
         yield list(play(museum, SESSION, "asyncio"))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_both_frameworks_give_the_same_answers(theirs, backend, tmp_path):
     with built_museum(tmp_path, "museum_on_microfw", ON_MICROFW) as museum:

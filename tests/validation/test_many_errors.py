@@ -147,6 +147,7 @@ def test_of_places_the_first_is_told_however_long_it_is():
     assert [error["loc"] for error in showable(found)] == [(key, 0)]
 
 
+@pytest.mark.unmeasured
 def test_what_is_too_much_to_show_is_not_counted_again_for_every_error():
     large = [["x"]] * 1_000_000
     entries: list[dict[str, Any]] = [
