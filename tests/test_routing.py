@@ -343,6 +343,22 @@ def test_dependencies_run_from_the_outermost_router_to_the_endpoint() -> None:
     ]
 
 
+def test_a_websocket_at_the_path_of_an_http_route_is_refused() -> None:
+    app = App()
+
+    @app.get("/prices")
+    async def prices() -> list[int]:
+        return [1, 2]
+
+    with (
+        pytest.raises(WebSocketDisconnect) as refused,
+        TestClient(app).websocket_connect("/prices"),
+    ):
+        pass
+    assert refused.value.code == 1000
+    assert TestClient(app).get("/prices").json() == [1, 2]
+
+
 def test_dependencies_of_routers_run_for_websockets_too() -> None:
     inner = Router(prefix="/inner", dependencies=[note("router")])
 

@@ -414,6 +414,7 @@ def test_a_dataclass_with_slots_has_its_defaults_anyway():
         (bool, 1, True),
         (bool, 0.0, False),
         (bool, "yes", True),
+        (list[bool], [True, "no"], [True, False]),
         (str, "a", "a"),
         (Decimal, 1.1, Decimal("1.1")),
         (bytes, "YWI=", b"ab"),
