@@ -353,7 +353,9 @@ def test_sigint_ends_the_feed_and_disposes_of_the_engine_last(
 
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
-    assert re.findall(r"uvicorn.error: [^[\n]+|Closing connection|Pool disposed", log) == [
+    waits = "Waiting for background tasks"  # said where the feed takes more than a moment to end
+    told = rf"uvicorn.error: (?!{waits})[^[\n]+|Closing connection|Pool disposed"
+    assert re.findall(told, log) == [
         "uvicorn.error: Shutting down",
         "uvicorn.error: Waiting for application shutdown.",
         "Closing connection",

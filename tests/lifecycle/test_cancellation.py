@@ -1108,7 +1108,7 @@ async def test_the_cancellation_goes_on_when_the_exit_code_that_sees_it_is_cut_o
     scene: Scene, cancel: Cancel, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = App(cleanup_timeout=0.01)
-    first = scene.dependency("suspending", "first")
+    first = scene.dependency("quick", "first")
 
     async def hanging(first: Annotated[str, first]) -> AsyncIterator[None]:
         try:
