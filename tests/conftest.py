@@ -10,7 +10,6 @@ from collections.abc import Generator
 from typing import Any
 
 import pytest
-import xdist
 from coverage import Coverage
 from hypothesis import is_hypothesis_test, settings
 
@@ -32,8 +31,9 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Trace no process that only hands out the tests."""
-    if xdist.is_xdist_controller(session) and (coverage := Coverage.current()):
+    """Trace no process that only hands out the tests, as pytest-xdist's "dsession" does."""
+    coverage = Coverage.current()
+    if coverage is not None and session.config.pluginmanager.has_plugin("dsession"):
         coverage.stop()
 
 
