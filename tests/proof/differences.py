@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.proof.observing import Observation, Observations
+from tests.proof.observing import CANCELLED, Observation, Observations
 from tests.proof.programs import (
     Accept,
     AddTask,
+    CancelRequest,
     Close,
     Dependency,
     Endpoint,
@@ -62,13 +63,23 @@ def comparable(observations: Observations) -> Any:
         return observations
     return [
         (
-            [*map(unnamed, one.log)],
+            [unexplained(unnamed(line)) for line in one.log if line not in CLOSED_FOR_ENDPOINT],
             [header for header in one.headers if header[0] != "content-length"],
             unnamed(one.raised.partition(" (from")[0]),
         )
         for each in observations.values()
         for one in each
     ]
+
+
+CLOSED_FOR_ENDPOINT = ("sends close 1000", "sends close 1011")
+"""W1: FastAPI leaves the first to nobody and the second to the server."""
+
+
+def unexplained(line: str) -> str:
+    """A line that does not say why a WebSocket is refused, which each says in its words (W1)."""
+    refused = "sends close 1008"
+    return refused if line.startswith(refused) else line
 
 
 def unnamed(line: str) -> str:
@@ -116,13 +127,24 @@ def remembers_in_thread(program: Program, seen: Seen) -> bool:
     )
 
 
-def closes_websocket(program: Program, seen: Seen) -> bool:
-    """It is closed by the endpoint alone, if at all, where both do the same."""
-    if program.protocol == "http":
-        return False
-    may_deny = Fail("409") in actions(program) or Fail("500") in actions(program)
-    by_endpoint = f"sends close {Close().code}"
-    return may_deny or not all(by_endpoint in one.log for each in seen.values() for one in each)
+def refuses_too_late(program: Program, seen: Seen) -> bool:
+    """An `HTTPException` comes when a WebSocket has been accepted or closed."""
+    by_endpoint = {"sends accept", f"sends close {Close().code}"}
+    may_refuse = Fail("409") in actions(program) or Fail("500") in actions(program)
+    return may_refuse and any(by_endpoint & {*one.log} for each in seen.values() for one in each)
+
+
+def acts_when_cancelled(program: Program, seen: Seen) -> bool:
+    """A request is cancelled, and exit code waits, or makes something else of it."""
+    is_cancelled = any(one.raised == CANCELLED for each in seen.values() for one in each)
+    return is_cancelled and any(
+        it.flavour == "async, waits"
+        or it.yields == 2
+        or it.reaction not in ("passes", "raises by name")
+        or any(isinstance(action, Fail) for action in (*it.on_success, *it.on_error))
+        for it in program.dependencies
+        if it.yields
+    )
 
 
 def shares_less(program: Program, seen: Seen) -> bool:
@@ -130,6 +152,23 @@ def shares_less(program: Program, seen: Seen) -> bool:
     return any(
         (use.security or not use.cache) and counts[use.dependency] > 1 for use in program.uses
     )
+
+
+def repeats_scopes(program: Program, seen: Seen) -> bool:
+    """Security scopes are read below two declarations of one of them."""
+    replaced = dict(program.overrides)
+
+    def repeats(uses: tuple[Use, ...], above: set[str], is_repeated: bool) -> bool:
+        for use in uses:
+            it = program.dependencies[replaced.get(use.dependency, use.dependency)]
+            repeated = is_repeated or not above.isdisjoint(use.security)
+            reads = is_repeated and "scopes" in it.takes
+            if reads or repeats(it.uses, above | {*use.security}, repeated):
+                return True
+        return False
+
+    uses = (*program.app, *program.router, *program.route, *program.endpoint.uses)
+    return repeats(uses, set(), False)
 
 
 def shares_override(program: Program, seen: Seen) -> bool:
@@ -215,13 +254,28 @@ DIFFERENCES = {
         remembers_in_thread,
         with_dependency(Dependency(flavour="thread", setup=(Remember(),))),
     ),
-    "W1: a WebSocket is always closed": Difference(
-        closes_websocket,
-        Program(endpoint=Endpoint(does=(Accept(),)), protocol="websocket"),
+    "W1: an HTTPException that comes too late closes a WebSocket": Difference(
+        refuses_too_late,
+        Program(endpoint=Endpoint(does=(Accept(), Fail("409"))), protocol="websocket"),
+    ),
+    "C1, C2: exit code ends, and does not make a response of a cancellation": Difference(
+        acts_when_cancelled,
+        with_dependency(Dependency(flavour="thread", reaction="swallows"), does=(CancelRequest(),)),
     ),
     "O3: what is one step, and what is not": Difference(
         shares_less,
         Program((Dependency(),), route=(Use(0, cache=False), Use(0))),
+    ),
+    "O3: a security scope that is declared twice is told once": Difference(
+        repeats_scopes,
+        Program(
+            (
+                Dependency(takes=("scopes",)),
+                Dependency(uses=(Use(0),)),
+                Dependency(uses=(Use(1, security=("read",)),)),
+            ),
+            route=(Use(2, security=("read",)),),
+        ),
     ),
     "O3: what replaces a dependency is one step with its other uses": Difference(
         shares_override,
@@ -252,9 +306,6 @@ def without_differences(program: Program) -> Program:
             on_error=tuple(a for a in it.on_error if isinstance(a, Fail | AddTask)),
         )
 
-    if program.protocol == "websocket" and Close() not in program.endpoint.does:
-        endpoint = replace(program.endpoint, does=(*program.endpoint.does, Close()))
-        program = replace(program, endpoint=endpoint)
     program = with_uses(program, shared)
     program = replace(
         program,

@@ -14,6 +14,8 @@ from microfw.exceptions import AppScopeError
 from tests.proof.functions import World, shown, without_places
 from tests.proof.programs import Program
 
+CANCELLED = "a cancellation"
+
 
 @dataclass
 class Observation:
@@ -124,7 +126,7 @@ async def observe(app: Any, world: World, protocol: str) -> Observation:
         except Exception as error:
             seen.raised = chained(error)
     if request.cancelled_caught:
-        seen.raised = "a cancellation"
+        seen.raised = CANCELLED
     return seen
 
 
