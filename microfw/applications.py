@@ -305,10 +305,10 @@ class App(Decorators, starlette.applications.Starlette):
         environment = self.environment
         run = Run(environment.cleanup, environment.app_values)
         async with AsyncExitStack() as stack:
-            for owner, route, _ in _handled_routes(self):
-                if owner is self:
-                    await open_app_steps(route.handler.app_steps(environment), run, stack)
             try:
+                for owner, route, _ in _handled_routes(self):
+                    if owner is self:
+                        await open_app_steps(route.handler.app_steps(environment), run, stack)
                 yield
             finally:
                 try:

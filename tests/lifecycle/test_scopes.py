@@ -219,6 +219,39 @@ async def test_what_was_entered_exits_when_start_up_fails_half_way(is_async: boo
     )
 
 
+@both
+async def test_a_start_up_opens_what_an_earlier_one_had_opened_before_it_failed(
+    is_async: bool,
+) -> None:
+    """S2"""
+    log = Log()
+    first = opening(log, "first", is_async=is_async)
+    failures = [Oops("start-up")]
+
+    async def sometimes_broken() -> None:
+        if failures:
+            raise failures.pop()
+
+    app = App(
+        dependencies=[Depends(first, scope="app"), Depends(sometimes_broken, scope="app")],
+    )
+
+    @app.get("/")
+    async def endpoint(first: Annotated[str, Depends(first, scope="app")]) -> None:
+        log(f"endpoint with {first}")
+
+    with pytest.raises(Oops, match="start-up"):
+        async with app.router.lifespan_context(app):
+            log("started")
+    async with app.router.lifespan_context(app):
+        await request(app)
+
+    assert log == lines(
+        """first opens, first sees Oops(start-up),
+        first opens, endpoint with first, first exits"""
+    )
+
+
 async def test_an_error_at_shutdown_lets_the_other_dependencies_exit() -> None:
     """S2, O2"""
     log = Log()
