@@ -116,6 +116,11 @@ def test_bench_passes_its_arguments_on(clone: Clone) -> None:
     assert clone.done()[-1] == "ran -m benchmarks sync"
 
 
+def test_mutate_passes_its_arguments_on(clone: Clone) -> None:
+    assert clone.run("mutate", "shield", PYTHON=clone.stand_in()).returncode == 0
+    assert clone.done()[-1] == "ran -m tests.proof.mutations shield"
+
+
 def test_prove_passes_its_arguments_on(clone: Clone) -> None:
     assert clone.run("prove", "--examples", "5", PYTHON=clone.stand_in()).returncode == 0
     assert clone.done()[-1] == "ran -m tests.proof.prove --examples 5"

@@ -1,0 +1,407 @@
+"""Small faults put into the code that opens and closes dependencies, one at a time: tests see each.
+
+Each is a text of one module and what takes its place. The tests run against a copy of the project.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HEART = "microfw/dependencies"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A fault.
+
+    Attributes:
+        module: Which one of those in `HEART` has it.
+        what: What is wrong then.
+        text: Stands in the module once.
+        instead: Takes its place.
+    """
+
+    module: str
+    what: str
+    text: str
+    instead: str
+
+    @property
+    def path(self) -> str:
+        """The module's file, below the project's root."""
+        return f"{HEART}/{self.module}.py"
+
+
+MUTATIONS = (
+    Mutation(
+        "_graph",
+        "overrides are forgotten",
+        "            call = override\n",
+        "            call = dependency.call\n",
+    ),
+    Mutation(
+        "_graph",
+        "`use_cache=False` is forgotten once the value is there",
+        "self._nodes.get(key) if dependency.use_cache else None",
+        "self._nodes.get(key)",
+    ),
+    Mutation(
+        "_graph",
+        "different security scopes share a step",
+        "key: Hashable = (id(below), dependency.lifetime, scopes)",
+        "key: Hashable = (id(below), dependency.lifetime)",
+    ),
+    Mutation(
+        "_graph",
+        "different scopes share a step",
+        "key: Hashable = (id(node.callable), node.lifetime, node.security_scopes)",
+        "key: Hashable = (id(node.callable), node.security_scopes)",
+    ),
+    Mutation(
+        "_graph",
+        "who reads security scopes further below is not noticed",
+        "use.reads_security_scopes for _, _, use in current.uses",
+        "False for _ in current.uses",
+    ),
+    Mutation(
+        "_graph",
+        "wider scopes do not open first",
+        "return early + moved + nodes[last + 1 :]",
+        "return nodes",
+    ),
+    Mutation(
+        "_graph",
+        "what uses a dependency that opens later does not wait for it",
+        "if opens or any(id(used) in bound for _, used in node.uses):",
+        "if opens:",
+    ),
+    Mutation(
+        "_graph",
+        "a dependency without a scope closes before those who use it",
+        "node.lifetime = max(need, base, asked.get(key, Lifetime.FUNCTION))",
+        "node.lifetime = max(base, asked.get(key, Lifetime.FUNCTION))",
+    ),
+    Mutation(
+        "_graph",
+        "what is used in scope request may close earlier",
+        "if dependant is not None and need > explicit:",
+        "if dependant is not None and need > explicit and need is Lifetime.APP:",
+    ),
+    Mutation(
+        "_graph",
+        "in scope app, `use_cache=False` is forgotten",
+        "if node.dependency.use_cache else (call, object())",
+        "if node.dependency.use_cache else (call, node.security_scopes)",
+    ),
+    Mutation(
+        "_graph",
+        "what uses an invalid value runs, unless it reads one itself",
+        "return steps[source.step].fallible",
+        "return False",
+    ),
+    Mutation(
+        "_plan",
+        "invalid values of dependencies are no error",
+        "return any(step.fallible for step in self.steps)",
+        "return self.endpoint.fallible",
+    ),
+    Mutation(
+        "_compiler",
+        "the innermost of scope request exits before the response is sent",
+        "return opening[-1] + 1 if opening else -1",
+        "return opening[-1] if opening else -1",
+    ),
+    Mutation(
+        "_compiler",
+        "values do not reach the function in which a deep plan goes on",
+        "call = self._call_of_steps(number, last, given)",
+        "call = self._call_of_steps(number, last)",
+    ),
+    Mutation(
+        "_compiler",
+        "one valid value is enough",
+        'condition = " and ".join(',
+        'condition = " or ".join(',
+    ),
+    Mutation(
+        "_compiler",
+        "scopes mix in one call to a thread",
+        "return self._border - 1\n",
+        "return last\n",
+    ),
+    Mutation(
+        "_compiler",
+        "exit code that awaits is not shielded",
+        "'shielded' if shield else 'opened'",
+        "'opened' if shield else 'opened'",
+    ),
+    Mutation(
+        "_runtime",
+        "what exit code raises after a success is swallowed",
+        "            generator.close()\n"
+        '            raise YieldError(f"{self._place()} yielded twice")\n'
+        "        except StopIteration:\n"
+        "            return error is not None and self._swallows(error)\n"
+        "        except BaseException as raised:\n"
+        "            if error is None or not",
+        "            generator.close()\n"
+        '            raise YieldError(f"{self._place()} yielded twice")\n'
+        "        except StopIteration:\n"
+        "            return error is not None and self._swallows(error)\n"
+        "        except BaseException as raised:\n"
+        "            if error is not None and not",
+    ),
+    Mutation(
+        "_runtime",
+        "an async generator that yields twice is not closed",
+        "            await generator.aclose()\n",
+        "",
+    ),
+    Mutation(
+        "_runtime",
+        "the log names the last dependency that swallowed, not the first",
+        "        if self._run.swallowed is None:\n",
+        "        if True:\n",
+    ),
+    Mutation(
+        "_runtime",
+        "a cancellation can be swallowed",
+        "        if self._is_cancelled(error):\n            return False\n        if",
+        "        if",
+    ),
+    Mutation(
+        "_runtime",
+        "the shield is not raised",
+        "        self._scope.shield = True\n        exit_code",
+        "        exit_code",
+    ),
+    Mutation(
+        "_runtime",
+        "exit code is cancelled by `Task.cancel()`",
+        "await uninterrupted(\n"
+        "                exit_code, task, run.cleanup, self._place, is_cancelled=is_cancelled\n"
+        "            )",
+        "await exit_code",
+    ),
+    Mutation(
+        "_runtime",
+        "on trio `cleanup_timeout` is ignored",
+        "scope.deadline = anyio.current_time() + cleanup.timeout",
+        "scope.deadline = math.inf",
+    ),
+    Mutation(
+        "_runtime",
+        "no exit code, if the request is cancelled while a thread runs the setup",
+        "                await self.__aexit__(type(error), error, error.__traceback__)\n"
+        "            raise\n",
+        "            raise\n",
+    ),
+    Mutation(
+        "_runtime",
+        "exceptions out of a thread are chained to one that was swallowed",
+        "            raised.__context__ = self._context\n",
+        "",
+    ),
+    Mutation(
+        "_runtime",
+        "a cancellation can be swallowed by exit code that awaits",
+        "        self._scope.shield = False  # to see what is around it\n",
+        "",
+    ),
+    Mutation(
+        "_threads",
+        "a request that holds something waits for a free thread",
+        "        if self.holding:\n",
+        "        if self.holding > 1:\n",
+    ),
+    Mutation(
+        "_threads",
+        "exit code in a thread is skipped if it is cancelled before it begins",
+        "                if outcome.is_revoked:\n",
+        "                if not outcome.is_revoked:\n",
+    ),
+    Mutation(
+        "_threads",
+        "what a thread resets of context variables stays set",
+        "        self._changes += [(variable, _ABSENT)"
+        " for variable in before if variable not in context]\n",
+        "",
+    ),
+    Mutation(
+        "_threads",
+        "later threads do not see the context variables that async steps set",
+        "            context.run(self._adopt, here)\n",
+        "            pass\n",
+    ),
+    Mutation(
+        "_uninterrupted",
+        "a cancellation during exit code is forgotten",
+        "    if guard.kept:\n        await guard.deliver()\n    return result",
+        "    return result",
+    ),
+    Mutation(
+        "_uninterrupted",
+        "a timeout in exit code does not count its own cancellations",
+        "        self._task.uncancel()  # for",
+        "        # for",
+    ),
+    Mutation(
+        "_cleanup",
+        "only the oldest of several exit codes has a time limit",
+        "                self._timer = loop.call_at(deadline, self._expire, loop)\n"
+        "                break\n",
+        "                break\n",
+    ),
+    Mutation(
+        "_cleanup",
+        "on a second event loop there is no time limit",
+        "            self._timer = None\n        deadline",
+        "        deadline",
+    ),
+    Mutation(
+        "_app_scope",
+        "each route opens its own of scope app",
+        "        if step.key not in run.app_values:\n",
+        "        if True:\n",
+    ),
+    Mutation(
+        "_app_scope",
+        "the exit code of scope app is not shielded",
+        "shielded if signature.can_suspend else opened",
+        "opened",
+    ),
+)
+
+# ---------------------------------------------------------------------- trying them
+
+QUICK, THOROUGH = ("-m", "not hypothesis"), ("-m", "hypothesis")
+
+LIKELIEST = {
+    "_app_scope": ("scopes",),
+    "_cleanup": ("cancellation",),
+    "_compiler": ("order", "scopes", "cancellation", "validation_order"),
+    "_graph": ("order", "scopes", "overrides"),
+    "_plan": ("validation_order",),
+    "_runtime": ("cancellation", "exceptions"),
+    "_threads": ("threads", "cancellation"),
+    "_uninterrupted": ("cancellation",),
+}
+"""By module, those of the tests of the lifecycle that see most."""
+
+STAGES: tuple[tuple[str, ...], ...] = (
+    (*QUICK, "tests/lifecycle", "tests/dependencies"),
+    (*THOROUGH, "tests/lifecycle", "tests/dependencies", "tests/proof/test_reference.py"),
+    ("tests/proof/test_faults.py", "tests/test_background.py", "tests/test_applications.py"),
+)
+"""What pytest is asked for, one after the other, until something fails."""
+
+PATIENCE = 120
+"""Seconds after which a test hangs; ten times as many are for all of a stage."""
+
+HANGS = "a test hangs"
+
+
+@contextmanager
+def mutated(root: Path, mutation: Mutation) -> Iterator[None]:
+    """Have a fault in a project's folder for a while."""
+    path = root / mutation.path
+    source = path.read_text(encoding="utf-8")
+    path.write_text(source.replace(mutation.text, mutation.instead), encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_text(source, encoding="utf-8")
+
+
+def stages_for(mutation: Mutation) -> list[Sequence[str]]:
+    """All stages, after those tests that are the likeliest to see it."""
+    likeliest = [f"tests/lifecycle/test_{name}.py" for name in LIKELIEST[mutation.module]]
+    return [(*QUICK, *likeliest), *STAGES]
+
+
+def failing_test(
+    root: Path, stages: Sequence[Sequence[str]] = STAGES, patience: float = PATIENCE
+) -> str | None:
+    """Run a project's tests up to the first that fails; return which one; `None` if all pass."""
+    for stage in stages:
+        failing = failing_test_of(root, stage, patience)
+        if failing is not None:
+            return failing
+    return None
+
+
+def failing_test_of(root: Path, stage: Sequence[str], patience: float) -> str | None:
+    options = ("-x", "-q", "-p", "no:cacheprovider", "--tb=no", "-rfE")
+    limits = (f"-ofaulthandler_timeout={patience}", "-ofaulthandler_exit_on_timeout=true")
+    with subprocess.Popen(
+        [sys.executable, "-m", "pytest", *options, *limits, *stage],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": str(root)},
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as tests:
+        try:
+            output, _ = tests.communicate(timeout=10 * patience)
+        except subprocess.TimeoutExpired:
+            os.killpg(tests.pid, signal.SIGKILL)
+            return HANGS
+    if tests.returncode == 0:
+        return None
+    first = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", output, re.MULTILINE)
+    if first is None and "Timeout (" not in output:
+        raise RuntimeError(f"the tests did not run:\n{output}")
+    return first[1] if first else HANGS
+
+
+def copied(root: Path, folder: Path) -> Path:
+    """Copy a project's files, none of what is made of them."""
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "*.db", "*.egg-info")
+    return Path(shutil.copytree(root, folder / "project", ignore=ignored))
+
+
+def row(*cells: object) -> None:
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Try the faults; the exit status says whether tests see each."""
+    parser = argparse.ArgumentParser("scripts/mutate", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("word", nargs="?", default="", help="only those with it in what they are")
+    word = parser.parse_args(arguments).word
+    tried = [it for it in MUTATIONS if word in f"{it.module}: {it.what}"]
+    os.nice(5)
+    with tempfile.TemporaryDirectory() as folder:
+        root = copied(ROOT, Path(folder))
+        failing = failing_test(root)
+        if failing is not None:
+            print(f"without any fault fails: {failing}")
+            return 2
+        row("module", "fault", "seen by", "seconds")
+        row("---", "---", "---", "---:")
+        unseen = 0
+        for mutation in tried:
+            began = time.monotonic()
+            with mutated(root, mutation):
+                seen_by = failing_test(root, stages_for(mutation))
+            unseen += seen_by is None
+            told = f"`{seen_by}`" if seen_by else "**none**"
+            row(f"`{mutation.module}`", mutation.what, told, f"{time.monotonic() - began:.0f}")
+    print(f"\n{len(tried) - unseen} of {len(tried)} are seen")
+    return 1 if unseen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
