@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMa
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import anyio
 import anyio.from_thread
@@ -27,8 +27,8 @@ import trio
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
-from microfw import App, BackgroundTasks, Depends, Request
-from microfw.responses import JSONResponse
+from microfw import App, BackgroundTasks, Depends, Request, WebSocket
+from microfw.responses import JSONResponse, Response
 
 CANCELLATIONS = (asyncio.CancelledError, trio.Cancelled)
 HANGING_TIMEOUT = 0.05
@@ -56,11 +56,33 @@ class Place:
     route: str = "/plain"
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.name} of {self.route}"
 
 
 ALL: tuple[str, ...] = ("outer", "first", "second")
 HEAD, WHOLE = ("200",), ("200", "body")
+ACCEPTED, TALKED = ("accept",), ("accept", "send")
+
+SOCKET = "/socket"
+REFUSED, REFUSED_SOCKET, FAILED_SOCKET = "/refused", "/socket/refused", "/socket/failed"
+
+WHOLE_RESPONSES = {
+    "/plain": WHOLE,
+    "/reading": WHOLE,
+    "/stream": (*WHOLE, "body", "body"),
+    REFUSED: ("418", "body"),
+    SOCKET: (*TALKED, "close 1000"),
+    REFUSED_SOCKET: ("close 4000",),
+    FAILED_SOCKET: (*ACCEPTED, "close 4000"),
+}
+"""By route, what is sent where nothing goes wrong."""
+
+REFUSALS = {
+    REFUSED: "Refusal",
+    REFUSED_SOCKET: "SocketRefusal",
+    FAILED_SOCKET: "SocketRefusal",
+}
+"""By route, what the endpoint raises for which there is an exception handler."""
 
 PLACES = (
     Place("setup of engine", "lifespan"),
@@ -86,6 +108,26 @@ PLACES = (
     Place("sending an item", "send", ALL, HEAD, "/stream"),
     Place("second item", "endpoint", ALL, WHOLE, "/stream"),
     Place("end of the stream", "endpoint", ALL, (*WHOLE, "body"), "/stream"),
+    Place("handling an exception", "handler", route=REFUSED),
+    Place("sending the head", "send", route=REFUSED),
+    Place("setup of outer", "setup", route=SOCKET),
+    Place("setup of first", "setup", ("outer",), route=SOCKET),
+    Place("between", "setup", ("outer", "first"), route=SOCKET),
+    Place("setup of second", "setup", ("outer", "first"), route=SOCKET),
+    Place("endpoint", "endpoint", ALL, route=SOCKET),
+    Place("receiving the handshake", "receive", ALL, route=SOCKET),
+    Place("accepting", "send", ALL, route=SOCKET),
+    Place("receiving a message", "receive", ALL, ACCEPTED, SOCKET),
+    Place("answering", "endpoint", ALL, ACCEPTED, SOCKET),
+    Place("sending a message", "send", ALL, ACCEPTED, SOCKET),
+    Place("exit of second", "exit", ALL, TALKED, SOCKET),
+    Place("exit of first", "exit", ("outer", "first"), TALKED, SOCKET),
+    Place("exit of outer", "exit", ("outer",), TALKED, SOCKET),
+    Place("closing", "send", (), TALKED, SOCKET),
+    Place("handling an exception", "handler", route=REFUSED_SOCKET),
+    Place("closing", "send", route=REFUSED_SOCKET),
+    Place("handling an exception", "handler", (), ACCEPTED, FAILED_SOCKET),
+    Place("closing", "send", (), ACCEPTED, FAILED_SOCKET),
     Place("exit of pool", "lifespan", ("engine", "pool")),
     Place("exit of engine", "lifespan", ("engine",)),
 )
@@ -95,6 +137,14 @@ PLACES = (
 
 class Abort(BaseException):
     """No `Exception`: nothing that catches errors catches it."""
+
+
+class Refusal(Exception):
+    """What the application has an exception handler for."""
+
+
+class SocketRefusal(Exception):
+    """The same for WebSockets."""
 
 
 class SiblingError(Exception):
@@ -165,8 +215,6 @@ def break_sending(cell: "Cell") -> None:
 def fall_silent(cell: "Cell") -> None:
     """From here on nothing comes from the client; at last the server has waited long enough."""
     cell.is_silent = True
-    if cell.place.kind == "receive":
-        time_out(cell)
 
 
 def exhaust(cell: "Cell") -> None:
@@ -339,6 +387,8 @@ class Stage:
         second = self.dependency("second", between)
         helper = self.dependency("helper")
         self.declare_routes(second, self.task(helper))
+        self.declare_sockets(second)
+        self.declare_handlers(second)
 
     def dependency(self, name: str, below: Any = None, scope: Any = None) -> Any:
         """Make a yield dependency."""
@@ -466,6 +516,53 @@ class Stage:
 
         app.post("/stream")(stream_sync if self.is_sync else stream)
 
+    def declare_sockets(self, second: Any) -> None:
+        stage = self
+
+        @self.app.websocket(SOCKET)
+        async def talk(second: Annotated[str, second], websocket: WebSocket) -> None:
+            stage.cell.run("endpoint")
+            await stage.cell.reach("endpoint")
+            await websocket.accept()
+            message = await websocket.receive_text()
+            await stage.cell.reach("answering")
+            await websocket.send_text(message)
+
+        @self.app.websocket(REFUSED_SOCKET)
+        async def refuse(second: Annotated[str, second]) -> None:
+            raise SocketRefusal
+
+        @self.app.websocket(FAILED_SOCKET)
+        async def fail(second: Annotated[str, second], websocket: WebSocket) -> None:
+            await websocket.accept()
+            raise SocketRefusal
+
+    def declare_handlers(self, second: Any) -> None:
+        app, stage = self.app, self
+
+        @app.post(REFUSED)
+        async def refuse(second: Annotated[str, second]) -> None:
+            raise Refusal
+
+        async def handle(request: Request, error: Refusal) -> Response:
+            stage.cell.run("handler")
+            await stage.cell.reach("handling an exception")
+            return JSONResponse("refused", 418)
+
+        def handle_sync(request: Request, error: Refusal) -> Response:
+            stage.cell.run("handler")
+            stage.cell.reach_sync("handling an exception")
+            return JSONResponse("refused", 418)
+
+        in_thread = self.flavours["outer"] == "thread"
+        app.exception_handler(Refusal)(handle_sync if in_thread else handle)
+
+        @app.exception_handler(SocketRefusal)
+        async def hang_up(websocket: WebSocket, error: SocketRefusal) -> None:
+            stage.cell.run("handler")
+            await stage.cell.reach("handling an exception")
+            await websocket.close(4000)
+
     async def last_task(self) -> None:
         self.cell.run("last task")
 
@@ -503,6 +600,8 @@ class Client:
 
     async def stay_silent(self) -> None:
         if self.cell.is_silent:
+            if waits_for_client(self.cell.place):
+                time_out(self.cell)
             await anyio.sleep_forever()
 
     async def send(self, message: MutableMapping[str, Any]) -> None:
@@ -521,14 +620,53 @@ class Client:
             cell.sent.append(str(message["status"]) if kind == "start" else kind)
 
 
+class SocketClient(Client):
+    """The server's side of a WebSocket."""
+
+    names: ClassVar = {"accept": "accepting", "send": "sending a message", "close": "closing"}
+    is_connected = False
+
+    async def receive(self) -> dict[str, Any]:
+        cell = self.cell
+        if not self.is_connected:
+            self.is_connected = True
+            await cell.reach("receiving the handshake")
+            await self.stay_silent()
+            return {"type": "websocket.connect"}
+        await cell.reach("receiving a message")
+        await self.stay_silent()
+        if cell.client_is_gone.is_set():
+            return {"type": "websocket.disconnect", "code": 1006, "reason": ""}
+        return {"type": "websocket.receive", "text": "hello"}
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        cell = self.cell
+        kind = message["type"].removeprefix("websocket.")
+        await cell.reach(self.names[kind])
+        if cell.sending_fails:
+            raise OSError("the connection is broken")
+        await checkpoint()
+        if not cell.client_is_gone.is_set():
+            cell.sent.append(f"close {message['code']}" if kind == "close" else kind)
+
+
+def is_socket(place: Place) -> bool:
+    return place.route.startswith(SOCKET)
+
+
+def waits_for_client(place: Place) -> bool:
+    """Whether something is to come from the client, there or later."""
+    return place.kind == "receive" or (place.route == SOCKET and not place.sent)
+
+
 async def send_request(app: App, cell: Cell) -> None:
-    client = Client(cell)
+    client = SocketClient(cell) if is_socket(cell.place) else Client(cell)
     scope = {
-        "type": "http",
+        "type": "websocket" if is_socket(cell.place) else "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "method": "POST",
-        "scheme": "http",
+        "scheme": "ws" if is_socket(cell.place) else "http",
         "path": cell.place.route,
         "raw_path": cell.place.route.encode(),
         "root_path": "",
@@ -718,6 +856,8 @@ def order_problems(cell: Cell) -> Iterator[str]:
             yield f"{name} exits while {opened} are open"
         elif event == "ends":
             opened = opened[:-1]
+        elif name == "handler" and {*ALL} & {*opened}:
+            yield f"an exception is handled while {opened} are open"
         elif event == "waits for" and not may_wait(cell, number, opened):
             yield f"waits for a thread while {opened} are open"
     if opened:
@@ -758,10 +898,13 @@ def is_expected_end(cell: Cell) -> bool:
     if fault.strike is exhaust:
         return (cell.ended, sent) == ("well", whole)
     if fault.strike is fall_silent:
-        expected = (CANCELLED, ()) if place.kind == "receive" else ("well", whole)
+        by_then = ACCEPTED if place.name == "accepting" else place.sent
+        expected = (CANCELLED, by_then) if waits_for_client(place) else ("well", whole)
         return (cell.ended, sent) == expected
     if fault.strike in OF_A_CLIENT:
         fails = fault.strike is break_sending and place.sent != whole
+        if is_socket(place):  # the client has gone, which is no error once it was accepted
+            fails = fault.strike is break_sending and not place.sent
         return (cell.ended, sent) == ("raises OSError" if fails else "well", place.sent)
     if cell.waits:
         return (cell.ended, sent) == (CANCELLED, place.sent)
@@ -770,14 +913,17 @@ def is_expected_end(cell: Cell) -> bool:
 
 
 def whole_response(place: Place) -> tuple[str, ...]:
-    if place.kind == "lifespan":
-        return ()
-    return (*WHOLE, "body", "body") if place.route == "/stream" else WHOLE
+    return () if place.kind == "lifespan" else WHOLE_RESPONSES[place.route]
 
 
 def answer_to_error(place: Place, fault: Fault) -> tuple[str, ...]:
-    """What is sent in all, once there is an error: a 500, if nothing has been tried before."""
+    """What is sent in all, once there is an error: a 500, if nothing has been tried before.
+
+    To a WebSocket the code for that, unless closing it was tried.
+    """
     is_exception = fault.raises not in ("Abort", "GeneratorExit")
+    if is_exception and is_socket(place) and place.name != "closing":
+        return (*place.sent, "close 1011")
     if is_exception and not place.sent and place.kind not in ("send", "lifespan"):
         return ("500", "body")
     return place.sent
@@ -801,7 +947,8 @@ def hangs_on_its_own(cell: Cell) -> bool:
 def hangs_late(cell: Cell) -> bool:
     """Whether it hangs once the response is sent, though the fault is older."""
     is_async = [it for it in cell.place.before if flavour_of(cell.flavour, it) == "async"]
-    return cell.fault.then == "hangs" and cell.place.kind == "exit" and is_async == ["outer"]
+    is_late = cell.place.kind == "exit" and not is_socket(cell.place)
+    return cell.fault.then == "hangs" and is_late and is_async == ["outer"]
 
 
 def expected_records(cell: Cell) -> list[str]:
@@ -823,14 +970,18 @@ def expected_records(cell: Cell) -> list[str]:
 def seeing_problems(cell: Cell) -> Iterator[str]:
     """What is open sees at its `yield` what has struck, and nothing else (E2)."""
     place, fault = cell.place, cell.fault
-    if fault.then not in ("", "is cancelled") or not (fault.raises or cell.waits):
+    refusal = REFUSALS.get(place.route)
+    struck = fault.then in ("", "is cancelled") and (fault.raises or cell.waits)
+    if not (refusal or struck):
         return
-    within = [*place.before]
+    within = [*ALL] if refusal else [*place.before]
     if place.name == f"exit of {within[-1:] and within[-1]}":
         within.pop()
     if place.kind == "task" and fault.raises not in ("", "Abort", "GeneratorExit"):
         within.remove("outer")  # to which tasks do not matter (B4)
     expected = errors_of(fault) if fault.raises else ("cancellation",)
+    if refusal:
+        expected = (refusal,)
     seen = {name: event for event, name in cell.events if event.startswith("sees ")}
     for name in {*within, *seen}:
         if name not in within or seen.get(name, "").removeprefix("sees ") not in expected:
