@@ -14,7 +14,7 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -31,8 +31,11 @@ from microfw import App, BackgroundTasks, Depends, Request, WebSocket
 from microfw.responses import JSONResponse, Response
 
 CANCELLATIONS = (asyncio.CancelledError, trio.Cancelled)
-HANGING_TIMEOUT = 0.05
-"""Seconds that exit code may take where one hangs."""
+HANGING_TIMEOUTS = (0.05, 1)
+"""Seconds that exit code may take where one hangs; more, if the others do not end in that either."""
+
+LONG_TIMEOUT = 30
+"""Seconds that it may take elsewhere."""
 
 # ---------------------------------------------------------------------- places
 
@@ -295,9 +298,6 @@ class Cell:
         self.struck = False
         self.exit_struck = False
         self.waits = False
-
-    def __str__(self) -> str:
-        return f"{self.fault} at {self.place}, {self.flavour}"
 
     def _is_struck_at(self, name: str) -> bool:
         """Whether it is time for the fault; it strikes once."""
@@ -754,6 +754,7 @@ class Records(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = re.sub(r"\S+ \(.+?\.py:\d+\)", "a dependency", record.getMessage())
+        message = re.sub(r"within \S+ seconds", "in time", message)
         error = record.exc_info[1] if record.exc_info else None
         self.lines.append(f"{message}: {shown(error)}" if error else message)
 
@@ -821,9 +822,7 @@ def flavour_of(flavour: str, name: str) -> str:
 
 # ---------------------------------------------------------------------- what has to be true
 
-TOO_LONG = (
-    f"the exit code of a dependency did not end within {HANGING_TIMEOUT} seconds and was cancelled"
-)
+TOO_LONG = "the exit code of a dependency did not end in time and was cancelled"
 CANCELLED = "cancelled"
 
 
@@ -995,16 +994,29 @@ async def failing_cells(faults: Collection[Fault], flavours: Collection[str]) ->
     """Run all cells with these; return what is wrong with which."""
     failing: dict[str, Any] = {}
     for flavour in flavours:
-        stages = {time: Stage(flavour, time) for time in (HANGING_TIMEOUT, 30)}
+        stages = {time: Stage(flavour, time) for time in (*HANGING_TIMEOUTS, LONG_TIMEOUT)}
         for fault in faults:
-            stage = stages[HANGING_TIMEOUT if fault.then == "hangs" else 30]
+            timeouts = HANGING_TIMEOUTS if fault.then == "hangs" else (LONG_TIMEOUT,)
             for place in PLACES:
                 if reason_against(place, fault, flavour) is None:
-                    cell = Cell(place, fault, flavour)
-                    found = problems(cell, await perform(stage, cell))
+                    tried = [stages[time] for time in timeouts]
+                    found = await problems_with(place, fault, flavour, tried)
                     if found:
-                        failing[str(cell)] = found
+                        failing[f"{fault} at {place}, {flavour}"] = found
     return failing
+
+
+async def problems_with(
+    place: Place, fault: Fault, flavour: str, stages: Iterable[Stage]
+) -> list[str]:
+    """Run a cell until nothing is wrong with it; return what is, if that was so on each stage."""
+    found: list[str] = []
+    for stage in stages:
+        cell = Cell(place, fault, flavour)
+        found = problems(cell, await perform(stage, cell))
+        if not found:
+            break
+    return found
 
 
 def main() -> int:
