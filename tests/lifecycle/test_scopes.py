@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Annotated, Any
 
 import pytest
@@ -167,6 +168,42 @@ async def test_all_requests_share_the_value_of_app_scope(is_async: bool) -> None
         await request(app)
 
     assert [seen.index(value) for value in seen] == [0, 0, 2]
+
+
+@both
+async def test_app_scope_that_is_not_shared_opens_for_each_use(is_async: bool) -> None:
+    """S2, O3"""
+    log = Log()
+    numbers = count(1)
+
+    async def engine_async() -> AsyncIterator[int]:
+        number = next(numbers)
+        with log.opened(str(number)):
+            yield number
+
+    def engine_sync() -> Iterator[int]:
+        number = next(numbers)
+        with log.opened(str(number)):
+            yield number
+
+    engine = engine_async if is_async else engine_sync
+    own = Depends(engine, scope="app", use_cache=False)
+    shared = Depends(engine, scope="app")
+    app = App()
+
+    @app.get("/")
+    async def endpoint(
+        a: Annotated[int, own],
+        b: Annotated[int, shared],
+        c: Annotated[int, own],
+        d: Annotated[int, shared],
+    ) -> list[int]:
+        return [a, b, c, d]
+
+    async with app.router.lifespan_context(app):
+        assert (await request(app)).json() == [1, 2, 3, 2]
+        assert (await request(app)).json() == [1, 2, 3, 2]
+    assert log == lines("1 opens, 2 opens, 3 opens, 3 exits, 2 exits, 1 exits")
 
 
 @both
