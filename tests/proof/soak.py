@@ -3,8 +3,9 @@
 The traffic stops for each sample, so that nothing but what stays is measured. A sixth
 of the time is warm-up and comes on top. Writes soak.json and soak.svg.
 
-The server's threads share one arena of malloc (MALLOC_ARENA_MAX=1, where the environment says
-nothing else): of several, each keeps freed memory for itself, and RSS tells of that only.
+So that RSS tells what is held and not what was freed, glibc's malloc has one arena for all threads
+(each of several keeps freed memory for itself), and does not learn from large blocks to give less
+back: MALLOC_ARENA_MAX=1 and MALLOC_TRIM_THRESHOLD_=131072, where the environment says nothing else.
 """
 
 import argparse
@@ -39,6 +40,7 @@ RAISED = re.compile(r"[\s|+]*([\w.]+(?:Error|Exception|Group|Warning)): (.*)")
 ON_PURPOSE = re.compile(r"(of an endpoint|of a task)$")
 CONTINUED = re.compile(r"\s|$|Traceback \(most recent call last\)|During handling of|The above exc")
 
+MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
 MOSTLY_FLAT = ("rss", "allocated", "blocks", "objects")
 FLAT = ("open_files", "threads", "tasks", "generators", "connections", "followers")
 
@@ -165,18 +167,26 @@ def show(minute: float, minutes: float, sample: Sample) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def unexpected(log: str) -> dict[str, int]:
-    """Count the log's lines that nothing in the traffic explains."""
+def unexpected(
+    log: str, expected: re.Pattern[str] = EXPECTED, on_purpose: re.Pattern[str] = ON_PURPOSE
+) -> dict[str, int]:
+    """Count the log's lines that nothing in the traffic explains.
+
+    Args:
+        log: All lines.
+        expected: Matches whole lines, without the level.
+        on_purpose: Is found in the texts of exceptions that have to be there.
+    """
     found: Counter[str] = Counter()
     for line in log.splitlines():
         record, raised = RECORD.match(line), RAISED.match(line)
         if record is not None:
-            if not EXPECTED.fullmatch(record[2]):
+            if not expected.fullmatch(record[2]):
                 found[line] += 1
         elif raised is not None:
-            if not ON_PURPOSE.search(raised[2]):
+            if not on_purpose.search(raised[2]):
                 found[line.strip()] += 1
-        elif not CONTINUED.match(line) and not EXPECTED.fullmatch(line):
+        elif not CONTINUED.match(line) and not expected.fullmatch(line):
             found[line] += 1
     return dict(found)
 
@@ -190,10 +200,8 @@ def soak(minutes: float, every: float, customers: int, seed: int) -> Soak:
     """Serve the shop from a process of its own, and load it."""
     warm_up = minutes / 6
     with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            "DATABASE_URL": f"sqlite+aiosqlite:///{folder}/shop.sqlite3?timeout=60",
-            "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "1"),
-        }
+        database = {"DATABASE_URL": f"sqlite+aiosqlite:///{folder}/shop.sqlite3?timeout=60"}
+        environment = MALLOC | dict(os.environ) | database
         with serve("tests.proof.soaked:app", env=environment, access_log=False) as server:
             traffic, samples = asyncio.run(
                 load(server.port, warm_up + minutes, every, customers, seed)
