@@ -4,8 +4,10 @@ import csv
 import io
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
 
+import anyio
 import anyio.lowlevel
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from examples.shop.audit import record
 from examples.shop.database import SessionDep, StreamingSessionDep
@@ -51,7 +53,8 @@ async def export_orders(user: CurrentUser, session: StreamingSessionDep) -> Stre
     columns = (Order.id, Order.placed_at, OrderLine.item, OrderLine.quantity, OrderLine.price_cents)
     mine = select(*columns).join(Order.lines).where(Order.user_id == user.id).order_by(OrderLine.id)
     rows = await session.stream(mine)
-    return StreamingResponse(as_csv(rows.keys(), rows.partitions(200)), media_type="text/csv")
+    lines = as_csv(rows.keys(), rows.partitions(200))
+    return StreamingResponse(give_up_with(lines, session), media_type="text/csv")
 
 
 async def as_csv(names: Iterable[str], parts: AsyncIterable[Rows]) -> AsyncIterator[str]:
@@ -60,6 +63,17 @@ async def as_csv(names: Iterable[str], parts: AsyncIterable[Rows]) -> AsyncItera
     async for rows in parts:
         yield format_csv(rows)
         await anyio.lowlevel.checkpoint()
+
+
+async def give_up_with(lines: AsyncIterator[str], session: AsyncSession) -> AsyncIterator[str]:
+    """Roll back if the client leaves in the middle: a read was broken off, nothing can commit."""
+    try:
+        async for line in lines:
+            yield line
+    except anyio.get_cancelled_exc_class():
+        with anyio.CancelScope(shield=True):
+            await session.rollback()
+        raise
 
 
 def format_csv(rows: Rows) -> str:
