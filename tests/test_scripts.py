@@ -126,9 +126,9 @@ def test_prove_passes_its_arguments_on(clone: Clone) -> None:
     assert clone.done()[-1] == "ran -m tests.proof.prove --examples 5"
 
 
-@pytest.mark.parametrize("what", ["faults", "races"])
+@pytest.mark.parametrize("what", ["faults", "races", "databases --seed 3"])
 def test_prove_runs_other_proofs_by_name(clone: Clone, what: str) -> None:
-    assert clone.run("prove", what, PYTHON=clone.stand_in()).returncode == 0
+    assert clone.run("prove", *what.split(), PYTHON=clone.stand_in()).returncode == 0
     assert clone.done()[-1] == f"ran -m tests.proof.{what}"
 
 

@@ -5,10 +5,11 @@ import json
 import random
 import struct
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from socket import SO_LINGER, SOL_SOCKET
+from typing import Self
 
 from websockets.asyncio.client import connect
 
@@ -67,7 +68,7 @@ class Customer:
                 self.hang_up()
                 await self.traffic.end()
 
-    async def act(self, action: Callable[["Customer"], Awaitable[None]]) -> None:
+    async def act(self, action: Callable[[Self], Awaitable[None]]) -> None:
         name = action.__name__
         try:
             async with asyncio.timeout(PATIENCE):
@@ -98,12 +99,15 @@ class Customer:
         body: bytes = b"",
         kind: str = "application/json",
         cut: int = 0,
+        more: Mapping[str, str] = {},
     ) -> asyncio.StreamReader:
-        """Send a request, the body without its last `cut` bytes."""
+        """Send a request, the body without its last `cut` bytes, with `more` headers."""
         reader, writer = await self.connect()
         head = (
             f"{method} {path} HTTP/1.1\r\nhost: soak\r\nauthorization: Bearer {self.token}\r\n"
-            f"content-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+            f"content-type: {kind}\r\ncontent-length: {len(body)}\r\n"
+            + "".join(f"{name}: {value}\r\n" for name, value in more.items())
+            + "\r\n"
         )
         writer.write(head.encode() + body[: len(body) - cut])
         await writer.drain()
