@@ -140,8 +140,11 @@ class opened:  # noqa: N801 - reads as a word in generated code
                 next(generator)
             else:
                 generator.throw(error)
-            generator.close()
-            raise YieldError(f"{self._place()} yielded twice")
+            try:
+                generator.close()
+            except Exception as closing:
+                raise self._yielded_twice() from closing
+            raise self._yielded_twice()
         except StopIteration:
             return error is not None and self._swallows(error)
         except BaseException as raised:
@@ -169,8 +172,11 @@ class opened:  # noqa: N801 - reads as a word in generated code
                 await anext(generator)
             else:
                 await generator.athrow(error)
-            await generator.aclose()
-            raise YieldError(f"{self._place()} yielded twice")
+            try:
+                await generator.aclose()
+            except Exception as closing:
+                raise self._yielded_twice() from closing
+            raise self._yielded_twice()
         except StopAsyncIteration:
             return error is not None and self._swallows(error)
         except BaseException as raised:
@@ -185,6 +191,9 @@ class opened:  # noqa: N801 - reads as a word in generated code
         generator = self._generator
         code: CodeType = getattr(generator, "ag_code", None) or generator.gi_code
         return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
+
+    def _yielded_twice(self) -> YieldError:
+        return YieldError(f"{self._place()} yielded twice")
 
     def _swallows(self, error: BaseException) -> bool:
         """Note that the generator ended without raising `error`; whether that ends the error."""
@@ -306,7 +315,13 @@ class in_thread:  # noqa: N801 - reads as a word in generated code
         traceback: TracebackType | None,
     ) -> bool:
         try:
-            return self._block.__exit__(kind, error, traceback)
+            if error is None:
+                return self._block.__exit__(kind, error, traceback)
+            try:
+                raise error
+            except BaseException:  # as in a `with` block, which handles it while exit code runs
+                error.__traceback__ = traceback
+                return self._block.__exit__(kind, error, traceback)
         finally:
             del error  # whose traceback may hold this frame
 
@@ -342,7 +357,7 @@ class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated c
     it does not get there, because one of them swallowed an exception of those further inside.
     """
 
-    __slots__ = ("_context",)
+    __slots__ = ()
 
     def _enter(self) -> Any:
         return next(self._generator, None)
@@ -354,10 +369,7 @@ class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated c
         traceback: TracebackType | None,
     ) -> bool:
         try:
-            return self._block.__exit__(kind, error, traceback)
-        except BaseException as raised:
-            self._context = raised.__context__
-            raise
+            return self._block.__exit__(kind, error, traceback)  # the inmost block handles it
         finally:
             del error  # whose traceback may hold this frame
 
@@ -370,16 +382,7 @@ class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated c
         if self._generator.gi_frame is None:
             self._threads.holding -= 1
             return False
-        self._context = error
-        try:
-            return await in_thread.__aexit__(self, kind, error, traceback)
-        except BaseException as raised:
-            # The event loop raises it while `error` is handled. In nested blocks that is over once
-            # an inner one has swallowed `error`.
-            raised.__context__ = self._context
-            raise
-        finally:
-            del self._context
+        return await in_thread.__aexit__(self, kind, error, traceback)
 
 
 async def call_in_thread(run: Run, function: Callable[..., Result], *args: Any) -> Result:

@@ -189,14 +189,16 @@ class _Outcome(Generic[Result]):
             await event.wait()
 
     def unwrap(self) -> Result:
-        """Return the value, or raise the error."""
+        """Return the value, or raise the error, with the context that it has from its thread."""
         if self.error is None:
             return self.value
         error, self.error = self.error, None
+        context = error.__context__
         try:
             raise error
         finally:
-            del error  # the traceback holds this frame
+            error.__context__ = context  # not what the event loop is handling
+            del error, context  # the traceback holds this frame
 
 
 class _NoLimit:

@@ -569,6 +569,57 @@ async def _run_by_hand(
         outcome.error = error
 
 
+def fails_as_it_handles() -> Iterator[None]:
+    try:
+        yield
+    except Oops:
+        try:
+            raise Conflict("of exit code") from None
+        except Conflict:
+            raise Oops("of its handler")
+
+
+def raises_a_group() -> Iterator[None]:
+    try:
+        yield
+    except* Oops:
+        raise
+
+
+def fails_once_it_has_handled() -> Iterator[None]:
+    try:
+        yield
+    except Oops:
+        pass
+    raise Conflict("of exit code")
+
+
+def lets_through() -> Iterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("inner", [[], [lets_through]], ids=["alone", "with a neighbour"])
+@pytest.mark.parametrize(
+    "dependency", [fails_as_it_handles, raises_a_group, fails_once_it_has_handled]
+)
+async def test_what_exit_code_raises_in_a_thread_has_the_context_that_it_has_in_a_with_block(
+    dependency: Callable[[], Iterator[None]], inner: list[Callable[[], Iterator[None]]]
+) -> None:
+    """E8"""
+    app = App(dependencies=[*map(Depends, [dependency, *inner])])
+
+    @app.get("/")
+    async def endpoint() -> None:
+        raise Oops("endpoint")
+
+    with pytest.raises(Exception) as by_hand, contextmanager(dependency)():  # noqa: PT011
+        raise Oops("endpoint")
+
+    answer = await request(app)
+
+    assert chain_of(answer.raised) == chain_of(by_hand.value)
+
+
 @pytest.mark.parametrize("flavour", ["async", "quick", "thread", "loop"])
 @pytest.mark.parametrize("depth", [1, 3, 40])
 async def test_tracebacks_show_the_lines_of_the_generated_source(
@@ -691,6 +742,39 @@ async def test_a_generator_that_yields_again_after_an_error_chains_that_error(
     )
     assert answer.raised is not None
     assert chain_of(answer.raised.__context__) == of_oops("x")
+
+
+async def fails_as_it_closes_async() -> AsyncIterator[None]:
+    yield
+    try:
+        yield
+    finally:
+        raise Oops("closing")
+
+
+def fails_as_it_closes_sync() -> Iterator[None]:
+    yield
+    try:
+        yield
+    finally:
+        raise Oops("closing")
+
+
+@pytest.mark.parametrize("dependency", [fails_as_it_closes_async, fails_as_it_closes_sync])
+async def test_a_generator_that_yields_again_is_named_also_if_it_fails_as_it_is_closed(
+    dependency: Any,
+) -> None:
+    """E9, E8"""
+    app = App(dependencies=[Depends(dependency)])
+
+    @app.get("/")
+    async def endpoint() -> None: ...
+
+    answer = await request(app)
+
+    assert type(answer.raised) is YieldError
+    assert str(answer.raised) == f"{place(dependency)} yielded twice"
+    assert str(answer.raised.__cause__) == "closing"
 
 
 # ---------------------------------------------------------------------- stop iterations
