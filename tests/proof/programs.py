@@ -294,12 +294,9 @@ def dependencies_above(draw: st.DrawFn, uses: st.SearchStrategy[tuple[Use, ...]]
     it = Dependency(draw(uses), flavour, form, yields, draw(VALUES), draw(ACTIONS))
     if not yields:
         return it
-    style = draw(STYLES)
-    if style == "except* Oops" and flavour == "thread":
-        style = "except"  # what a thread raises gets the context that groups lack in Python
     return replace(
         it,
-        style=style,
+        style=draw(STYLES),
         on_success=draw(ACTIONS),
         on_error=draw(ACTIONS),
         reaction=draw(REACTIONS),
