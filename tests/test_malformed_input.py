@@ -6,10 +6,11 @@ to the application, as a server hands it on.
 """
 
 import asyncio
+import threading
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 
 from tests.malformed.application import FORM_PATHS, JSON_PATHS, TEXT_PATHS, opened
 from tests.malformed.corpus import (
@@ -23,8 +24,8 @@ from tests.malformed.corpus import (
     NASTY_PATHS,
     named,
 )
-from tests.malformed.grammar import requests
-from tests.malformed.sending import Sent, check, cut
+from tests.malformed.mutations import everything
+from tests.malformed.sending import Sent, alarm, check, cut
 
 pytestmark = [
     pytest.mark.unmeasured,
@@ -43,8 +44,8 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-@given(sent=requests)
-@settings(max_examples=EXAMPLES)
+@given(sent=everything)
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 def test_any_input_is_accepted_or_refused(runner, sent):
     check(runner, sent)
 
@@ -121,11 +122,15 @@ def test_the_property_sees_both_answers(runner):
     assert [check(runner, sent) for sent in refused] == [422] * 5
 
 
-def test_the_property_sees_what_it_forbids(runner):
-    with pytest.raises(AssertionError):
-        check(runner, Sent("/broken/500"))
-    with pytest.raises(AssertionError):
-        check(runner, Sent("/broken/logged"))
-    with pytest.raises(AssertionError):
-        check(runner, Sent("/broken/open"))
-    opened.clear()
+@pytest.mark.parametrize("how", ["500", "logged", "forged", "leaky", "open"])
+def test_the_property_sees_what_it_forbids(runner, how):
+    try:
+        with pytest.raises(AssertionError):
+            check(runner, Sent(f"/broken/{how}"))
+    finally:
+        opened.clear()
+
+
+def test_the_property_sees_what_takes_too_long():
+    with pytest.raises(TimeoutError, match=r"^no answer in 0\.01 s$"), alarm(0.01):
+        threading.Event().wait()

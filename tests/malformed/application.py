@@ -309,12 +309,16 @@ async def read_files(
 
 
 @app.get("/broken/{how}")
-async def break_promises(how: Literal["500", "logged", "open"]) -> None:
+async def break_promises(how: Literal["500", "logged", "forged", "leaky", "open"]) -> str | None:
     if how == "500":
         raise HTTPException(500)
     if how == "logged":
         logging.getLogger("application").error("broken")
-    opened.append(how)
+    if how == "forged":
+        logging.getLogger("application").warning("a line\nand another")
+    if how == "open":
+        opened.append(how)
+    return __file__ if how == "leaky" else None
 
 
 @app.exception_handler(RequestValidationError)

@@ -3,14 +3,25 @@
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from itertools import pairwise
+from types import FrameType
 from typing import Any
 
 from starlette.datastructures import Headers
 
 from tests.malformed.application import app, opened
+from tests.servers import ROOT
+
+MOST_SECONDS = 2.0
+"""What an answer may cost of a core; the inputs have at most some 100 kB."""
+PATIENCE = 60.0
+"""Seconds after which no answer is expected any more."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +33,16 @@ class Sent:
     headers: Sequence[tuple[bytes, bytes]] = ()
     body: Sequence[bytes] = ()
     """The parts in which it comes; where there are some, the method is POST."""
+    changes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What else is in the scope."""
+    lacks: Sequence[str] = ()
+    """What a server may leave out of the scope, and does."""
+    vanishes: bool = False
+    """Whether the client goes before the end of the body."""
 
     @property
     def scope(self) -> dict[str, Any]:
-        return {
+        scope = {
             "type": "http",
             "method": "POST" if self.body else "GET",
             "path": self.path,
@@ -37,52 +54,101 @@ class Sent:
             "server": ("test", 80),
             "client": ("test", 1),
             "http_version": "1.1",
+            **self.changes,
         }
+        return {key: value for key, value in scope.items() if key not in self.lacks}
 
 
 class Logged(logging.Handler):
-    """Keeps what is logged as an error."""
+    """Keeps what is logged."""
 
     def __init__(self) -> None:
-        super().__init__(logging.ERROR)
-        self.messages: list[str] = []
+        super().__init__()
+        self.errors: list[str] = []
+        self.forged: list[str] = []
+        """What would be more than a line, or control a terminal."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.messages.append(record.getMessage())
+        message = record.getMessage()
+        if record.levelno >= logging.ERROR:
+            self.errors.append(message)
+        if not message.isprintable():
+            self.forged.append(message)
 
 
-async def respond_to(sent: Sent) -> tuple[int, Headers, bytes]:
+@contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """Raise `TimeoutError` where the block takes too long, whether it waits or works."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"no answer in {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+async def respond_to(sent: Sent) -> list[Any]:
+    """Return the messages that the application sends."""
     incoming = list(sent.body)
     outgoing: list[Any] = []
 
     async def receive() -> dict[str, Any]:
+        if not incoming and sent.vanishes:
+            return {"type": "http.disconnect"}
         body = incoming.pop(0) if incoming else b""
-        return {"type": "http.request", "body": body, "more_body": bool(incoming)}
+        return {
+            "type": "http.request",
+            "body": body,
+            "more_body": bool(incoming) or sent.vanishes,
+        }
 
     async def send(message: Any) -> None:
         outgoing.append(message)
 
     await app(sent.scope, receive, send)
-    start, *parts = outgoing
-    headers = Headers(raw=list(start["headers"]))
-    return start["status"], headers, b"".join(part["body"] for part in parts)
+    return outgoing
 
 
 def check(runner: asyncio.Runner, sent: Sent) -> int:
-    """Send it, and look at what the property promises; return the status."""
+    """Send it, and look at what the property promises; return the status.
+
+    That is 0 where the client has gone and there is no answer.
+    """
     logged = Logged()
     logging.getLogger().addHandler(logged)
+    started = time.process_time()
     try:
-        status, headers, body = runner.run(respond_to(sent))
+        with alarm(PATIENCE):
+            outgoing = runner.run(respond_to(sent))
     finally:
         logging.getLogger().removeHandler(logged)
-    assert logged.messages == []
+    assert time.process_time() - started < MOST_SECONDS
+    assert (logged.errors, logged.forged) == ([], [])
     assert opened == []
+    if sent.vanishes and not outgoing:
+        return 0
+    start, *parts = outgoing
+    return check_answer(sent, start["status"], start["headers"], [part["body"] for part in parts])
+
+
+def check_answer(
+    sent: Sent, status: int, raw: Sequence[tuple[bytes, bytes]], parts: Sequence[bytes]
+) -> int:
+    body = b"".join(parts)
+    assert not any(re.search(rb"[\r\n\0]", part) for header in raw for part in header)
+    assert b"Traceback" not in body
+    assert str(ROOT).encode() not in body
     if status == 307:
-        assert headers["location"]
-    else:
+        assert Headers(raw=list(raw))["location"]
+    elif sent.scope["method"] != "HEAD":
         content = json.loads(body)
         assert 200 <= status < 300 or (400 <= status < 500 and content["detail"])
+    assert status < 500
     return status
 
 
