@@ -53,6 +53,7 @@ def test_lines_in_the_log_are_those_that_a_server_has_to_say() -> None:
         "INFO:     Waiting for application startup.\n"
         "WARNING:  Invalid HTTP request received.\n"
         "INFO:     connection rejected (400 Bad Request)\n"
+        "INFO:     HTTP response sent (414 Request-URI Too Long)\n"
         "Did not find CR at end of boundary (9)\n"
         "ERROR:    Exception in ASGI application\n"
         "Traceback (most recent call last):\n"

@@ -25,6 +25,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from tests import servers
 from tests.malformed import sending, served
 from tests.malformed.application import opened
 from tests.malformed.mutations import everything
@@ -170,6 +171,7 @@ def attack(name: str, part: Part, number: int, examples: int, ends: float) -> tu
 def main(arguments: list[str] | None = None) -> int:
     """Attack as the command line asks for; the exit status says whether nothing was found."""
     options = parsed(arguments)
+    servers.PATIENCE = sending.PATIENCE  # others may be using the cores
     print(f"seed {options.seed}, CPython {python_version()}, ", end="")
     print(", ".join(f"{name} {version(name)}" for name in PACKAGES), flush=True)
     started = time.monotonic()

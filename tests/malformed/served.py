@@ -7,14 +7,16 @@ from pathlib import Path
 
 from microfw import App
 from tests.malformed.application import app as malformed
-from tests.servers import PATIENCE, ROOT, Server, ServerProcess
+from tests.malformed.sending import PATIENCE
+from tests.servers import ROOT, Server, ServerProcess
 
 MOST_MEMORY = 200 * 1024 * 1024
 """Bytes that the server's process may ever have held."""
 
 LINES = re.compile(
     r"INFO: +[\d.]+:\d+ - \"[\x20-\x7e]*\" [1-4]\d\d( [A-Za-z ]+)?"
-    r"|INFO: +connection (open|closed|rejected \(4\d\d [A-Za-z ]+\))"
+    r"|INFO: +connection (open|closed)"
+    r"|INFO: +(connection rejected|HTTP response sent) \(4\d\d [A-Za-z -]+\)"
     r"|INFO: +(Started|Waiting|Application|Uvicorn|Shutting|Finished)[\x20-\x7e]*"
     r"|WARNING: +(Invalid HTTP request received\.|Unsupported upgrade request\.)"
     r"|(WARNING: +)?(Did not find|Expected|Found) [\x20-\x7e]* at (end|index|\d+)[\x20-\x7e]*"  # in forms
