@@ -4,6 +4,7 @@ import asyncio
 import random
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
@@ -257,13 +258,17 @@ def main() -> None:
     """Run races of 10,000 requests, on every backend."""
     for backend, options in BACKENDS.items():
         for hard in (False, True):
-            run = partial(raced, 10_000, random.randrange(10_000), hard=hard)
-            race = anyio.run(run, **options)
+            seed = random.randrange(10_000)
+            started = time.monotonic()
+            race = anyio.run(partial(raced, 10_000, seed, hard=hard), **options)
+            seconds = time.monotonic() - started
             how = "overrides change" if hard else "plain"
             print(
-                f"{backend}, {how}: {race.answered} answered, {race.cancelled} cancelled,", end=" "
+                f"{backend}, {how}, seed {seed}: {race.answered} answered,"
+                f" {race.cancelled} cancelled, {race.entered} entered, {race.exited} exited,"
+                f" {seconds:.0f} s",
+                flush=True,
             )
-            print(f"{race.entered} entered, {race.exited} exited")
 
 
 if __name__ == "__main__":
