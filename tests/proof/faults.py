@@ -14,7 +14,7 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -28,14 +28,12 @@ from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
 from microfw import App, BackgroundTasks, Depends, Request, WebSocket
+from microfw.dependencies import Cleanup
 from microfw.responses import JSONResponse, Response
 
 CANCELLATIONS = (asyncio.CancelledError, trio.Cancelled)
 HANGING_TIMEOUTS = (0.05, 1)
 """Seconds that exit code may take where one hangs; more, if the others do not end in that either."""
-
-LONG_TIMEOUT = 30
-"""Seconds that it may take elsewhere."""
 
 # ---------------------------------------------------------------------- places
 
@@ -375,10 +373,10 @@ class Stage:
 
     cell: Cell
 
-    def __init__(self, flavour: str, cleanup_timeout: float) -> None:
+    def __init__(self, flavour: str) -> None:
         self.flavours = dict(zip(NAMES, FLAVOURS[flavour], strict=True))
         self.is_sync = flavour in ("thread", "loop")
-        self.app = App(cleanup_timeout=cleanup_timeout)
+        self.app = App()
         engine = self.dependency("engine", scope="app")
         pool = self.dependency("pool", engine, scope="app")
         outer = self.dependency("outer", pool, scope="request")
@@ -562,6 +560,17 @@ class Stage:
             stage.cell.run("handler")
             await stage.cell.reach("handling an exception")
             await websocket.close(4000)
+
+    @contextmanager
+    def cleaning_up_within(self, seconds: float | None) -> Iterator[None]:
+        """Have exit code be cut off sooner for a while."""
+        environment = self.app.environment
+        before = environment.cleanup
+        environment.cleanup = before if seconds is None else Cleanup(seconds)
+        try:
+            yield
+        finally:
+            environment.cleanup = before
 
     async def last_task(self) -> None:
         self.cell.run("last task")
@@ -776,7 +785,7 @@ def recorded(lines: list[str]) -> Iterator[None]:
             logger.propagate = propagates
 
 
-async def perform(stage: Stage, cell: Cell) -> Cell:
+async def perform(stage: Stage, cell: Cell, cleanup_timeout: float | None) -> Cell:
     """Run a cell, and a request after it; return that request's cell."""
     stage.cell = cell
     after = Cell(NOWHERE, NOTHING_HAPPENS, cell.flavour)
@@ -788,12 +797,14 @@ async def perform(stage: Stage, cell: Cell) -> Cell:
                 async with lifespan(stage.app):
                     pass
 
-            await exposed(cell, start_and_stop)
+            with stage.cleaning_up_within(cleanup_timeout):
+                await exposed(cell, start_and_stop)
             give_back(cell)
             stage.cell = after
         async with lifespan(stage.app):
             if cell.place.kind != "lifespan":
-                await exposed(cell, lambda: send_request(stage.app, cell))
+                with stage.cleaning_up_within(cleanup_timeout):
+                    await exposed(cell, lambda: send_request(stage.app, cell))
                 give_back(cell)
             stage.cell = after
             await exposed(after, lambda: send_request(stage.app, after))
@@ -994,26 +1005,22 @@ async def failing_cells(faults: Collection[Fault], flavours: Collection[str]) ->
     """Run all cells with these; return what is wrong with which."""
     failing: dict[str, Any] = {}
     for flavour in flavours:
-        stages = {time: Stage(flavour, time) for time in (*HANGING_TIMEOUTS, LONG_TIMEOUT)}
+        stage = Stage(flavour)
         for fault in faults:
-            timeouts = HANGING_TIMEOUTS if fault.then == "hangs" else (LONG_TIMEOUT,)
             for place in PLACES:
                 if reason_against(place, fault, flavour) is None:
-                    tried = [stages[time] for time in timeouts]
-                    found = await problems_with(place, fault, flavour, tried)
+                    found = await problems_with(stage, place, fault, flavour)
                     if found:
                         failing[f"{fault} at {place}, {flavour}"] = found
     return failing
 
 
-async def problems_with(
-    place: Place, fault: Fault, flavour: str, stages: Iterable[Stage]
-) -> list[str]:
-    """Run a cell until nothing is wrong with it; return what is, if that was so on each stage."""
+async def problems_with(stage: Stage, place: Place, fault: Fault, flavour: str) -> list[str]:
+    """Run a cell; return what is wrong with it."""
     found: list[str] = []
-    for stage in stages:
+    for cleanup_timeout in HANGING_TIMEOUTS if fault.then == "hangs" else (None,):
         cell = Cell(place, fault, flavour)
-        found = problems(cell, await perform(stage, cell))
+        found = problems(cell, await perform(stage, cell, cleanup_timeout))
         if not found:
             break
     return found
