@@ -291,7 +291,7 @@ LIKELIEST = {
     "_app_scope": ("scopes",),
     "_cleanup": ("cancellation",),
     "_compiler": ("order", "scopes", "cancellation", "validation_order"),
-    "_graph": ("order", "scopes", "overrides"),
+    "_graph": ("order", "scopes", "overrides", "validation_order"),
     "_plan": ("validation_order",),
     "_runtime": ("cancellation", "exceptions"),
     "_threads": ("threads", "cancellation"),
