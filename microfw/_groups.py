@@ -5,8 +5,9 @@ route has asked for, so that a model that forbids it can say so.
 """
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from microfw._forms import sendable
 from microfw._readers import MALFORMED_FORM, REPEATING, VALUES, Exchange, Read, Value
@@ -22,8 +23,7 @@ from microfw._validation import (
 from microfw.params import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One field of a group."""
 
     key: str

@@ -1,8 +1,9 @@
 """A route's plan: made and checked when the route is added, compiled when it is first used."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from microfw._binding import RequestBinder
 from microfw._environment import Environment, Overrides, Variants
@@ -28,8 +29,7 @@ _bind_app = refuse_request_values(
 KEPT_VARIANTS = 16
 
 
-@dataclass(slots=True)
-class _Planned:
+class _Planned(Struct):
     plan: Plan
     bodies: Bodies
     handler: Handler | None = None

@@ -1,9 +1,10 @@
 """How large a request may be: what an author says, and what holds the client to it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, TypedDict, cast
 
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
@@ -27,8 +28,7 @@ class FormLimits(TypedDict, total=False):
     max_part_size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What a request's body may be; all in bytes or pieces."""
 
     max_body_size: int | None = DEFAULT_MAX_BODY_SIZE

@@ -6,11 +6,11 @@ wrong at the exchange, and returns what the exchange gives it to stand for an in
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Protocol
 
+from msgspec import Struct, field
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
@@ -66,8 +66,7 @@ class BrokenJSON(str):
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """What is known of one value before any request."""
 
     source: Source
@@ -84,8 +83,7 @@ class Value:
         return exchange.invalid([missing(None, self.source.place, *loc)])
 
 
-@dataclass(slots=True)
-class Bodies:
+class Bodies(Struct):
     """What the parameters that read the body know of each other."""
 
     names: set[str] = field(default_factory=set[str])

@@ -4,11 +4,11 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import starlette.background
+from msgspec import Struct
 from starlette.background import BackgroundTask
 
 from microfw._environment import Environment, Overrides, Variants
@@ -123,8 +123,7 @@ def _single_tasks(background: BackgroundTask | None) -> Iterable[BackgroundTask]
     return (background,)
 
 
-@dataclass(frozen=True, slots=True)
-class _Parameters:
+class _Parameters(Struct, frozen=True):
     """What a task function is passed when it is added, and what it gets when it runs."""
 
     own: inspect.Signature | None

@@ -5,10 +5,11 @@ As a default, `q: str = Query("", max_length=50)`, or in the annotation,
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from types import EllipsisType
 from typing import Any, Literal, TypedDict, Unpack
+
+from msgspec import Struct, field
 
 from microfw._validation import CONSTRAINTS, Constraints
 
@@ -43,8 +44,7 @@ class Source(Enum):
         return "body" if self in (Source.FORM, Source.FILE) else self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Documentation:
+class Documentation(Struct, frozen=True):
     """What a declaration tells the readers of a schema; it changes no value."""
 
     title: str | None = None
@@ -58,8 +58,7 @@ class Documentation:
     include_in_schema: bool = True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Declaration:
+class Declaration(Struct, frozen=True, eq=False):
     """Where a value comes from, what is known of it, and what stands in when it is not sent."""
 
     source: Source
@@ -200,7 +199,7 @@ def File(default: Any = ..., **options: Unpack[FormOptions]) -> Any:  # noqa: N8
 DECLARING: tuple[Callable[..., Any], ...] = (Path, Query, Header, Cookie, Body, Form, File)
 """The functions that make declarations."""
 
-_DOCUMENTATION = tuple(Documentation.__dataclass_fields__)
+_DOCUMENTATION = Documentation.__struct_fields__
 _ALWAYS = ("default_factory", "alias")
 _OF_SOURCE = {
     Source.HEADER: ("convert_underscores",),

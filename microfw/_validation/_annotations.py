@@ -5,9 +5,10 @@ import typing
 from collections import deque
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
+
+from msgspec import Struct
 
 from microfw._validation._models import Style, model_of, style_of
 from microfw._validation._plain import is_class
@@ -116,8 +117,7 @@ def is_scalar_sequence(annotation: Any) -> bool:
 # ---------------------------------------------------------------------- fields
 
 
-@dataclass(frozen=True, slots=True)
-class GroupField:
+class GroupField(Struct, frozen=True):
     """A field of a model whose values are sent one by one."""
 
     name: str
@@ -127,8 +127,7 @@ class GroupField:
     metadata: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """What a model asks for where its values are sent one by one."""
 
     fields: tuple[GroupField, ...]

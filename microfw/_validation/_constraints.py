@@ -3,12 +3,13 @@
 import operator
 import re
 from collections.abc import Callable, Iterable, Sized
-from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from math import inf, isfinite
 from typing import Any
+
+from msgspec import Struct
 
 from microfw._validation._errors import invalid, plural
 
@@ -53,8 +54,7 @@ class ConstraintError(TypeError):
     """A constraint says nothing about values of the declared type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Constraints:
+class Constraints(Struct, frozen=True):
     """Limits on a value; `None` where there is none."""
 
     gt: Any = None
@@ -89,7 +89,7 @@ class Constraints:
         return Constraints(**other.given | self.given)
 
 
-CONSTRAINTS = tuple(field.name for field in fields(Constraints))
+CONSTRAINTS = Constraints.__struct_fields__
 _NONE = Constraints()
 
 

@@ -4,7 +4,6 @@ import dataclasses
 import sys
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Required, TypeVar, get_args, get_origin
 
@@ -25,8 +24,7 @@ class Style(Enum):
     NAMED_TUPLE = "named tuple"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """One field of a model."""
 
     name: str
@@ -39,8 +37,7 @@ class Field:
     required: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(msgspec.Struct, frozen=True):
     """A class with fields."""
 
     make: Any

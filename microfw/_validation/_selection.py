@@ -9,7 +9,6 @@ import dataclasses
 import sys
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -43,8 +42,7 @@ class SelectionError(TypeError):
     """What is to be included or excluded is not written as it should be."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(msgspec.Struct, frozen=True):
     """What is sent of a result, where it is not everything."""
 
     include: Parts | None = None
@@ -108,7 +106,7 @@ def pydantic_arguments(selection: Selection, find_encoder: FindEncoder | None) -
     """
     arguments = {
         field.name: getattr(selection, field.name)
-        for field in dataclasses.fields(selection)
+        for field in msgspec.structs.fields(selection)
         if getattr(selection, field.name) != field.default
     }
     arguments["by_alias"] = selection.by_alias
@@ -122,8 +120,7 @@ def pydantic_arguments(selection: Selection, find_encoder: FindEncoder | None) -
     return arguments
 
 
-@dataclass(frozen=True, slots=True)
-class SelectedField:
+class SelectedField(msgspec.Struct, frozen=True):
     """A field, its name in JSON, and its default."""
 
     name: str
@@ -139,8 +136,7 @@ class SelectedField:
         return bool(value == (self.default if self.factory is None else self.factory()))
 
 
-@dataclass(frozen=True, slots=True)
-class ClassFields:
+class ClassFields(msgspec.Struct, frozen=True):
     """What of a class's instances is part of JSON."""
 
     fields: tuple[SelectedField, ...]
@@ -255,7 +251,7 @@ class _Walk:
         return chosen
 
     def _of_pydantic(self, value: Any, include: Parts | None, exclude: Parts | None) -> Any:
-        chosen = dataclasses.replace(self._selection, include=include, exclude=exclude)
+        chosen = msgspec.structs.replace(self._selection, include=include, exclude=exclude)
         return value.model_dump(mode="json", **pydantic_arguments(chosen, self._find_encoder))
 
     def _class_of(self, kind: Any) -> ClassFields | None:

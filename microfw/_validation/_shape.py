@@ -1,9 +1,11 @@
 """Shape: how values of one type are made of what was received."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from microfw._validation._constraints import ConstraintError, Constraints, Family, Test, tests_of
 from microfw._validation._errors import invalid
@@ -28,8 +30,7 @@ class UnsupportedTypeError(TypeError):
     """There is no way to make values of a type."""
 
 
-@dataclass(slots=True)
-class Shape:
+class Shape(Struct):
     """How values of one type are made, and what it has to do with other types in a union."""
 
     label: str

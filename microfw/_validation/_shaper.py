@@ -5,7 +5,6 @@ comes here, where more is accepted (`"3"` for an integer) and all errors are fou
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -220,7 +219,9 @@ def _check_told(annotation: Any, metadata: tuple[Any, ...]) -> None:
     """Refuse limits on values that have none, at which pydantic would fail with each request."""
     if not all(isinstance(entry, Constraints) for entry in metadata):
         return  # a validator may make another type of the value
-    limits = replace(constraints_of(metadata), discriminator=None, union_mode=None, fail_fast=None)
+    limits = msgspec.structs.replace(
+        constraints_of(metadata), discriminator=None, union_mode=None, fail_fast=None
+    )
     for member in members_of(annotation) or (annotation,):
         origin = get_origin(member) or member
         family = Family.UNLIMITED if is_model(origin) else _FAMILIES.get(origin)

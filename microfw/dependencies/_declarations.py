@@ -1,9 +1,10 @@
 """What an author writes to declare a dependency."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Literal, get_args
+
+from msgspec import Struct
 
 from microfw.exceptions import DeclarationError, ScopeError
 
@@ -43,8 +44,7 @@ class Lifetime(IntEnum):
         return self.name.lower()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Dependency:
+class Dependency(Struct, frozen=True, eq=False):
     """One use of a dependency, as `Depends(...)` or `Security(...)` declared it."""
 
     call: Callable[..., Any] | None

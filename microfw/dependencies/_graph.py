@@ -8,8 +8,9 @@ and visit each node once, so that neither depth nor diamonds cost more than thei
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncContextDecorator, ContextDecorator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from microfw.dependencies._declarations import (
     Dependency,
@@ -56,8 +57,7 @@ Overrides = Mapping[Any, Callable[..., Any]]
 _NO_CLASSES: tuple[Any, ...] = (EMPTY, Any, type(None))
 
 
-@dataclass(slots=True)
-class Declarations:
+class Declarations(Struct):
     """What a plan is made from.
 
     Args:
@@ -77,8 +77,7 @@ class Declarations:
     default: Lifetime = Lifetime.FUNCTION
 
 
-@dataclass(slots=True)
-class _Callable:
+class _Callable(Struct):
     """A callable of the graph, with the dependencies it declares."""
 
     signature: Signature
@@ -86,8 +85,7 @@ class _Callable:
     reads_security_scopes: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class _Node:
+class _Node(Struct, eq=False):
     """A step in the making."""
 
     callable: _Callable

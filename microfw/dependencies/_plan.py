@@ -18,37 +18,34 @@ A plan knows nothing of either, nor of HTTP.
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from microfw.dependencies._declarations import Lifetime
 from microfw.dependencies._signatures import Parameter, Signature
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """The value of an earlier step, by its number in the plan."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class AppValue:
+class AppValue(Struct, frozen=True):
     """The value of a dependency of scope "app", by the key under which the application keeps it."""
 
     key: Hashable
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(Struct, frozen=True):
     """An attribute of the object that accompanies one execution, such as `exchange.request`."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """A function of the object that accompanies one execution.
 
     It returns the value; or, having noted the errors there, `INVALID`.
@@ -59,8 +56,7 @@ class Reader:
     """The readers of one step are called by turns, those of the same turn as declared."""
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """A value that is known when the plan is made."""
 
     value: Any
@@ -70,8 +66,7 @@ Surrounding = Attribute | Reader | Constant
 Source = Use | AppValue | Surrounding
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """Where in the graph a parameter stands, for messages."""
 
     signature: Signature
@@ -86,8 +81,7 @@ Bind = Callable[[Parameter, Site], Surrounding | None]
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(Struct, frozen=True):
     """How one parameter of a step is filled."""
 
     name: str
@@ -95,8 +89,7 @@ class Argument:
     source: Source
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One dependency, or the endpoint, as it appears once in a plan."""
 
     key: Hashable
@@ -114,8 +107,7 @@ class Step:
         return self.signature.yields
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """The steps of one execution, the endpoint last."""
 
     steps: tuple[Step, ...]

@@ -6,12 +6,13 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from itertools import pairwise
 from operator import is_
 from types import CodeType, FunctionType, MethodType, SimpleNamespace
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from weakref import WeakValueDictionary
+
+from msgspec import Struct
 
 from microfw.exceptions import UnresolvableAnnotationError
 
@@ -40,8 +41,7 @@ _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _YIELDING = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(Struct, frozen=True):
     """One parameter of a callable, its annotation taken apart."""
 
     name: str
@@ -54,8 +54,7 @@ class Parameter:
     positional_only: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Signature:
+class Signature(Struct, frozen=True, eq=False, weakref=True):
     """What the graph needs to know of a callable, found out once."""
 
     declared: Callable[..., Any]

@@ -1,6 +1,5 @@
 """Plans are data: they can be compared, printed, and asked what is in them."""
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -110,9 +109,9 @@ def test_plans_made_differently_are_not(other: Plan) -> None:
 
 def test_a_plan_cannot_be_changed() -> None:
     plan = plan_of(endpoint)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError, match="immutable type"):
         plan.steps = ()  # type: ignore[misc]
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError, match="immutable type"):
         plan.endpoint.name = "other"  # type: ignore[misc]
 
 
