@@ -80,52 +80,56 @@ def steps_of(root: Function, overrides: Mapping[Function, Function], default: in
     scopes: dict[Any, int] = {}  # S4: what is asked for, and what dependants need
     while True:
         known = dict(scopes)
-        order: list[Step] = []
-        visit(Use("", root, scope=FUNCTION), FUNCTION, (), overrides, default, scopes, {}, order)
+        walk = Walk(overrides, default, scopes)
+        walk.visit(Use("", root, scope=FUNCTION), FUNCTION, ())
         if scopes == known:
-            return wider_first(order)
+            return wider_first(walk.order)
 
 
-def visit(
-    use: Use,
-    needed: int,
-    security: tuple[str, ...],
-    overrides: Mapping[Function, Function],
-    default: int,
-    scopes: dict[Any, int],
-    shared: dict[Any, Step],
-    order: list[Step],
-) -> Step:
-    function = overrides.get(use.function, use.function)  # X1
-    security = tuple(dict.fromkeys(security + use.security))
-    security = security if reads_scopes(function, overrides) else ()  # O3
-    asked, of_users = ("asked", function, security), ("of users", function, security)
-    if use.scope is None:  # S4, S5
-        scope = max(needed, default if function.yields else FUNCTION, scopes.get(asked, FUNCTION))
+class Walk:
+    """A walk over all that is declared, depth first; it is repeated while it widens scopes."""
+
+    def __init__(
+        self, overrides: Mapping[Function, Function], default: int, scopes: dict[Any, int]
+    ) -> None:
+        self.overrides, self.default, self.scopes = overrides, default, scopes
+        self.shared: dict[Any, Step] = {}
+        self.order: list[Step] = []
+
+    def visit(self, use: Use, needed: int, above: tuple[str, ...]) -> Step:
+        function = self.overrides.get(use.function, use.function)  # X1
+        is_read = self.reads_scopes(function)
+        security = tuple(dict.fromkeys(above + use.security)) if is_read else ()  # O3
+        scope = self.scope_of(use, function, needed, security)
+        key = (function, scope, security)
+        if use.cache and key in self.shared:  # O3
+            return self.shared[key]
+        step = Step(function, scope, security, key if use.cache else object())
+        for below in function.uses:  # O1
+            used = self.visit(below, scope, security)
+            if below.parameter:
+                step.below[below.parameter] = used
         if use.cache:
-            scope = scopes[of_users] = max(scope, scopes.get(of_users, FUNCTION))
-    elif use.scope < needed:
-        raise ScopeError("S3", where=function.place, cure="a wider scope")
-    else:
-        scope = use.scope
-        scopes[asked] = max(scope, scopes.get(asked, FUNCTION))
-    key = (function, scope, security)
-    if use.cache and key in shared:  # O3
-        return shared[key]
-    step = Step(function, scope, security, key if use.cache else object())
-    for below in function.uses:  # O1
-        used = visit(below, scope, security, overrides, default, scopes, shared, order)
-        if below.parameter:
-            step.below[below.parameter] = used
-    if use.cache:
-        shared[key] = step
-    order.append(step)
-    return step
+            self.shared[key] = step
+        self.order.append(step)
+        return step
 
+    def scope_of(self, use: Use, function: Function, needed: int, security: Any) -> int:
+        asked, of_users = ("asked", function, security), ("of users", function, security)
+        if use.scope is not None:
+            if use.scope < needed:
+                raise ScopeError("S3", where=function.place, cure="a wider scope")
+            self.scopes[asked] = max(use.scope, self.scopes.get(asked, FUNCTION))
+            return use.scope
+        default = self.default if function.yields else FUNCTION  # S5
+        scope = max(needed, default, self.scopes.get(asked, FUNCTION))  # S4
+        if use.cache:
+            scope = self.scopes[of_users] = max(scope, self.scopes.get(of_users, FUNCTION))
+        return scope
 
-def reads_scopes(function: Function, overrides: Mapping[Function, Function]) -> bool:
-    below = (overrides.get(use.function, use.function) for use in function.uses)
-    return function.reads_scopes or any(reads_scopes(each, overrides) for each in below)
+    def reads_scopes(self, function: Function) -> bool:
+        below = (self.overrides.get(use.function, use.function) for use in function.uses)
+        return function.reads_scopes or any(map(self.reads_scopes, below))
 
 
 def wider_first(order: list[Step]) -> list[Step]:
