@@ -107,14 +107,15 @@ def _table(found: Mapping[str, Lines]) -> str:
     for title, lines in found.items():
         line = next(iter(lines.values()))
         sizes = f"{line[0].size:,} to {line[-1].size:,} {line[0].across}"
-        ends = [_ends(name, lines[name]) if name in lines else "-" for name in names]
+        ends = [_ends(name, lines[name], line[-1]) if name in lines else "-" for name in names]
         exponents = [_exponent(name, lines[name]) if name in lines else "-" for name in names]
         rows.append([title, sizes, *ends, *exponents])
     return markdown(rows)
 
 
-def _ends(name: str, line: Sequence[Point]) -> str:
-    return f"{_written(line[0], name)} to {_written(line[-1], name)}"
+def _ends(name: str, line: Sequence[Point], last: Point) -> str:
+    until = "" if line[-1] is last else f" (at {line[-1].size:,})"
+    return f"{_written(line[0], name)} to {_written(line[-1], name)}{until}"
 
 
 def _exponent(name: str, line: Sequence[Point]) -> str:

@@ -9,6 +9,7 @@ import runpy
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -96,6 +97,14 @@ def test_who_walks_every_path_is_left_out_of_the_deep_diamonds() -> None:
     ]
 
 
+def test_nobody_is_asked_of_more_routes_than_it_answers_in_time() -> None:
+    asked = routes.questions(frameworks(), sizes=(10, 20), most={"FastAPI": 10})
+    assert [(each.size, "FastAPI" in each.builders) for each in islice(asked, 6)] == [
+        *[(10, True)] * 3,
+        *[(20, False)] * 3,
+    ]
+
+
 @pytest.mark.parametrize("power", [0, 0.5, 1, 2])
 def test_the_exponent_is_that_of_the_power(power: float) -> None:
     points = [(size, 3e-6 * size**power) for size in (1, 10, 100, 1000)]
@@ -106,7 +115,8 @@ async def doubling(
     frameworks: Sequence[Framework], rounds: int, clock: str
 ) -> AsyncIterator[Point]:
     for size in (1, 10, 100):
-        yield Point("lines", "words", size, {"one": size * 2e-6, "other": 5e-6})
+        until_10 = {"other": 5e-6} if size <= 10 else {}
+        yield Point("lines", "words", size, {"one": size * 2e-6, **until_10})
         yield Point("memory", "words", size, {"one": size * 100}, "bytes")
 
 
@@ -117,7 +127,14 @@ def test_curves_are_reported_with_their_ends_and_exponents() -> None:
     rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in table.splitlines()]
     assert rows[0] == ["curve", "sizes", "one", "other", "one, exponent", "other, exponent"]
     assert rows[2:] == [
-        ["lines", "1 to 100 words", "2.0 us to 200.0 us", "5.0 us to 5.0 us", "1.00", "0.00"],
+        [
+            "lines",
+            "1 to 100 words",
+            "2.0 us to 200.0 us",
+            "5.0 us to 5.0 us (at 10)",
+            "1.00",
+            "0.00",
+        ],
         ["memory", "1 to 100 words", "100 bytes to 10,000 bytes", "-", "1.00", "-"],
     ]
     assert report.data["curves"] == [
@@ -127,7 +144,7 @@ def test_curves_are_reported_with_their_ends_and_exponents() -> None:
             "unit": "s",
             "points": {
                 "one": [[1, 2e-6], [10, 2e-5], [100, 2e-4]],
-                "other": [[1, 5e-6], [10, 5e-6], [100, 5e-6]],
+                "other": [[1, 5e-6], [10, 5e-6]],
             },
             "exponents": {"one": 1, "other": 0},
         },
