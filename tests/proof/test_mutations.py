@@ -48,6 +48,20 @@ def test_that_takes_long():
 """
 
 
+UNSURE = """
+from pathlib import Path
+
+def test_the_value():
+    tried = Path("tried")
+    is_second = tried.exists()
+    tried.touch()
+    assert is_second
+
+def test_a_second_value():
+    assert False
+"""
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project of one module."""
@@ -69,6 +83,11 @@ def test_a_fault_is_there_for_a_while_and_the_first_test_that_sees_it_is_told(
     with mutated(project, FAULT):
         assert failing_test(project, STAGES) == "test_it.py::test_the_value_is_one"
     assert failing_test(project, STAGES) is None
+
+
+def test_a_test_that_fails_once_has_seen_nothing(project: Path) -> None:
+    (project / "test_it.py").write_text(UNSURE)
+    assert failing_test(project, STAGES[:1]) == "test_it.py::test_a_second_value"
 
 
 def test_a_test_that_hangs_is_ended_and_told(project: Path) -> None:
