@@ -1220,7 +1220,45 @@ async def test_each_exit_has_its_own_time(scene: Scene) -> None:
     )
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_exit_code_is_cut_off_on_another_event_loop_too(
+    backend: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App(cleanup_timeout=0.2)
+    durations = iter([0, LONG])
+
+    async def slow() -> AsyncIterator[None]:
+        yield
+        await anyio.sleep(next(durations))
+
+    @app.get("/")
+    async def endpoint(slow: Annotated[None, Depends(slow)]) -> None: ...
+
+    first = anyio.run(request, app, backend=backend)
+    second = anyio.run(request, app, backend=backend)
+    assert (first.status, second.status) == (200, 500)
+    assert caplog.messages == [cut_off(Depends(slow), "0.2")]
+
+
 # ---------------------------------------------------------------------- C1: scope "app"
+
+
+@cancelled(*LASTING, *SINGLE)
+async def test_scope_app_exits_to_its_end_though_the_server_is_cancelled(
+    scene: Scene, cancel: Cancel
+) -> None:
+    app = App()
+    engine = scene.dependency("suspending", "engine", scope="app")
+
+    @app.get("/")
+    async def endpoint(engine: Annotated[str, engine]) -> None: ...
+
+    async def serve() -> None:
+        async with app.router.lifespan_context(app):
+            await scene.wait()
+
+    assert await cancel(scene, serve) == "cancelled"
+    assert scene.log == lines("engine opens, waits, engine sees cancellation, engine ends")
 
 
 @pytest.mark.parametrize("is_patient", [True, False])
