@@ -173,6 +173,11 @@ class Does:
                 raise Oops(f"reaction of {self.name}") from error
             case "replaces from None":
                 raise Conflict(f"reaction of {self.name}") from None
+            case "replaces twice":
+                try:
+                    raise Oops(f"reaction of {self.name}")
+                finally:
+                    raise Conflict(f"reaction of {self.name} to its own")
             case "swallows":
                 pass
 

@@ -28,7 +28,9 @@ Failure = Literal["Oops", "Conflict", "409", "500", "group"]
 Style = Literal["except", "except HTTPException", "except* Oops", "finally", "nothing"]
 """What stands around a `yield`."""
 
-Reaction = Literal["passes", "raises by name", "swallows", "replaces from", "replaces from None"]
+Reaction = Literal[
+    "passes", "raises by name", "swallows", "replaces from", "replaces from None", "replaces twice"
+]
 
 Held = Literal["nothing", "a cancel scope", "a task group", "a task group with a task"]
 
