@@ -152,6 +152,61 @@ async def test_what_does_not_depend_on_an_invalid_value_runs(is_async: bool) -> 
     assert answer.json() == ["page 2", "c"]
 
 
+@both
+async def test_one_invalid_value_of_several_is_enough(is_async: bool) -> None:
+    """V2"""
+    log = Log()
+
+    async def page_async(number: int, size: int) -> AsyncIterator[list[int]]:
+        with log.opened("page"):
+            yield [number, size]
+
+    def page_sync(number: int, size: int) -> Iterator[list[int]]:
+        with log.opened("page"):
+            yield [number, size]
+
+    app = App()
+
+    @app.get("/")
+    async def endpoint(
+        page: Annotated[list[int], Depends(page_async if is_async else page_sync)],
+    ) -> list[int]:
+        return page
+
+    for query, invalid in (("number=two&size=3", "number"), ("number=2&size=three", "size")):
+        answer = await request(app, query=query, log=log)
+        assert [entry["loc"] for entry in answer.json()["detail"]] == [["query", invalid]]
+    assert log == ["sends 422", "sends 422"]
+    assert (await request(app, query="number=2&size=3")).json() == [2, 3]
+
+
+@both
+async def test_values_count_of_dependencies_that_the_endpoint_does_not_use(is_async: bool) -> None:
+    """V2"""
+    log = Log()
+
+    async def check_async(number: int) -> None:
+        log("check")
+
+    def check_sync(number: int) -> None:
+        log("check")
+
+    check = check_async if is_async else check_sync
+    app = App()
+
+    @app.get("/", dependencies=[Depends(check)])
+    async def endpoint() -> None:
+        log("endpoint")
+
+    answer = await request(app, query="number=two", log=log)
+    assert log == ["sends 422"]
+    assert [entry["loc"] for entry in answer.json()["detail"]] == [["query", "number"]]
+
+    log.clear()
+    await request(app, query="number=2", log=log)
+    assert log == lines("check, endpoint, sends 200")
+
+
 async def test_a_malformed_body_is_told_once_however_many_steps_read_it() -> None:
     """V2, V3"""
     log = Log()
