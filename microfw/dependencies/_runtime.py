@@ -226,15 +226,16 @@ class opened:  # noqa: N801 - reads as a word in generated code
 class shielded(opened):  # noqa: N801 - reads as a word in generated code
     """Open an async dependency whose exit code can suspend: it is shielded from cancellation.
 
-    The cancel scope is entered before setup, so that a scope or task group that the dependency
-    itself holds open nests inside of it; exit code raises the shield.
+    Where a cancel scope is around, one is entered before setup, so that a scope or task group that
+    the dependency itself holds open nests inside of it; exit code raises the shield.
     """
 
     __slots__ = ("_scope",)
 
     async def __aenter__(self) -> Any:
-        on_trio = self._run.asyncio_task is None
-        self._scope = anyio.CancelScope() if on_trio else _asyncio_cancel_scope()()
+        self._scope: Any = _scope_for(self._run.asyncio_task)
+        if self._scope is None:
+            return await opened.__aenter__(self)
         self._scope.__enter__()
         try:
             return await opened.__aenter__(self)
@@ -248,7 +249,9 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        self._scope.shield = True
+        scope = self._scope
+        if scope is not None:
+            scope.shield = True
         exit_code = opened.__aexit__(self, kind, error, traceback)
         run = self._run
         task = run.asyncio_task
@@ -260,11 +263,13 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
                 exit_code, task, run.cleanup, self._place, is_cancelled=is_cancelled
             )
         except BaseException as raised:
-            self._scope.__exit__(*sys.exc_info())
+            if scope is not None:
+                scope.__exit__(*sys.exc_info())
             if isinstance(raised, CleanupTimeoutError) and error is not None:
                 return False
             raise
-        self._scope.__exit__(None, None, None)
+        if scope is not None:
+            scope.__exit__(None, None, None)
         return swallowed
 
     async def _exit_on_trio(
@@ -288,11 +293,14 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
         return swallowed
 
     def _is_cancelled(self, error: BaseException) -> bool:
-        self._scope.shield = False  # to see what is around it
+        scope = self._scope
+        if scope is None:
+            return super()._is_cancelled(error)
+        scope.shield = False  # to see what is around it
         try:
             return super()._is_cancelled(error)
         finally:
-            self._scope.shield = True
+            scope.shield = True
 
 
 class in_thread:  # noqa: N801 - reads as a word in generated code
@@ -403,10 +411,29 @@ def app_value(run: Run, key: Hashable, name: str) -> Any:
         ) from None
 
 
+def _scope_for(task: "asyncio.Task[Any] | None") -> anyio.CancelScope | None:
+    """Make a cancel scope; `None` where no other is around that it could be a shield against.
+
+    Entering and leaving one takes 2 us, and under a server alone there is none around.
+    """
+    if task is None:
+        return anyio.CancelScope()
+    make_scope, states = _asyncio_scopes()
+    if states is not None:
+        state = states.get(task)
+        if state is None or state.cancel_scope is None:
+            return None
+    return make_scope()
+
+
 @cache
-def _asyncio_cancel_scope() -> type[anyio.CancelScope]:
-    """The class of AnyIO's that `anyio.CancelScope` looks up each time, when called on asyncio."""
-    return type(anyio.CancelScope())
+def _asyncio_scopes() -> tuple[type[anyio.CancelScope], Mapping[Any, Any] | None]:
+    """Return what `anyio.CancelScope` makes on asyncio, and AnyIO's notes of who is in which.
+
+    These have no public name. Should they not be found, every dependency gets a scope.
+    """
+    make_scope = type(anyio.CancelScope())
+    return make_scope, getattr(sys.modules[make_scope.__module__], "_task_states", None)
 
 
 def _is_stop_in_disguise(error: BaseException, raised: BaseException) -> bool:

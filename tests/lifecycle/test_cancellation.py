@@ -16,6 +16,7 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from microfw import App, BackgroundTasks, Depends, HTTPException, Request, Response
+from microfw.dependencies import _runtime
 from microfw.exceptions import CleanupTimeoutError, SwallowedExceptionError, YieldError
 from microfw.responses import StreamingResponse
 from tests.lifecycle.programs import Log, lines, request
@@ -249,7 +250,13 @@ async def by_native_cancel(scene: Scene, run: Callable[[], Awaitable[Any]], time
 
 
 async def by_three_native_cancels(scene: Scene, run: Callable[[], Awaitable[Any]]) -> str:
-    return await by_native_cancel(scene, run, times=3)
+    """Inside of a cancel scope, as a middleware may hold one open."""
+
+    async def run_in_scope() -> None:
+        with anyio.CancelScope():
+            await run()
+
+    return await by_native_cancel(scene, run_in_scope, times=3)
 
 
 async def by_native_timeout(scene: Scene, run: Callable[[], Awaitable[Any]]) -> str:
@@ -318,6 +325,23 @@ def place(dependency: Any) -> str:
 
 
 # ---------------------------------------------------------------------- C1: where it arrives
+
+
+@cancelled(by_cancel_scope, *SINGLE, backends=[ASYNCIO])
+async def test_exit_code_is_shielded_also_where_anyio_does_not_tell_who_is_in_a_cancel_scope(
+    scene: Scene, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = _runtime._asyncio_scopes()
+    monkeypatch.setattr(_runtime, "_asyncio_scopes", lambda: (known[0], None))
+    app = App()
+    only = scene.dependency("suspending", "only")
+
+    @app.get("/")
+    async def endpoint(only: Annotated[str, only]) -> None:
+        await scene.wait()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines("only opens, waits, only sees cancellation, only ends")
 
 
 @cancelled(*LASTING, *SINGLE)
@@ -1200,12 +1224,12 @@ async def test_exit_code_without_a_time_limit_takes_as_long_as_it_needs(scene: S
 
 
 async def test_each_exit_has_its_own_time(scene: Scene) -> None:
-    app = App(cleanup_timeout=0.2)
+    app = App(cleanup_timeout=0.4)
 
     def slow(name: str, *below: Any) -> Any:
         async def dependency(below: Any = below[0] if below else NOTHING) -> Any:
             yield
-            await anyio.sleep(0.12)
+            await anyio.sleep(0.16)
             scene.log(f"{name} ends")
 
         return Depends(dependency)
@@ -1224,7 +1248,7 @@ async def test_each_exit_has_its_own_time(scene: Scene) -> None:
 def test_exit_code_is_cut_off_on_another_event_loop_too(
     backend: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App(cleanup_timeout=0.2)
+    app = App(cleanup_timeout=0.4)
     durations = iter([0, LONG])
 
     async def slow() -> AsyncIterator[None]:
