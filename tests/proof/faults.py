@@ -66,12 +66,14 @@ ACCEPTED, TALKED = ("accept",), ("accept", "send")
 
 SOCKET = "/socket"
 REFUSED, REFUSED_SOCKET, FAILED_SOCKET = "/refused", "/socket/refused", "/socket/failed"
+BROKEN = "/broken"
 
 WHOLE_RESPONSES = {
     "/plain": WHOLE,
     "/reading": WHOLE,
     "/stream": (*WHOLE, "body", "body"),
     REFUSED: ("418", "body"),
+    BROKEN: ("500", "body"),
     SOCKET: (*TALKED, "close 1000"),
     REFUSED_SOCKET: ("close 4000",),
     FAILED_SOCKET: (*ACCEPTED, "close 4000"),
@@ -79,6 +81,7 @@ WHOLE_RESPONSES = {
 """By route, what is sent where nothing goes wrong."""
 
 REFUSALS = {
+    BROKEN: "Breakage",
     REFUSED: "Refusal",
     REFUSED_SOCKET: "SocketRefusal",
     FAILED_SOCKET: "SocketRefusal",
@@ -111,6 +114,8 @@ PLACES = (
     Place("end of the stream", "endpoint", ALL, (*WHOLE, "body"), "/stream"),
     Place("handling an exception", "handler", route=REFUSED),
     Place("sending the head", "send", route=REFUSED),
+    Place("handling what nothing else does", "handler", route=BROKEN),
+    Place("sending the head", "send", route=BROKEN),
     Place("setup of outer", "setup", route=SOCKET),
     Place("setup of first", "setup", ("outer",), route=SOCKET),
     Place("between", "setup", ("outer", "first"), route=SOCKET),
@@ -146,6 +151,10 @@ class Refusal(Exception):
 
 class SocketRefusal(Exception):
     """The same for WebSockets."""
+
+
+class Breakage(Exception):
+    """What only the exception handler for all of them answers, and the server gets to see."""
 
 
 class SiblingError(Exception):
@@ -552,8 +561,23 @@ class Stage:
             stage.cell.reach_sync("handling an exception")
             return JSONResponse("refused", 418)
 
+        @app.post(BROKEN)
+        async def break_down(second: Annotated[str, second]) -> None:
+            raise Breakage
+
+        async def handle_all(request: Request, error: Exception) -> Response:
+            stage.cell.run("handler")
+            await stage.cell.reach("handling what nothing else does")
+            return JSONResponse("broken", 500)
+
+        def handle_all_sync(request: Request, error: Exception) -> Response:
+            stage.cell.run("handler")
+            stage.cell.reach_sync("handling what nothing else does")
+            return JSONResponse("broken", 500)
+
         in_thread = self.flavours["outer"] == "thread"
         app.exception_handler(Refusal)(handle_sync if in_thread else handle)
+        app.exception_handler(Exception)(handle_all_sync if in_thread else handle_all)
 
         @app.exception_handler(SocketRefusal)
         async def hang_up(websocket: WebSocket, error: SocketRefusal) -> None:
@@ -896,6 +920,7 @@ def is_expected_end(cell: Cell) -> bool:
     """Whether the server and the client got to see what they should."""
     place, fault, sent = cell.place, cell.fault, tuple(cell.sent)
     whole = whole_response(place)
+    well = "raises Breakage" if place.route == BROKEN else "well"
     if fault.then == "cancels":
         ends = [CANCELLED, "raises ValueError", "well"]
         return cell.ended in ends and whole[: len(sent)] == sent >= place.sent
@@ -906,20 +931,20 @@ def is_expected_end(cell: Cell) -> bool:
         answer = whole if hangs_late(cell) else answer_to_error(place, fault)
         return cell.ended in ends and sent == answer
     if fault.strike is exhaust:
-        return (cell.ended, sent) == ("well", whole)
+        return (cell.ended, sent) == (well, whole)
     if fault.strike is fall_silent:
         by_then = ACCEPTED if place.name == "accepting" else place.sent
-        expected = (CANCELLED, by_then) if waits_for_client(place) else ("well", whole)
+        expected = (CANCELLED, by_then) if waits_for_client(place) else (well, whole)
         return (cell.ended, sent) == expected
     if fault.strike in OF_A_CLIENT:
         fails = fault.strike is break_sending and place.sent != whole
         if is_socket(place):  # the client has gone, which is no error once it was accepted
             fails = fault.strike is break_sending and not place.sent
-        return (cell.ended, sent) == ("raises OSError" if fails else "well", place.sent)
+        return (cell.ended, sent) == ("raises OSError" if fails else well, place.sent)
     if cell.waits:
         return (cell.ended, sent) == (CANCELLED, place.sent)
     is_whole = sent == whole
-    return is_whole if cell.ended == "well" else cell.ended == CANCELLED
+    return is_whole if cell.ended == well else cell.ended == CANCELLED
 
 
 def whole_response(place: Place) -> tuple[str, ...]:
@@ -927,14 +952,15 @@ def whole_response(place: Place) -> tuple[str, ...]:
 
 
 def answer_to_error(place: Place, fault: Fault) -> tuple[str, ...]:
-    """What is sent in all, once there is an error: a 500, if nothing has been tried before.
+    """What is sent in all, once there is an error: a 500, if no response has been tried before.
 
     To a WebSocket the code for that, unless closing it was tried.
     """
     is_exception = fault.raises not in ("Abort", "GeneratorExit")
     if is_exception and is_socket(place) and place.name != "closing":
         return (*place.sent, "close 1011")
-    if is_exception and not place.sent and place.kind not in ("send", "lifespan"):
+    is_last = place.kind in ("send", "lifespan") or place.route == BROKEN
+    if is_exception and not place.sent and not is_last:
         return ("500", "body")
     return place.sent
 
