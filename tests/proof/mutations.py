@@ -179,8 +179,8 @@ MUTATIONS = (
     Mutation(
         "_runtime",
         "the shield is not raised",
-        "        self._scope.shield = True\n        exit_code",
-        "        exit_code",
+        "            scope.shield = True\n        exit_code",
+        "            scope.shield = False\n        exit_code",
     ),
     Mutation(
         "_runtime",
@@ -212,7 +212,7 @@ MUTATIONS = (
     Mutation(
         "_runtime",
         "a cancellation can be swallowed by exit code that awaits",
-        "        self._scope.shield = False  # to see what is around it\n",
+        "        scope.shield = False  # to see what is around it\n",
         "",
     ),
     Mutation(
