@@ -42,9 +42,6 @@ async def get_session(engine: EngineDep) -> AsyncIterator[AsyncSession]:
 
 SessionDep = Annotated[AsyncSession, Depends(get_session)]
 
-# Open until the response is sent, for one that is read from the database while it is sent.
-StreamingSessionDep = Annotated[AsyncSession, Depends(get_session, scope="request")]
-
 
 async def create_tables(connection: AsyncConnection) -> None:
     """Create what is missing, one process at a time: several workers may start at once."""

@@ -267,6 +267,18 @@ def test_orders_are_exported_as_csv_while_the_session_is_open(shop: Shop) -> Non
     ]
 
 
+def test_every_row_of_a_long_export_is_sent_once(shop: Shop) -> None:
+    for _ in range(2):
+        shop.client.post("/orders", json={"lines": [{"item": "pen", "quantity": 1}] * 100})
+    whole_pages = shop.client.get("/orders.csv").text.splitlines()
+    shop.order(book=1)
+
+    rows = shop.client.get("/orders.csv").text.splitlines()
+
+    assert rows[:-1] == whole_pages
+    assert [row.split(",")[2] for row in rows] == ["item", *["pen"] * 200, "book"]
+
+
 def test_the_feed_tells_everyone_of_each_new_order(shop: Shop) -> None:
     address = f"{shop.server.websocket_url}/feed"
     with connect(address) as first:
