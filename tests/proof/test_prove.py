@@ -1,6 +1,7 @@
 """`scripts/prove` finds what differs, shrinks it, and writes it down as a file that runs."""
 
 from dataclasses import replace
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,12 @@ def test_what_differs_is_shrunk_to_a_file_that_runs_it(
     assert found == counter_example("fastapi", program)
     exec(str(found), {"__name__": "__main__"})
     assert capsys.readouterr().out == "the same\n"  # but for what is meant
+
+
+def test_what_differs_only_sometimes_is_found_too() -> None:
+    outcomes = chain([True], repeat(False))
+    comparison = Search(st.just(Program()), ("asyncio",), lambda *_: (next(outcomes), False))
+    assert search(comparison, "fastapi", 20, 1) == counter_example("fastapi", Program())
 
 
 def test_where_nothing_differs_nothing_is_written() -> None:
