@@ -13,7 +13,7 @@ from examples.shop.database import get_engine, get_session
 from microfw import Depends
 from tests.examples.postgresql import postgresql
 from tests.proof.books import PLACED, REFUSED, Books, Intent, Outcome
-from tests.proof.databases import Shop, load, sqlite
+from tests.proof.databases import Shop, load, main, sqlite
 
 
 @pytest.fixture(params=[sqlite, postgresql])
@@ -124,3 +124,13 @@ def test_rows_that_fit_are_no_mistakes() -> None:
 )
 def test_rows_that_do_not_fit_are_told(changed: dict[str, Any], mistakes: list[str]) -> None:
     assert replace(BOOKS, **changed).mistakes(INTENTS) == mistakes
+
+
+@pytest.mark.slow
+def test_each_database_is_loaded_by_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--requests", "5", "--customers", "2", "--seed", "3"]) == 0
+
+    told = capsys.readouterr().out
+    assert "SQLite: 5 requests in " in told
+    assert "PostgreSQL: 5 requests in " in told or "PostgreSQL is not installed" in told
+    assert "mistake" not in told
