@@ -24,8 +24,10 @@ from operator import is_, itemgetter
 from typing import Any
 
 from starlette.convertors import (
+    CONVERTOR_TYPES,
     FloatConvertor,
     IntegerConvertor,
+    PathConvertor,
     StringConvertor,
     UUIDConvertor,
 )
@@ -47,9 +49,11 @@ _NO_METHODS: frozenset[str] = frozenset()
 
 _INDEXED = (Route.matches, WebSocketRoute.matches, Mount.matches)
 _PARAMETER = re.compile(r"{([a-z_]\w*)}", re.ASCII | re.IGNORECASE)
+_DECLARED = re.compile(r"{([a-z_]\w*)(?::([a-z_]\w*))?}", re.ASCII | re.IGNORECASE)
 _WITHIN_SEGMENT = {
     kind.regex for kind in (FloatConvertor, IntegerConvertor, StringConvertor, UUIDConvertor)
 }
+_OF_STARLETTE = {*_WITHIN_SEGMENT, PathConvertor.regex}
 _FLAGS = re.compile("").flags
 
 
@@ -250,20 +254,57 @@ class _Index:
         return found
 
 
+class PathPattern:
+    """The `path_regex` of a class of routes: what Starlette makes of the path, when first asked.
+
+    A route that the index finds by the words of its path is never asked for it, and to compile it
+    takes longer than all else that Starlette does for a route.
+    """
+
+    @staticmethod
+    def set_path(route: Any, path: str) -> None:
+        """Have a route match another path.
+
+        Raises:
+            re.error: The pattern of somebody's own convertor is none.
+        """
+        parameters: list[tuple[str, str]] = _DECLARED.findall(path)
+        route.path_format = _DECLARED.sub(r"{\1}", path) if ":" in path else path
+        route.param_convertors = {name: CONVERTOR_TYPES[kind or "str"] for name, kind in parameters}
+        del route.path_regex
+        if not {each.regex for each in route.param_convertors.values()} <= _OF_STARLETTE:
+            vars(route)["path_regex"] = re.compile(_pattern_of(route))
+
+    def __get__(self, route: Any, owner: object = None) -> Any:
+        if route is None:
+            return self
+        pattern = vars(route)["path_regex"] = re.compile(_pattern_of(route))
+        return pattern
+
+
+def _pattern_of(route: Any) -> str:
+    first, *others = _PARAMETER.split(route.path_format)
+    pattern = f"^{re.escape(first)}"
+    for name, text in zip(others[::2], others[1::2], strict=True):
+        convertor = route.param_convertors.get(name)
+        pattern += f"(?P<{name}>{convertor and convertor.regex}){re.escape(text)}"
+    return f"{pattern}$"
+
+
 def _is_indexed(route: Any) -> bool:
     """Whether what a route matches can be told by its path."""
     matches = getattr(route.__class__, "matches", None)
     if not any(matches is each for each in _INDEXED) or "matches" in vars(route):
         return False
-    parts: dict[str, str] = {name: each.regex for name, each in route.param_convertors.items()}
-    first, *others = _PARAMETER.split(route.path_format)
-    pattern = f"^{re.escape(first)}"
-    for name, text in zip(others[::2], others[1::2], strict=True):
-        pattern += f"(?P<{name}>{parts.get(name)}){re.escape(text)}"
-    regex: re.Pattern[str] = route.path_regex
-    is_as_expected = regex.pattern == f"{pattern}$" and regex.flags == _FLAGS
-    has_words = first.startswith("/") and "\n" not in pattern
-    return is_as_expected and has_words and all(map(_is_whole, parts.values()))
+    pattern = _pattern_of(route)
+    if not pattern.startswith("^/") or "\n" in pattern:
+        return False
+    is_made_here = isinstance(getattr(route.__class__, "path_regex", None), PathPattern)
+    if not is_made_here or "path_regex" in vars(route):
+        regex: re.Pattern[str] = route.path_regex
+        if regex.pattern != pattern or regex.flags != _FLAGS:
+            return False
+    return all(_is_whole(each.regex) for each in route.param_convertors.values())
 
 
 def _is_whole(regex: str) -> bool:

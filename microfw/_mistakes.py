@@ -41,14 +41,14 @@ def check_path(path: str, endpoint: Callable[..., Any]) -> None:
     """A path begins with a slash, and its parameters are such as Starlette knows."""
     if is_of_callback(path):
         return
-    names = [match[1] for match in _PARAMETER.finditer(path)]
-    kinds = [match[2] for match in _PARAMETER.finditer(path) if match[2]]
+    parameters: list[tuple[str, str]] = _PARAMETER.findall(path)
+    names = [name for name, _ in parameters]
     repeated = [name for name in names if names.count(name) > 1]
-    unknown = [kind for kind in kinds if kind not in CONVERTOR_TYPES]
+    unknown = [kind for _, kind in parameters if kind and kind not in CONVERTOR_TYPES]
     if path and not path.startswith("/"):
         what = f"the path {path!r} does not start with '/'"
         cure = f"write {'/' + path!r}"
-    elif re.search("[{}]", _PARAMETER.sub("", path)):
+    elif not path.count("{") == path.count("}") == len(parameters):
         what = f"the path {path!r} has a brace that is no part of a parameter"
         cure = "write {name} or {name:convertor}, in letters, digits and underscores"
     elif repeated:
@@ -108,9 +108,7 @@ def check_websocket_endpoint(endpoint: Callable[..., Any]) -> None:
         )
 
 
-def check_options(
-    options: Mapping[str, Any], known: Collection[str], endpoint: Callable[..., Any]
-) -> None:
+def check_options(options: Mapping[str, Any], known: Collection[str], where: str) -> None:
     """The options of a route are known, and those that decide the response make sense."""
     unknown = [name for name in options if name not in known]
     if unknown:
@@ -124,11 +122,11 @@ def check_options(
         what = f"response_class={response_class!r} is no class of responses"
         cure = "name a subclass of microfw.Response, the class itself"
     else:
-        check_encoders(options.get("encoders"), place_of(endpoint))
+        check_encoders(options.get("encoders"), where)
         for name in ("response_model_include", "response_model_exclude"):
-            _check_parts(name, options.get(name), place_of(endpoint))
+            _check_parts(name, options.get(name), where)
         return
-    raise DeclarationError(what, where=place_of(endpoint), cure=cure)
+    raise DeclarationError(what, where=where, cure=cure)
 
 
 def _check_parts(name: str, parts: object, where: str) -> None:

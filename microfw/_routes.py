@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol, Unpack
+from typing import Any, Protocol, Unpack, cast
 
 import starlette.routing
 from starlette.convertors import Convertor, IntegerConvertor
@@ -26,6 +26,7 @@ from microfw._environment import environment_of
 from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange
 from microfw._handlers import RouteHandler
 from microfw._limits import changes_of
+from microfw._matching import PathPattern
 from microfw._mistakes import (
     check_dependencies,
     check_endpoint,
@@ -69,6 +70,8 @@ class Route(starlette.routing.Route):
         RegistrationError: The subclass tells the mistake in the function or below it.
     """
 
+    path_regex: re.Pattern[str] = cast("Any", PathPattern())
+
     def __init__(
         self,
         path: str,
@@ -81,29 +84,28 @@ class Route(starlette.routing.Route):
         check_endpoint(endpoint)
         check_path(path, endpoint)
         check_methods(methods, endpoint)
-        check_options(options, RouteOptions.__optional_keys__, endpoint)
+        where = place_of(endpoint)
+        check_options(options, RouteOptions.__optional_keys__, where)
         self.options = options
-        self.limit_changes: dict[str, int | None] = changes_of(options, place_of(endpoint))
+        self.limit_changes: dict[str, int | None] = changes_of(options, where)
         # What is around a route limits the others.
         self.limits_body: bool = not options.get("middleware")
         self.default_scope: DependencyScope | None = default_scope
         super().__init__(
-            "/" if is_of_callback(path) else path or "/",
+            "/",
             endpoint,
             methods=methods or ["GET"],
             name=options.get("name"),
             include_in_schema=options.get("include_in_schema", True),
         )
         if is_of_callback(path):
-            pattern, path_format, self.param_convertors = compile_path(path)
-            self.path_regex: re.Pattern[str] = pattern
-            self.path_format: str = path_format
+            self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+        else:
+            PathPattern.set_path(self, path or "/")
         self.path = path
         self.param_convertors: dict[str, Convertor[Any]] = _bounded(self.param_convertors)
         self.methods: set[str] = {method.upper() for method in methods or ["GET"]}
-        self.dependencies: list[Dependency] = check_dependencies(
-            options.get("dependencies"), place_of(endpoint)
-        )
+        self.dependencies: list[Dependency] = check_dependencies(options.get("dependencies"), where)
         self.handler: RouteHandler = RouteHandler(
             endpoint,
             self.dependencies,
@@ -249,6 +251,8 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         RegistrationError: The subclass tells the mistake in the function or below it.
     """
 
+    path_regex: re.Pattern[str] = cast("Any", PathPattern())
+
     def __init__(
         self,
         path: str,
@@ -262,7 +266,8 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         check_endpoint(endpoint)
         check_path(path, endpoint)
         check_websocket_endpoint(endpoint)
-        super().__init__(path or "/", endpoint, name=name)
+        super().__init__("/", endpoint, name=name)
+        PathPattern.set_path(self, path or "/")
         self.path = path
         self.param_convertors: dict[str, Convertor[Any]] = _bounded(self.param_convertors)
         self.middleware = middleware

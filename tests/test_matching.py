@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from starlette.convertors import CONVERTOR_TYPES, Convertor, register_url_convertor
 from starlette.responses import PlainTextResponse
-from starlette.routing import BaseRoute, Host, Match, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Host, Match, Mount, Route, WebSocketRoute, compile_path
 
-from microfw import App, Request, Router
+from microfw import App, Request, Router, WebSocket
 from microfw._matching import Matcher, Routes, _Index
 from tests.asgi import get
 
@@ -611,3 +611,64 @@ def test_a_route_finds_in_the_scope_what_the_index_knows() -> None:
     app.include_router(router)
     answer = get(app, "/one/items/2").json()
     assert answer == ["one", 2, {"tenant": "one", "item": "2"}]
+
+
+# ---------------------------------------------------------------------- patterns of microfw's routes
+
+
+def added(path: str) -> list[Any]:
+    app = App()
+
+    @app.get(path)
+    def serve(request: Request) -> str:
+        return "here"
+
+    @app.websocket(path)
+    async def converse(websocket: WebSocket) -> None: ...
+
+    return app.routes
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/v1.0/a+b (c)/",
+        "/{name}",
+        "/{a}-{b:int}/x{c:float}y/{d:uuid}",
+        "/files/{rest:path}",
+        "/{first:anything}{second:picky}",
+        "/{odd:unbalanced}/x",
+    ],
+)
+def test_a_path_has_the_pattern_that_starlette_makes_of_it(path: str) -> None:
+    regex, path_format, convertors = compile_path(path)
+    for route in added(path):
+        assert (route.path_regex, route.path_format) == (regex, path_format)
+        assert {name: each.regex for name, each in route.param_convertors.items()} == {
+            name: each.regex for name, each in convertors.items()
+        }
+
+
+def test_the_pattern_of_a_route_that_is_found_by_its_words_is_never_made() -> None:
+    app = App()
+
+    @app.get("/items/{item}")
+    def serve(item: str) -> str:
+        return item
+
+    assert get(app, "/items/one").json() == "one"
+    assert get(app, "/items").status_code == 404
+    assert "path_regex" not in vars(app.routes[-1])
+
+
+def test_a_convertor_whose_pattern_is_none_is_told_when_a_route_is_added() -> None:
+    class Broken(Anything):
+        regex = "[a"
+
+    register_url_convertor("broken", Broken())
+    try:
+        with pytest.raises(re.error):
+            added("/{it:broken}")
+    finally:
+        del CONVERTOR_TYPES["broken"]
