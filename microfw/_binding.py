@@ -16,6 +16,7 @@ the cookies and the body, so that errors are told in this order.
 import copy
 from collections.abc import Callable, Collection
 from functools import cache
+from types import FunctionType
 from typing import Annotated, Any, get_args, get_origin
 
 from starlette.background import BackgroundTasks
@@ -343,9 +344,9 @@ def _check_is_bound(parameter: Parameter, site: Site) -> None:
 
 def _check_is_called(parameter: Parameter, site: Site) -> None:
     """The function itself in place of what it returns would say nothing."""
-    for declare in DECLARING:
-        if any(declare is entry for entry in (*parameter.metadata, parameter.default)):
-            name = declare.__name__
+    for entry in (*parameter.metadata, parameter.default):
+        if isinstance(entry, FunctionType) and entry in DECLARING:
+            name = entry.__name__
             raise _error(
                 DeclarationError,
                 f"parameter {parameter.name!r} is declared with `{name}` itself, which is not"

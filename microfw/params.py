@@ -28,7 +28,11 @@ __all__ = [
 
 
 class Source(Enum):
-    """The part of the request that holds a value."""
+    """The part of the request that holds a value.
+
+    Attributes:
+        place: The first entry of an error's `loc`.
+    """
 
     PATH = "path"
     QUERY = "query"
@@ -38,10 +42,8 @@ class Source(Enum):
     FORM = "form"
     FILE = "file"
 
-    @property
-    def place(self) -> str:
-        """The first entry of an error's `loc`."""
-        return "body" if self in (Source.FORM, Source.FILE) else self.value
+    def __init__(self, value: str) -> None:
+        self.place: str = "body" if value in ("form", "file") else value
 
 
 class Documentation(Struct, frozen=True):

@@ -140,7 +140,8 @@ class Router(Decorators, starlette.routing.Router):
         **options: Unpack[RouteOptions],
     ) -> None:
         """Add a route; what the decorators do. Its class is the router's `route_class`."""
-        check_path(path, endpoint)
+        if self.prefix:  # else the route tells the mistake
+            check_path(path, endpoint)
         check_dependencies(options.get("dependencies"), place_of(endpoint))
         merged = self._merged(options)
         route = self.route_class(

@@ -54,6 +54,7 @@ from microfw.exceptions import (
 
 Overrides = Mapping[Any, Callable[..., Any]]
 
+_DECLARING = {id(Depends), id(Security)}
 _NO_CLASSES: tuple[Any, ...] = (EMPTY, Any, type(None))
 
 
@@ -187,21 +188,24 @@ class _Callables:
         return self._add(call, path) if known is None else known
 
     def _add(self, call: Callable[..., Any], path: Iterable[_Callable]) -> _Callable:
-        names = [*(user.signature.name for user in path), name_of(call)]
         try:
             signature = signature_of(call) if self._known else describe(call)
         except UnresolvableAnnotationError as error:
-            raise error.below(names) from error.__cause__
+            raise error.below(_names(path, call)) from error.__cause__
         if self._known and signature.yields and returns_a_value(signature):
             raise GeneratorError(
                 f"the yield dependency {signature.name!r} returns a value, which nobody receives",
                 where=signature.where,
-                path=names,
+                path=_names(path, call),
                 cure="`yield` the value; a `return` in a generator must be bare",
             )
         added = _Callable(signature, [])
         self._known[hashable(call)] = added
         return added
+
+
+def _names(path: Iterable[_Callable], call: Callable[..., Any]) -> list[str]:
+    return [*(user.signature.name for user in path), name_of(call)]
 
 
 class _Nodes:
@@ -275,7 +279,12 @@ def _settle_lifetimes(in_order: list[_Node], default: Lifetime) -> None:
 
 
 def _shared(in_order: list[_Node]) -> list[_Node]:
-    """Make one of the nodes that turned out to be the same step after all."""
+    """Make one of the nodes that turned out to be the same step after all.
+
+    Uses of a callable are nodes apart where they ask for different scopes.
+    """
+    if all(node.dependency.lifetime is None for node in in_order[:-1]):
+        return in_order
     kept: dict[Hashable, _Node] = {}
     same: dict[int, _Node] = {}
     result: list[_Node] = []
@@ -417,16 +426,14 @@ def override_error(dependency: object, override: object) -> OverrideError:
 def _check_declaration(parameter: Parameter, current: _Callable, path: Iterable[_Callable]) -> None:
     """Raise a `DeclarationError` unless a parameter is declared as one dependency, or as none."""
     name = parameter.name
-    in_annotated = any(isinstance(each, Dependency) for each in parameter.metadata)
-    if in_annotated and isinstance(parameter.default, Dependency):
+    default, metadata = parameter.default, parameter.metadata
+    if isinstance(default, Dependency) and any(isinstance(each, Dependency) for each in metadata):
         what = f"parameter {name!r} has two dependencies, in `Annotated` and as its default value"
         cure = "keep one of the two"
     elif isinstance(parameter.annotation, Dependency):
         what = f"parameter {name!r} has `Depends(...)` in the place of its type"
         cure = f"write {name}: Annotated[<its type>, Depends(...)]"
-    elif any(
-        each is Depends or each is Security for each in (*parameter.metadata, parameter.default)
-    ):
+    elif not _DECLARING.isdisjoint(map(id, (*metadata, default))):
         what = f"parameter {name!r} is declared with `Depends` itself, which is not called"
         cure = "write `Depends(get_it)`; `Depends()` calls the class in the annotation"
     elif name == "__debug__" or not unicodedata.is_normalized("NFKC", name):

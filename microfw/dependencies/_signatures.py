@@ -92,8 +92,12 @@ class Signature(Struct, frozen=True, eq=False, weakref=True):
         return hash(self.where)
 
 
-def describe(call: Callable[..., Any]) -> Signature:
+def describe(call: Callable[..., Any], source: tuple[Any, ...] = ()) -> Signature:
     """Read the signature of any callable.
+
+    Args:
+        call: The callable.
+        source: What decides the signature, if that is known.
 
     Raises:
         UnresolvableAnnotationError: A parameter's annotation is a string that names something
@@ -112,7 +116,7 @@ def describe(call: Callable[..., Any]) -> Signature:
         yields=yields,
         can_suspend=is_async and _can_suspend(function.__code__),
         written_return=written_return,
-        source=_source_of(call),
+        source=source,
     )
 
 
@@ -127,11 +131,11 @@ def signature_of(dependency: Callable[..., Any]) -> Signature:
         UnresolvableAnnotationError: As `describe`.
     """
     known = _in_use.get(id(dependency))
-    if known is not None and known.declared is dependency:
-        source = _source_of(dependency)
+    if known is not None and known.declared is dependency and _is_plain(dependency):
+        source = _parts_of(dependency)
         if len(source) == len(known.source) and all(map(is_, source, known.source)):
             return known
-    signature = describe(dependency)
+    signature = describe(dependency, _source_of(dependency))
     if signature.source:
         _in_use[id(dependency)] = signature
     return signature
@@ -144,6 +148,11 @@ def _source_of(call: Any) -> tuple[Any, ...]:
     annotations: dict[str, Any] = call.__annotations__
     if not all(_is_evaluated(each) for name, each in annotations.items() if name != "return"):
         return ()
+    return _parts_of(call)
+
+
+def _parts_of(call: Any) -> tuple[Any, ...]:
+    annotations: dict[str, Any] = call.__annotations__
     keyword_only: dict[str, Any] = call.__kwdefaults__ or {}
     values: tuple[Any, ...] = (*keyword_only.values(), *annotations, *annotations.values())
     return (call.__code__, call.__name__, call.__qualname__, call.__defaults__, *values)
@@ -275,36 +284,63 @@ def _can_suspend(code: CodeType) -> bool:
 
 
 def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
+    written, written_return = _written_in(call) if _is_plain(call) else _inspected(call)
+    names = functools.partial(_names_known_to, function, call)
+    parameters: list[Parameter] = []
+    for name, declared, default, positional_only in written:
+        annotation = _resolved(declared, names, call, f"parameter {name!r}")
+        metadata: tuple[Any, ...] = ()
+        if get_origin(annotation) is not Annotated:
+            annotation = getattr(annotation, "__value__", annotation)  # `type X = ...`
+        if get_origin(annotation) is Annotated:
+            metadata = annotation.__metadata__
+            annotation = annotation.__origin__
+        parameters.append(Parameter(name, annotation, metadata, default, positional_only))
+    return tuple(parameters), written_return
+
+
+_Written = list[tuple[str, Any, Any, bool]]
+"""Of each parameter the name, the annotation, the default, and whether it has but its place."""
+
+
+def _written_in(function: FunctionType) -> tuple[_Written, Any]:
+    """What `inspect` finds in a plain function, in a tenth of the time."""
+    code = function.__code__
+    last = code.co_argcount
+    names = code.co_varnames[: last + code.co_kwonlyargcount]
+    defaults = dict(
+        zip(reversed(names[:last]), reversed(function.__defaults__ or ()), strict=False)
+    )
+    defaults.update(function.__kwdefaults__ or {})
+    annotations = function.__annotations__
+    written = [
+        (
+            name,
+            annotations.get(name, EMPTY),
+            defaults.get(name, EMPTY),
+            number < code.co_posonlyargcount,
+        )
+        for number, name in enumerate(names)
+    ]
+    return written, annotations.get("return", EMPTY)
+
+
+def _inspected(call: Any) -> tuple[_Written, Any]:
     try:
         signature = inspect.signature(call)
     except (ValueError, TypeError):  # a callable made in C that does not tell
-        return (), EMPTY
+        return [], EMPTY
     bound: set[str] = set()
     inner = call
     while isinstance(inner, functools.partial):
         bound.update(inner.keywords)
         inner = inner.func
-    names = functools.cache(lambda: _names_known_to(function, call))
-    parameters: list[Parameter] = []
-    for parameter in signature.parameters.values():
-        if parameter.kind in _VARIADIC or parameter.name in bound:
-            continue
-        annotation = _resolved(parameter.annotation, names, call, f"parameter {parameter.name!r}")
-        metadata: tuple[Any, ...] = ()
-        annotation = getattr(annotation, "__value__", annotation)  # `type X = ...`
-        if get_origin(annotation) is Annotated:
-            annotation, *extras = get_args(annotation)
-            metadata = tuple(extras)
-        parameters.append(
-            Parameter(
-                name=parameter.name,
-                annotation=annotation,
-                metadata=metadata,
-                default=parameter.default,
-                positional_only=parameter.kind is inspect.Parameter.POSITIONAL_ONLY,
-            )
-        )
-    return tuple(parameters), EMPTY if isinstance(call, type) else signature.return_annotation
+    written = [
+        (each.name, each.annotation, each.default, each.kind is each.POSITIONAL_ONLY)
+        for each in signature.parameters.values()
+        if each.kind not in _VARIADIC and each.name not in bound
+    ]
+    return written, EMPTY if isinstance(call, type) else signature.return_annotation
 
 
 def _names_known_to(function: Any, call: Any) -> dict[str, Any]:
@@ -325,9 +361,9 @@ def _is_evaluated(annotation: Any) -> bool:
     """Whether an annotation is a class, or made of classes alone."""
     if isinstance(annotation, type):
         return True
-    parts = get_args(annotation)
     if get_origin(annotation) is Annotated:
-        parts = parts[:1]
+        return _is_evaluated(annotation.__origin__)
+    parts = get_args(annotation)
     return bool(parts) and all(map(_is_evaluated, parts))
 
 

@@ -315,6 +315,23 @@ def test_what_takes_any_arguments_is_left_without_them() -> None:
     assert parameters_of(call) == (Parameter("a", int, (), EMPTY),)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: None,
+        lambda a, b=None, /, c=3, *args, d, e=(), **kwargs: None,
+        lambda *, a=EMPTY, b: None,
+        function,
+        async_generator,
+    ],
+    ids=lambda call: str(inspect.signature(call)),
+)
+def test_a_plain_function_tells_of_itself_what_inspect_finds(call: Callable[..., Any]) -> None:
+    plain, inspected = describe(call), describe(functools.partial(call))
+    assert plain.parameters == inspected.parameters
+    assert plain.written_return == inspected.written_return
+
+
 def test_arguments_that_a_partial_gives_are_no_parameters() -> None:
     def call(a: int, b: int, c: int) -> None: ...
 
