@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         batches.append(min(BATCH, rest))
         rest -= BATCH
     print(f"seed {options.seed}: {options.examples} programs, each compared with {options.against}")
-    started, done, found = time.monotonic(), 0, set[str]()
+    started, done, found = time.monotonic(), 0, dict[str, Path]()
     with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
         running: dict[Future[str | None], int] = {
             pool.submit(
@@ -43,14 +43,14 @@ def main(arguments: list[str] | None = None) -> int:
         for future in as_completed(running):
             done += running[future]
             example = future.result()
-            if example is not None:
-                found.add(example)
+            if example is not None and example not in found:
+                name = f"counter_example_{options.seed}_{len(found) + 1}.py"
+                found[example] = Path(options.folder) / name
+                found[example].parent.mkdir(parents=True, exist_ok=True)
+                found[example].write_text(example, encoding="utf-8")
             show(done, options.examples, time.monotonic() - started, len(found))
     print(file=sys.stderr)
-    for number, example in enumerate(sorted(found), 1):
-        path = Path(options.folder) / f"counter_example_{options.seed}_{number}.py"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(example, encoding="utf-8")
+    for path in found.values():
         print(f"differs: {path}")
     print(f"{done} programs in {time.monotonic() - started:.0f} s, {len(found)} differ")
     return 1 if found else 0
