@@ -2,9 +2,13 @@
 
 import logging
 import os
+from asyncio import CancelledError
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated
 
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
 from examples.shop.models import Base
@@ -15,7 +19,7 @@ logger = logging.getLogger("uvicorn.error")  # among the server's own lines
 
 async def get_engine() -> AsyncIterator[AsyncEngine]:
     """Connect at start-up, and close every connection at shutdown."""
-    engine = create_async_engine(os.environ.get("DATABASE_URL", "sqlite+aiosqlite:///shop.sqlite3"))
+    engine = make_engine(os.environ.get("DATABASE_URL", "sqlite+aiosqlite:///shop.sqlite3"))
     try:
         async with engine.connect() as connection:
             await create_tables(connection)
@@ -41,6 +45,19 @@ async def get_session(engine: EngineDep) -> AsyncIterator[AsyncSession]:
 
 
 SessionDep = Annotated[AsyncSession, Depends(get_session)]
+
+
+def make_engine(url: str) -> AsyncEngine:
+    engine = create_async_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "invalidate", roll_back)
+    return engine
+
+
+def roll_back(connection: DBAPIConnection, *_: object) -> None:
+    """Let go of SQLite's lock, which a closed connection keeps if a statement was cut off."""
+    with suppress(CancelledError):  # its thread is told in any case
+        connection.rollback()
 
 
 async def create_tables(connection: AsyncConnection) -> None:

@@ -1,5 +1,6 @@
 """The shop under a real uvicorn, with SQLite and with PostgreSQL."""
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -14,6 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from examples.shop.database import create_tables, make_engine
 from tests.examples.postgresql import postgresql
 from tests.servers import Server, serve
 
@@ -277,6 +279,29 @@ def test_every_row_of_a_long_export_is_sent_once(shop: Shop) -> None:
 
     assert rows[:-1] == whole_pages
     assert [row.split(",")[2] for row in rows] == ["item", *["pen"] * 200, "book"]
+
+
+def test_a_connection_given_up_within_a_statement_lets_others_write_to_sqlite(
+    tmp_path: Path,
+) -> None:
+    async def give_up() -> None:
+        engine = make_engine(f"sqlite+aiosqlite:///{tmp_path}/shop.sqlite3?timeout=0")
+        async with engine.connect() as connection:
+            await create_tables(connection)
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            unread = await driver.execute(
+                "INSERT INTO products VALUES ('cut', 1, 1) RETURNING name"
+            )
+            await connection.invalidate()
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql("DELETE FROM products WHERE name != 'cut'")
+            left = await connection.exec_driver_sql("SELECT name FROM products")
+            assert left.all() == []
+        await engine.dispose()
+        del unread
+
+    asyncio.run(give_up())
 
 
 def test_the_feed_tells_everyone_of_each_new_order(shop: Shop) -> None:

@@ -29,7 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from examples.shop import main as shop
 from examples.shop import orders, products, users
-from examples.shop.database import SessionDep, create_tables, get_engine
+from examples.shop.database import SessionDep, create_tables, get_engine, make_engine
 from examples.shop.feed import FeedDep
 from examples.shop.models import Order, OrderLine, Product
 from examples.shop.schemas import NewOrder, PlacedOrder
@@ -150,7 +150,7 @@ class Shop:
     async def get_engine(self) -> AsyncIterator[AsyncEngine]:
         """Open the database with a stock of our own; look at the pool when nobody is there any more."""
         open_before = open_connections()
-        engine = create_async_engine(self.url, pool_timeout=60)
+        engine = make_engine(self.url)
         async with engine.connect() as connection:
             await create_tables(connection)
             await connection.run_sync(PaymentBase.metadata.create_all)
