@@ -4,7 +4,8 @@ import importlib.util
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from anyio import CancelScope, CapacityLimiter, to_thread
+import anyio
+from anyio import CancelScope, to_thread
 from starlette.datastructures import FormData
 from starlette.datastructures import UploadFile as AnyUploadFile
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -61,7 +62,7 @@ class ReceivedForm:
         if any(getattr(file, "_rolled", True) for file in files):
             with CancelScope(shield=True):
                 # It waits for no other thread: none might be free before this request has ended.
-                await to_thread.run_sync(_close, files, limiter=CapacityLimiter(1))
+                await to_thread.run_sync(_close, files, limiter=anyio.CapacityLimiter(1))
         else:
             _close(files)
 

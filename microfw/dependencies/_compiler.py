@@ -26,11 +26,12 @@ import linecache
 import unicodedata
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
 from itertools import count
 from typing import Any
+
+from msgspec import Struct, field
 
 from microfw.dependencies import _runtime as runtime
 from microfw.dependencies._declarations import Lifetime
@@ -51,8 +52,7 @@ _RUNTIME: dict[str, object] = {
 _serial = count(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """What a kind of execution (HTTP request, WebSocket, task) has around its steps.
 
     Args:
@@ -78,8 +78,7 @@ class Shape:
     last: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(Struct, frozen=True):
     """A compiled plan.
 
     Attributes:
@@ -126,8 +125,7 @@ class _Kind(Enum):
         self.comment = comment
 
 
-@dataclass(slots=True)
-class _Function:
+class _Function(Struct):
     """A function in the making."""
 
     head: str

@@ -21,13 +21,13 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
-from dataclasses import dataclass
 from functools import cache
 from inspect import GEN_SUSPENDED, getgeneratorstate
 from types import CodeType, TracebackType
 from typing import Any, TypeVar
 
 import anyio
+from msgspec import Struct
 
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._threads import Threads
@@ -39,8 +39,7 @@ Result = TypeVar("Result")
 logger = logging.getLogger("microfw")
 
 
-@dataclass(frozen=True, slots=True)
-class Swallowed:
+class Swallowed(Struct, frozen=True):
     """An exception that a dependency did not let out."""
 
     error: BaseException

@@ -4,11 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextvars import Context, ContextVar, Token, copy_context
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from anyio import CancelScope, CapacityLimiter, WouldBlock, to_thread
+from anyio import CancelScope, WouldBlock, to_thread
 
 from microfw.dependencies._uninterrupted import uninterrupted
+
+if TYPE_CHECKING:
+    from anyio import CapacityLimiter  # AnyIO loads it with the event loop's backend
 
 Result = TypeVar("Result")
 
@@ -220,5 +223,5 @@ class _NoLimit:
         pass
 
 
-_NO_LIMIT = cast(CapacityLimiter, _NoLimit())
+_NO_LIMIT = cast("CapacityLimiter", _NoLimit())
 _ABSENT = object()
