@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from compileall import compile_dir
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -53,7 +54,7 @@ def measure(options: Options, names: Sequence[str] = (*LARGE,), routes: int = RO
         UnequalWorkError: One has answered something else.
     """
     rounds = options.rounds or ROUNDS
-    names = [name for name in names if find_spec(name) is not None]
+    names = [name for name in names if _is_ready(name)]
     found: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     order = [*names]
     shuffle = Random("cold").shuffle
@@ -73,6 +74,14 @@ def measure(options: Options, names: Sequence[str] = (*LARGE,), routes: int = RO
     }
     text = f"{heading(about)}\n\n{_table(found, routes)}"
     return Report("cold", text, {**about, "routes": routes, "figures": _as_data(found)})
+
+
+def _is_ready(name: str) -> bool:
+    """Tell whether a package is there, and compile it: what pip installs is, a checkout may not."""
+    found = find_spec(name)
+    for folder in (found and found.submodule_search_locations) or ():
+        compile_dir(folder, quiet=2)
+    return found is not None
 
 
 def start(name: str, routes: int, clock: str = "wall") -> dict[str, float]:
