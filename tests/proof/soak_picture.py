@@ -1,7 +1,6 @@
 """Draws what a soak has measured: a small chart for each figure, below each other."""
 
 from collections.abc import Mapping, Sequence
-from math import ceil
 
 from benchmarks.drawing import STYLE
 
@@ -16,7 +15,7 @@ def picture(figures: Mapping[str, Points], warm_up: float) -> str:
     end = max(minute for points in figures.values() for minute, _ in points)
     height = TOP + len(figures) * (HEIGHT + GAP) + 24
     parts = [
-        f'<text class="title" x="16" y="22">Held at rest, over {end:.0f} minutes of traffic</text>'
+        f'<text class="title" x="16" y="22">Held at rest, over {end:.3g} minutes of traffic</text>'
     ]
     for number, (name, points) in enumerate(figures.items()):
         top = TOP + number * (HEIGHT + GAP)
@@ -38,7 +37,7 @@ def picture(figures: Mapping[str, Points], warm_up: float) -> str:
     parts.append(f'<line class="axis" x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{bottom}"/>')
     parts.append(f'<text class="note" x="{x + 4:.1f}" y="{bottom + 16}">warm-up ends</text>')
     parts.append(
-        f'<text class="note end" x="{LEFT + WIDTH}" y="{bottom + 16}">{ceil(end)} minutes</text>'
+        f'<text class="note end" x="{LEFT + WIDTH}" y="{bottom + 16}">{end:.3g} minutes</text>'
     )
     size = f"{LEFT + WIDTH + RIGHT} {height}"
     body = "\n".join(parts)
