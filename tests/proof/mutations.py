@@ -216,6 +216,12 @@ MUTATIONS = (
         "",
     ),
     Mutation(
+        "_runtime",
+        "on asyncio nobody is noticed to be in a cancel scope",
+        "        if state is None or state.cancel_scope is None:\n",
+        "        if True:\n",
+    ),
+    Mutation(
         "_threads",
         "a request that holds something waits for a free thread",
         "        if self.holding:\n",
