@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 
 from microfw._validation._constraints import Family
 from microfw._validation._errors import MOST_ERRORS, Error, Invalid, below, invalid, missing
+from microfw._validation._hashes import check_hashes
 from microfw._validation._plain import is_array, is_hashable, is_mapping
 from microfw._validation._shape import Convert, Shape
 
@@ -33,6 +34,7 @@ def collection(
     family: Family,
     refusal: tuple[str, str],
     takes: type[Any] | tuple[type[Any], ...],
+    checks_hashes: bool,
 ) -> Shape:
     """Make the shape of any number of items of one type; `takes` is what is converted to it."""
     convert_item = item.convert
@@ -54,6 +56,8 @@ def collection(
                     break
         if errors:
             raise Invalid(errors)
+        if checks_hashes:
+            check_hashes(made, value)
         return made if make is list else make(made)
 
     more = ", ..." if family is Family.TUPLE else ""
@@ -103,24 +107,27 @@ def each(
     return made
 
 
-def dictionary(key_shape: Shape, value_shape: Shape) -> Shape:
+def dictionary(key_shape: Shape, value_shape: Shape, checks_hashes: bool) -> Shape:
     """Make the shape of any number of keys of one type, with values of another."""
     refusal = ("dict_type", "Input should be a valid dictionary")
 
     def convert(value: Any) -> dict[Any, Any]:
         if not is_mapping(value):
             raise invalid(*refusal, value)
-        result: dict[Any, Any] = {}
+        keys: list[Any] = []
+        entries: list[Any] = []
         errors: list[Error] = []
         for key, entry in value.items():
             place = key if isinstance(key, str | int) else str(key)
-            made_key = _part(key_shape.convert, key, errors, place, "[key]")
-            result[made_key] = _part(value_shape.convert, entry, errors, place)
+            keys.append(_part(key_shape.convert, key, errors, place, "[key]"))
+            entries.append(_part(value_shape.convert, entry, errors, place))
             if len(errors) >= MOST_ERRORS:
                 break
         if errors:
             raise Invalid(errors)
-        return result
+        if checks_hashes:
+            check_hashes(keys, value)
+        return dict(zip(keys, entries, strict=True))
 
     label = f"dict[{key_shape.label},{value_shape.label}]"
     return Shape(label, convert, (dict,), Family.DICTIONARY, refusal)

@@ -15,6 +15,7 @@ import msgspec
 from microfw._validation._constraints import Constraints
 from microfw._validation._defaults import completer_of
 from microfw._validation._errors import Invalid, error
+from microfw._validation._hashes import HARMLESS
 from microfw._validation._shape import Convert, Medium, Shape
 from microfw._validation._shaper import shape_of
 
@@ -36,7 +37,7 @@ def text_converter(
         UnsupportedTypeError: Text cannot become a value of the type.
         ConstraintError: A constraint does not fit the type.
     """
-    return shape_of(annotation, constraints, Medium.TEXT, known)[0].convert
+    return shape_of(annotation, constraints, Medium.TEXT, known).shape.convert
 
 
 def decoder_of(annotation: Any) -> msgspec.json.Decoder[Any] | None:
@@ -62,9 +63,11 @@ class JSONConverter:
     __slots__ = ("_convert", "decode")
 
     def __init__(self, annotation: Any, constraints: Constraints = _UNLIMITED) -> None:
-        shape, beyond_msgspec = shape_of(annotation, constraints, Medium.JSON)
+        shape, beyond_msgspec, has_foreseen_hashes = shape_of(annotation, constraints, Medium.JSON)
         self._convert = shape.convert
         self.decode = self._decode if beyond_msgspec else self._direct(annotation)
+        if has_foreseen_hashes:
+            self.decode = self._carefully(self.decode)
         """Take the bytes of a body; raise `Invalid` where they do not fit."""
 
     def convert(self, value: Any) -> Any:
@@ -85,6 +88,12 @@ class JSONConverter:
         except Invalid as problem:
             problem.received = received
             raise
+
+    def _carefully(self, decode: Convert) -> Convert:
+        def decode_carefully(data: bytes) -> Any:
+            return decode(data) if len(data) <= HARMLESS else self._decode(data)
+
+        return decode_carefully
 
     def _direct(self, annotation: Any) -> Convert:
         decoder = decoder_of(annotation)

@@ -127,7 +127,7 @@ class _Narrower:
     )
 
     def __init__(self, annotation: Any) -> None:
-        shape, beyond_msgspec = shape_of(annotation, Constraints(), Medium.RESULT)
+        shape, beyond_msgspec, _ = shape_of(annotation, Constraints(), Medium.RESULT)
         self.is_exact = predicate_of(annotation)
         self._annotation = annotation
         self._thorough = shape.convert

@@ -18,7 +18,7 @@ from ipaddress import (
 )
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from uuid import UUID
 
 import msgspec
@@ -57,8 +57,21 @@ from microfw._validation._shape import Convert, Medium, Shape, UnsupportedTypeEr
 from microfw._validation._times import to_date, to_datetime, to_time, to_timedelta
 
 _ABSENT = (None, type(None), msgspec.UnsetType)
+_TEXT_IN_JSON = (Any, object)
+"""As keys of a dictionary."""
 _SIZED = {Style.TYPED_DICT, Style.NAMED_TUPLE}
+_SETS = (Family.SET, Family.FROZENSET)
 _OF_MSGSPEC = {list, set, frozenset, tuple}
+
+
+class Shaped(NamedTuple):
+    """A type's shape, and what else there is to know of the type."""
+
+    shape: Shape
+    beyond_msgspec: bool
+    """Whether it asks for more than msgspec does by itself."""
+    has_foreseen_hashes: bool
+    """Whether it looks values up by hashes that a client can choose."""
 
 
 def shape_of(
@@ -66,8 +79,8 @@ def shape_of(
     constraints: Constraints,
     medium: Medium,
     known: Mapping[Any, Shape] = MappingProxyType({}),
-) -> tuple[Shape, bool]:
-    """Make the shape of a type; tell whether it asks for more than msgspec does by itself.
+) -> Shaped:
+    """Make the shape of a type.
 
     `known` are shapes of types that are made elsewhere.
 
@@ -77,7 +90,8 @@ def shape_of(
     """
     shaper = _Shaper(medium, known)
     declared = Annotated[annotation, constraints] if constraints else annotation
-    return shaper.shape(declared), shaper.beyond_msgspec
+    shape = shaper.shape(declared)
+    return Shaped(shape, shaper.beyond_msgspec, shaper.has_foreseen_hashes)
 
 
 _FAMILIES: dict[Any, Family] = {
@@ -94,6 +108,7 @@ class _Shaper:
         self._medium = medium
         self._models: dict[Any, Shape] = {**known}
         self.beyond_msgspec = False
+        self.has_foreseen_hashes = False
 
     def shape(self, annotation: Any) -> Shape:
         annotation, metadata = bare(annotation)
@@ -177,7 +192,9 @@ class _Shaper:
     def _container(self, origin: type[Any], arguments: tuple[Any, ...]) -> Shape:
         if issubclass(origin, Mapping):
             key, value = arguments or (Any, Any)
-            return dictionary(self.shape(key), self.shape(value))
+            key_shape = self.shape(key)
+            is_foreseen = key not in _TEXT_IN_JSON and self._is_foreseen(key_shape)
+            return dictionary(key_shape, self.shape(value), is_foreseen)
         if issubclass(origin, tuple) and arguments and arguments[-1] is not Ellipsis:
             return fixed_tuple([self.shape(argument) for argument in arguments if argument != ()])
         if not issubclass(origin, str | bytes | bytearray):
@@ -186,8 +203,15 @@ class _Shaper:
                     item = self.shape(arguments[0] if arguments else Any)
                     self.beyond_msgspec |= origin not in _OF_MSGSPEC
                     takes = Iterable if self._medium is Medium.RESULT else (list, tuple)
-                    return collection(item, make, family, refusal, takes)
+                    is_foreseen = family in _SETS and self._is_foreseen(item)
+                    return collection(item, make, family, refusal, takes, is_foreseen)
         return self._foreign(origin)
+
+    def _is_foreseen(self, looked_up: Shape) -> bool:
+        """Tell, and remember, whether a client can choose the hashes of what it sends."""
+        is_foreseen = self._medium is not Medium.RESULT and looked_up.family is not Family.STRING
+        self.has_foreseen_hashes |= is_foreseen
+        return is_foreseen
 
     def _foreign(self, kind: Any) -> Shape:
         """Let results of any class pass; nothing that is received can become one."""
