@@ -1244,6 +1244,24 @@ async def test_each_exit_has_its_own_time(scene: Scene) -> None:
     )
 
 
+async def test_exit_code_is_cut_off_that_begins_while_the_time_of_another_runs(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App(cleanup_timeout=0.3)
+    durations = iter([0, LONG])
+
+    async def slow() -> AsyncIterator[None]:
+        yield
+        await anyio.sleep(next(durations))
+
+    @app.get("/")
+    async def endpoint(slow: Annotated[None, Depends(slow)]) -> None: ...
+
+    first, second = await request(app), await request(app)
+    assert (first.status, second.status) == (200, 500)
+    assert caplog.messages == [cut_off(Depends(slow), "0.3")]
+
+
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_exit_code_is_cut_off_on_another_event_loop_too(
     backend: str, caplog: pytest.LogCaptureFixture
