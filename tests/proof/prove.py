@@ -72,8 +72,9 @@ def search_for(against: str, examples: int, number: int) -> str | None:
 
 
 def search(comparison: Search, against: str, examples: int, number: int) -> str | None:
-    """Try so many programs; return the smallest that differs, as a Python file."""
+    """Try so many different programs; return the smallest that differs, as a Python file."""
     found: Program | None = None
+    agreed = set[Program]()
 
     @seed(number)
     @settings(
@@ -88,11 +89,13 @@ def search(comparison: Search, against: str, examples: int, number: int) -> str 
     @given(comparison.programs)
     def compare(program: Program) -> None:
         nonlocal found
+        assume(program not in agreed)  # which hypothesis draws again and again
         expected, seen = comparison.both(laboratory, program)
         assume(expected is not None)
         if expected != seen:
             found = program
             raise AssertionError
+        agreed.add(program)
 
     with Laboratory(*comparison.backends) as laboratory:
         try:

@@ -60,6 +60,18 @@ def test_what_differs_only_sometimes_is_found_too() -> None:
     assert search(comparison, "fastapi", 20, 1) == counter_example("fastapi", Program())
 
 
+def test_the_same_program_does_not_count_again() -> None:
+    tried: list[Program] = []
+
+    def both(_: Laboratory, program: Program) -> tuple[bool, bool]:
+        tried.append(program)
+        return True, True
+
+    drawn = [Program(), Program(status=201), Program(requests=2)]
+    assert search(Search(st.sampled_from(drawn), ("asyncio",), both), "reference", 100, 1) is None
+    assert sorted(map(repr, tried)) == sorted(map(repr, drawn))
+
+
 def test_where_nothing_differs_nothing_is_written() -> None:
     comparison = Search(st.just(Program()), ("asyncio",), everything)
     assert search(comparison, "fastapi", 20, 1) is None
