@@ -120,8 +120,9 @@ def shown(error: BaseException) -> str:
 
 
 def without_places(text: str) -> str:
-    """A message without what differs from run to run."""
+    """A message without what differs from run to run, and without how a `ScopeError` words it."""
     text = re.sub(r"Cancelled\w*\(.*\)", "a cancellation", text)
+    text = re.sub(r"ScopeError\(.*\)", "ScopeError()", text)
     return re.sub(r" \([^()]*functions\.py:\d+\)", "", text)
 
 
