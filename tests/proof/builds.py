@@ -93,10 +93,11 @@ def of_microfw(use: Use, it: Dependency, call: Any) -> Any:
 
 
 def of_fastapi(use: Use, it: Dependency, call: Any) -> Any:
-    scope: Any = None if it.yields is None else use.scope or "function"
+    """Ask for scope "function" also where nothing yields; what replaces it may."""
+    choices: dict[str, Any] = {"use_cache": use.cache, "scope": "function"}
     if use.security:
-        return fastapi.params.Security(call, use_cache=use.cache, scope=scope, scopes=use.security)
-    return fastapi.Depends(call, use_cache=use.cache, scope=scope)
+        return fastapi.params.Security(call, scopes=use.security, **choices)
+    return fastapi.Depends(call, **choices)
 
 
 MICROFW = Framework(
