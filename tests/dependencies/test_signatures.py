@@ -354,6 +354,14 @@ def test_string_annotations_may_name_what_an_enclosing_function_knows() -> None:
     assert describe(call).returns is Local
 
 
+def test_what_an_enclosing_function_has_yet_to_assign_hides_no_other_name() -> None:
+    def call(value: "Callable[..., Any]") -> Any:
+        return later
+
+    assert parameters_of(call) == (Parameter("value", Callable[..., Any], (), EMPTY),)
+    later = 1
+
+
 def test_a_class_returns_no_annotated_type() -> None:
     assert describe(Service).returns is EMPTY
     assert describe(function).returns is str
