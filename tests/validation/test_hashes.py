@@ -79,6 +79,11 @@ def test_some_values_of_one_hash_are_taken() -> None:
         decode(json.dumps([*others, *multiples(52)]).encode())
 
 
+def test_many_values_of_many_hashes_are_taken() -> None:
+    many = [*range(20_000)]
+    assert JSONConverter(set[int]).decode(json.dumps(many).encode()) == {*many}
+
+
 def test_equal_values_are_one() -> None:
     assert JSONConverter(set[int]).decode(b"[" + b"7," * 50_000 + b"7]") == {7}
     numbers = json.dumps(multiples(40) * 100).encode()
