@@ -142,7 +142,9 @@ class Router(Decorators, starlette.routing.Router):
         """Add a route; what the decorators do. Its class is the router's `route_class`."""
         if self.prefix:  # else the route tells the mistake
             check_path(path, endpoint)
-        check_dependencies(options.get("dependencies"), place_of(endpoint))
+        declared = options.get("dependencies")
+        if declared:
+            check_dependencies(declared, place_of(endpoint))
         merged = self._merged(options)
         route = self.route_class(
             self.prefix + path,
