@@ -99,7 +99,8 @@ class Route(starlette.routing.Route):
             include_in_schema=options.get("include_in_schema", True),
         )
         if is_of_callback(path):
-            self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+            self.path_regex, path_format, self.param_convertors = compile_path(path)
+            self.path_format: str = path_format
         else:
             PathPattern.set_path(self, path or "/")
         self.path = path

@@ -65,9 +65,8 @@ class JSONConverter:
     def __init__(self, annotation: Any, constraints: Constraints = _UNLIMITED) -> None:
         shape, beyond_msgspec, has_foreseen_hashes = shape_of(annotation, constraints, Medium.JSON)
         self._convert = shape.convert
-        self.decode = self._decode if beyond_msgspec else self._direct(annotation)
-        if has_foreseen_hashes:
-            self.decode = self._carefully(self.decode)
+        decode = self._decode if beyond_msgspec else self._direct(annotation)
+        self.decode = self._carefully(decode) if has_foreseen_hashes else decode
         """Take the bytes of a body; raise `Invalid` where they do not fit."""
 
     def convert(self, value: Any) -> Any:
