@@ -71,7 +71,8 @@ def check(server: Server, data: bytes) -> None:
     assert next_answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert next_answer.endswith(b'\r\n\r\n"root"')
     log = server.wait_until(lambda log: '"GET /?end HTTP' in log[said:], "logged it")
-    assert strange_lines(log[said:]) == []
+    strange = strange_lines(log[said:])
+    assert strange == [], strange
 
 
 def strange_lines(log: str) -> list[str]:
