@@ -34,10 +34,12 @@ class Observation:
     records: list[str] = field(default_factory=list[str])
 
 
-def chained(error: BaseException | None) -> str:
-    """An exception with all that is chained to it."""
+def chained(error: BaseException | None, outer: tuple[BaseException, ...] = ()) -> str:
+    """An exception with all that is chained to it, which may be one of those further out."""
     if error is None:
         return "nothing"
+    if any(error is each for each in outer):
+        return f"{shown(error)} again"
     if type(error).__name__.endswith("ValidationError"):
         return shown(error)  # how values are checked is another matter
     if isinstance(error, AppScopeError) or not isinstance(error, Exception | BaseExceptionGroup):
@@ -45,11 +47,13 @@ def chained(error: BaseException | None) -> str:
     context, is_hidden = error.__context__, error.__suppress_context__
     if isinstance(context, StopIteration | StopAsyncIteration):  # of a generator that has ended
         context, is_hidden = None, False
-    chain = f"from {chained(error.__cause__)}, {'hidden ' * is_hidden}after {chained(context)}"
+    outer = (*outer, error)
+    cause = chained(error.__cause__, outer)
+    chain = f"from {cause}, {'hidden ' * is_hidden}after {chained(context, outer)}"
     parts = ""
     if isinstance(error, BaseExceptionGroup):
         members: tuple[BaseException, ...] = error.exceptions
-        parts = f" of [{'; '.join(map(chained, members))}]"
+        parts = f" of [{'; '.join(chained(member, outer) for member in members)}]"
     return f"{shown(error)}{parts} ({chain})"
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.proof import programs as data
 from tests.proof.builds import fastapi_app, microfw_app
 from tests.proof.differences import DIFFERENCES, comparable
-from tests.proof.observing import Laboratory
+from tests.proof.observing import Laboratory, chained
 from tests.proof.programs import Program, programs, written
 from tests.proof.prove import main, search
 from tests.proof.searches import Search, counter_example, told
@@ -88,3 +88,13 @@ def test_what_differs_is_told_part_by_part() -> None:
 @given(program=programs())
 def test_a_program_is_written_as_code_that_makes_it_again(program: Program) -> None:
     assert eval(written(program), {**vars(data)}) == program  # noqa: S307 - that is the point
+
+
+def test_a_chain_of_exceptions_that_is_a_circle_is_followed_once():
+    one, other = ValueError("one"), KeyError("other")
+    one.__context__, other.__context__ = other, one
+
+    assert chained(one) == (
+        "ValueError(one) (from nothing, after"
+        " KeyError('other') (from nothing, after ValueError(one) again))"
+    )
