@@ -202,6 +202,7 @@ class ServerThread(Server):
 
     def __init__(self, app: Any, options: Mapping[str, Any]) -> None:
         super().__init__()
+        self._access_log_propagates = logging.getLogger("uvicorn.access").propagate
         self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, **options))
         self._socket = socket.create_server((self.host, 0))
         self.port = self._socket.getsockname()[1]
@@ -235,6 +236,8 @@ class ServerThread(Server):
         finally:
             root.removeHandler(handler)
             uvicorn_logger.setLevel(level)
+            # `access_log=False` stops it for the whole process.
+            logging.getLogger("uvicorn.access").propagate = self._access_log_propagates
             self._log.close()
 
 

@@ -634,3 +634,13 @@ def test_a_client_that_closes_its_websocket_leaves_nothing_in_the_log(events: Ev
         events.wait_for("done")
     assert events == ["resource opens", "resource sees WebSocketDisconnect", "done"]
     assert_nothing_ugly(server.log)
+
+
+def test_a_server_without_an_access_log_leaves_that_of_the_next_alone():
+    with serve(App(), access_log=False) as silent:
+        httpx2.get(f"{silent.url}/silent")
+    with serve(App()) as server:
+        httpx2.get(f"{server.url}/told")
+        assert '"GET /told HTTP/1.1" 404' in server.wait_for("/told")
+
+    assert "/silent" not in silent.log
