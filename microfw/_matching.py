@@ -31,7 +31,7 @@ from starlette.convertors import (
     StringConvertor,
     UUIDConvertor,
 )
-from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
+from starlette.routing import PARAM_REGEX, BaseRoute, Match, Mount, Route, WebSocketRoute
 from starlette.types import Scope
 
 Places = Sequence[tuple[str, int]]
@@ -49,7 +49,6 @@ _NO_METHODS: frozenset[str] = frozenset()
 
 _INDEXED = (Route.matches, WebSocketRoute.matches, Mount.matches)
 _PARAMETER = re.compile(r"{([a-z_]\w*)}", re.ASCII | re.IGNORECASE)
-_DECLARED = re.compile(r"{([a-z_]\w*)(?::([a-z_]\w*))?}", re.ASCII | re.IGNORECASE)
 _WITHIN_SEGMENT = {
     kind.regex for kind in (FloatConvertor, IntegerConvertor, StringConvertor, UUIDConvertor)
 }
@@ -268,9 +267,11 @@ class PathPattern:
         Raises:
             re.error: The pattern of somebody's own convertor is none.
         """
-        parameters: list[tuple[str, str]] = _DECLARED.findall(path)
-        route.path_format = _DECLARED.sub(r"{\1}", path) if ":" in path else path
-        route.param_convertors = {name: CONVERTOR_TYPES[kind or "str"] for name, kind in parameters}
+        parameters: list[tuple[str, str]] = PARAM_REGEX.findall(path)
+        route.path_format = PARAM_REGEX.sub(r"{\1}", path) if ":" in path else path
+        route.param_convertors = {
+            name: CONVERTOR_TYPES[kind.removeprefix(":") or "str"] for name, kind in parameters
+        }
         del route.path_regex
         if not {each.regex for each in route.param_convertors.values()} <= _OF_STARLETTE:
             vars(route)["path_regex"] = re.compile(_pattern_of(route))

@@ -3,7 +3,6 @@
 Each function raises the `RegistrationError` for one kind of mistake, or returns.
 """
 
-import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -11,12 +10,11 @@ import starlette.routing
 from starlette.convertors import CONVERTOR_TYPES
 from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.responses import Response
+from starlette.routing import PARAM_REGEX
 
 from microfw._validation import SelectionError, parts_of
 from microfw.dependencies import Dependency, describe, name_of, place_of
 from microfw.exceptions import DeclarationError, EndpointError, IncludeError, PathError
-
-_PARAMETER = re.compile(r"{([a-z_]\w*)(?::([a-z_]\w*))?}", re.ASCII | re.IGNORECASE)
 
 
 def check_is_path(path: object) -> None:
@@ -41,10 +39,11 @@ def check_path(path: str, endpoint: Callable[..., Any]) -> None:
     """A path begins with a slash, and its parameters are such as Starlette knows."""
     if is_of_callback(path):
         return
-    parameters: list[tuple[str, str]] = _PARAMETER.findall(path)
+    parameters: list[tuple[str, str]] = PARAM_REGEX.findall(path)
     names = [name for name, _ in parameters]
     repeated = [name for name in names if names.count(name) > 1]
-    unknown = [kind for _, kind in parameters if kind and kind not in CONVERTOR_TYPES]
+    kinds = [kind.removeprefix(":") for _, kind in parameters if kind]
+    unknown = [kind for kind in kinds if kind not in CONVERTOR_TYPES]
     if path and not path.startswith("/"):
         what = f"the path {path!r} does not start with '/'"
         cure = f"write {'/' + path!r}"

@@ -285,7 +285,7 @@ def _can_suspend(code: CodeType) -> bool:
 
 def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
     written, written_return = _written_in(call) if _is_plain(call) else _inspected(call)
-    names = functools.partial(_names_known_to, function, call)
+    names = functools.cache(functools.partial(_names_known_to, function, call))
     parameters: list[Parameter] = []
     for name, declared, default, positional_only in written:
         annotation = _resolved(declared, names, call, f"parameter {name!r}")
