@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
-from microfw import Body, Cookie, Form, Header, Path, Query
+from microfw import App, Body, Cookie, Form, Header, Path, Query
 from microfw._binding import RequestBinder
 from microfw.dependencies import Attribute, Reader, Signature, Site, describe
 from microfw.exceptions import (
@@ -22,6 +22,7 @@ from microfw.exceptions import (
     UnfillableParameterError,
     UnresolvableAnnotationError,
 )
+from tests.asgi import get
 
 
 class Item(msgspec.Struct):
@@ -121,9 +122,10 @@ def test_a_path_that_is_taken_as_a_whole_is_fine():
 
     def takes_connection(connection: HTTPConnection): ...
 
+    app = App()
     for endpoint in (takes_all, takes_by_alias, takes_request, takes_connection):
-        binder, signature, _ = bound(endpoint, "a", "b")
-        binder.finish(signature)
+        app.get(f"/{endpoint.__name__}/{{a}}/{{b}}")(endpoint)
+        assert get(app, f"/{endpoint.__name__}/1/2").status_code == 200
 
 
 def test_a_part_of_the_path_that_nobody_takes_is_told():

@@ -551,33 +551,27 @@ class Stage:
         async def refuse(second: Annotated[str, second]) -> None:
             raise Refusal
 
-        async def handle(request: Request, error: Refusal) -> Response:
-            stage.cell.run("handler")
-            await stage.cell.reach("handling an exception")
-            return JSONResponse("refused", 418)
-
-        def handle_sync(request: Request, error: Refusal) -> Response:
-            stage.cell.run("handler")
-            stage.cell.reach_sync("handling an exception")
-            return JSONResponse("refused", 418)
-
         @app.post(BROKEN)
         async def break_down(second: Annotated[str, second]) -> None:
             raise Breakage
 
-        async def handle_all(request: Request, error: Exception) -> Response:
-            stage.cell.run("handler")
-            await stage.cell.reach("handling what nothing else does")
-            return JSONResponse("broken", 500)
-
-        def handle_all_sync(request: Request, error: Exception) -> Response:
-            stage.cell.run("handler")
-            stage.cell.reach_sync("handling what nothing else does")
-            return JSONResponse("broken", 500)
-
         in_thread = self.flavours["outer"] == "thread"
-        app.exception_handler(Refusal)(handle_sync if in_thread else handle)
-        app.exception_handler(Exception)(handle_all_sync if in_thread else handle_all)
+
+        def handler_at(place: str, status: int) -> Any:
+            async def handle(request: Request, error: Exception) -> Response:
+                stage.cell.run("handler")
+                await stage.cell.reach(place)
+                return JSONResponse(None, status)
+
+            def handle_sync(request: Request, error: Exception) -> Response:
+                stage.cell.run("handler")
+                stage.cell.reach_sync(place)
+                return JSONResponse(None, status)
+
+            return handle_sync if in_thread else handle
+
+        app.exception_handler(Refusal)(handler_at("handling an exception", 418))
+        app.exception_handler(Exception)(handler_at("handling what nothing else does", 500))
 
         @app.exception_handler(SocketRefusal)
         async def hang_up(websocket: WebSocket, error: SocketRefusal) -> None:

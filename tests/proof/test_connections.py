@@ -122,6 +122,16 @@ def connected(server: Server) -> Iterator[socket.socket]:
         yield connection
 
 
+@contextmanager
+def crowd(server: Server, beginning: bytes) -> Iterator[list[socket.socket]]:
+    """Have many clients connected, each of which has sent the beginning of a request."""
+    with ExitStack() as stack:
+        connections = [stack.enter_context(connected(server)) for _ in range(CLIENTS)]
+        for connection in connections:
+            connection.sendall(beginning)
+        yield connections
+
+
 def reset(connection: socket.socket) -> None:
     """Close a connection by RST: nothing that is on its way arrives."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -199,10 +209,7 @@ def test_dependencies_exit_when_the_connection_ends_in_the_middle_of(
 ) -> None:
     counters = served.counters
     expected = counters.begun + CLIENTS
-    with ExitStack() as stack:
-        connections = [stack.enter_context(connected(server)) for _ in range(CLIENTS)]
-        for connection in connections:
-            connection.sendall(BEGINNINGS[beginning])
+    with crowd(server, BEGINNINGS[beginning]) as connections:
         counters.wait_until(lambda: counters.begun == expected)
         for connection in connections:
             ENDINGS[ending](connection)
@@ -216,10 +223,7 @@ def test_dependencies_exit_when_the_connection_ends_in_the_middle_of_a_stream(
 ) -> None:
     counters = served.counters
     expected = counters.begun + CLIENTS
-    with ExitStack() as stack:
-        connections = [stack.enter_context(connected(server)) for _ in range(CLIENTS)]
-        for connection in connections:
-            connection.sendall(head(f"GET {path}"))
+    with crowd(server, head(f"GET {path}")) as connections:
         for connection in connections:
             assert connection.recv(1000)  # and then no more: the server has to wait
         for connection in connections:
