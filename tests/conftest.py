@@ -30,6 +30,12 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     return backend
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Have one more than cores: many tests wait for servers and for time to pass."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Trace no process that only hands out the tests, as pytest-xdist's "dsession" does."""
     coverage = Coverage.current()

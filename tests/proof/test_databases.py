@@ -15,6 +15,8 @@ from tests.examples.postgresql import postgresql
 from tests.proof.books import PLACED, REFUSED, Books, Intent, Outcome
 from tests.proof.databases import Shop, load, main, sqlite
 
+pytestmark = pytest.mark.unmeasured
+
 
 @pytest.fixture(params=[sqlite, postgresql])
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
