@@ -59,6 +59,19 @@ def test_lines_in_the_log_are_those_that_a_server_has_to_say() -> None:
         "Traceback (most recent call last):\n"
         '  File "h11_impl.py", line 1, in run_asgi\n'
         "h11._util.LocalProtocolError: can't handle it when role=SERVER and state=MUST_CLOSE\n"
+        "ERROR:    Exception in ASGI application\n"
+        "Traceback (most recent call last):\n"
+        '  File "app.py", line 1, in handle\n'
+        "KeyError: 1\n"
+        "\n"
+        "During handling of the above exception, another exception occurred:\n"
+        "\n"
+        "Traceback (most recent call last):\n"
+        '  File "/lib/uvicorn/protocols/http/httptools_impl.py", line 1, in send\n'
+        '    self.transport.write(b"".join(content))\n'
+        '  File "uvloop/handles/stream.pyx", line 676, in uvloop.loop.UVStream.write\n'
+        "RuntimeError: unable to perform operation on <TCPTransport closed=True reading=False 0x1>;"
+        " the handler is closed\n"
     )
     unusual = [
         'INFO:     127.0.0.1:1 - "GET / HTTP/1.1" 500 Internal Server Error',
