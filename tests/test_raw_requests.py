@@ -59,6 +59,18 @@ def test_lines_in_the_log_are_those_that_a_server_has_to_say() -> None:
         "Traceback (most recent call last):\n"
         '  File "h11_impl.py", line 1, in run_asgi\n'
         "h11._util.LocalProtocolError: can't handle it when role=SERVER and state=MUST_CLOSE\n"
+        "Fatal error on transport TCPTransport\n"
+        "protocol: <uvicorn.protocols.http.h11_impl.H11Protocol object at 0x1>\n"
+        "transport: <TCPTransport closed=False reading=False 0x1>\n"
+        "Traceback (most recent call last):\n"
+        '  File "h11_impl.py", line 1, in handle_events\n'
+        "h11._util.RemoteProtocolError: illegal chunk header: bytearray(b'GET')\n"
+        "\n"
+        "During handling of the above exception, another exception occurred:\n"
+        "\n"
+        "Traceback (most recent call last):\n"
+        '  File "h11_impl.py", line 1, in send_400_response\n'
+        "h11._util.LocalProtocolError: Too much data for declared Content-Length\n"
         "ERROR:    Exception in ASGI application\n"
         "Traceback (most recent call last):\n"
         '  File "app.py", line 1, in handle\n'
@@ -82,3 +94,17 @@ def test_lines_in_the_log_are_those_that_a_server_has_to_say() -> None:
     ]
     assert strange_lines(usual) == []
     assert strange_lines(usual + "\n".join(unusual)) == unusual
+
+
+def test_a_traceback_that_goes_on_behind_the_server_s_own_is_not_the_server_s() -> None:
+    log = (
+        "ERROR:    Exception in ASGI application\n"
+        "Traceback (most recent call last):\n"
+        "h11._util.LocalProtocolError: Can't send data when our state is ERROR\n"
+        "\n"
+        "During handling of the above exception, another exception occurred:\n"
+        "\n"
+        "Traceback (most recent call last):\n"
+        "KeyError: 1\n"
+    )
+    assert strange_lines(log) == log.splitlines()

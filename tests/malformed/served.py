@@ -24,19 +24,21 @@ LINES = re.compile(
 """What the server has to say in such company."""
 
 OF_THE_SERVER = re.compile(
-    r"^ERROR: +Exception in ASGI application\nTraceback .*\n"
-    r"(?:(?!INFO|WARNING|ERROR).*\n)*?"
-    r"(?:h11\._util\.LocalProtocolError: .* role=SERVER and state=MUST_CLOSE"
+    r"^(?:ERROR: +Exception in ASGI application"
+    r"|Fatal error on transport TCPTransport\nprotocol: <uvicorn\..*>\ntransport: .*)\n"
+    r"Traceback .*\n(?:(?!INFO|WARNING|ERROR|Fatal).*\n)*?"
+    r"(?:h11\._util\.LocalProtocolError: .*"
     r"|  File \".*/uvicorn/protocols/http/httptools_impl\.py\", line \d+, in send\n.*\n"
     r"(?:  File \"uvloop/.*\n)+"
     r"RuntimeError: unable to perform operation on <TCPTransport closed=True .*>;"
-    r" the handler is closed)\n",
+    r" the handler is closed)\n(?!\n)",
     re.MULTILINE,
 )
-"""What uvicorn says of answers to a client that has gone, whatever the application.
+"""What uvicorn says of its own mistakes, whatever the application: it comes with any.
 
-With h11 that is a race. With httptools on uvloop it comes where the client has sent another request
-behind the first, which has received its body and does not know that the connection is lost.
+With h11: that it answers a client that goes, or answers bad bytes behind a request with a second
+response. With httptools on uvloop: that it writes to a lost connection, where the client has sent
+another request behind one that reads its body, and closes its half.
 """
 
 LAST = re.compile(r'"GET /\?end HTTP/1\.1" 200.*\n')

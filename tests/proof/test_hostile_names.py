@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from microfw import App, BackgroundTasks, Depends, Header, Query
 from microfw.background import _handler
-from microfw.dependencies import _runtime as runtime
+from microfw.dependencies._compiler import _RUNTIME
 from microfw.exceptions import DeclarationError
 from microfw.params import Declaration
 from tests.asgi import request
@@ -202,9 +202,8 @@ def globals_of(code: CodeType) -> set[str]:
 def check_names(handle: Callable[..., Any], source: str) -> None:
     """See that all names mean what the compiler meant."""
     namespace = handle.__globals__
-    for name, value in vars(runtime).items():
-        if name in namespace and not name.startswith("_"):
-            assert namespace[name] is value
+    for name, value in _RUNTIME.items():
+        assert namespace[name] is value
     functions = ast.parse(source).body
     for function in functions:
         assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
