@@ -206,7 +206,12 @@ class Exchange(_Connection):
         await form.close()
 
     async def deliver(self) -> None:
-        """Send the response, unless it was streamed already; then run the background tasks."""
+        """Send the response, unless it was streamed already; then run the background tasks.
+
+        Raises:
+            ClientDisconnect: The client has gone before the end of a response that sends itself.
+        """
+        is_whole = True
         response: Response = self.result
         background = response.background
         if not self.started:
@@ -217,7 +222,7 @@ class Exchange(_Connection):
                 await self._send_head(response)
                 await self.send({"type": "http.response.body", "body": response.body})
             else:
-                await response(self.scope, self.receive, self._send_watched)
+                is_whole = await self._run(response)
             self.is_sending = False
         self.delivered = True
         if background is not None or self._tasks is not None:
@@ -226,6 +231,8 @@ class Exchange(_Connection):
                 self._failures += await run_tasks(self._tasks, self.environment)
         if self.form is not None:
             await self.close_form(self.form)
+        if not is_whole:
+            raise ClientDisconnect
 
     async def offered(self, response: Response) -> Response:
         """Return what is to be sent in place of a response: the same, but for custom handlers."""
@@ -241,11 +248,34 @@ class Exchange(_Connection):
         status, headers = response.status_code, response.raw_headers
         return self.send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def _send_watched(self, message: Message) -> None:
-        """Send what a class of responses with a way of its own sends."""
-        if message["type"] == "http.response.start":
-            self.started = True
-        await self.send(message)
+    async def _run(self, response: Response) -> bool:
+        """Let a response send itself; return whether its client has stayed until the end.
+
+        Starlette's streams and files end as if they were complete where they receive that the
+        client has gone. Where the server raises that from `send` (ASGI 2.4), they raise
+        `ClientDisconnect`.
+        """
+        has_left = is_complete = False
+
+        async def receive() -> Message:
+            nonlocal has_left
+            message = await self.receive()
+            has_left = has_left or message["type"] == "http.disconnect"
+            return message
+
+        async def send(message: Message) -> None:
+            nonlocal is_complete
+            if message["type"] == "http.response.start":
+                self.started = True
+            else:
+                is_complete = not message.get("more_body")
+            await self.send(message)
+
+        try:
+            await response(self.scope, receive, send)
+        except ClientDisconnect:
+            return False
+        return is_complete or not has_left
 
     def raise_failures(self) -> None:
         """Raise what background tasks have raised, now that everything has exited."""
@@ -267,7 +297,8 @@ class Exchange(_Connection):
         self.result = await call_handler(handler, self.request, error)
         if self.result is None:
             raise TypeError(f"the exception handler {place_of(handler)} returned no response")
-        await self.deliver()
+        with suppress(ClientDisconnect):
+            await self.deliver()
 
     def _completed(self, response: Response) -> Response:
         """The response with what was set on the one under construction.

@@ -180,7 +180,7 @@ class Route(starlette.routing.Route):
                 if not exchange.delivered:
                     await exchange.deliver()
             except ClientDisconnect:
-                return
+                pass  # there is nobody to answer
             except Exception as error:
                 if not await answered(exchange, error):
                     raise

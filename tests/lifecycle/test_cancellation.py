@@ -15,7 +15,7 @@ import trio
 from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
-from microfw import App, BackgroundTasks, Depends, HTTPException, Request, Response
+from microfw import App, BackgroundTask, BackgroundTasks, Depends, HTTPException, Request, Response
 from microfw.dependencies import _runtime
 from microfw.exceptions import CleanupTimeoutError, SwallowedExceptionError, YieldError
 from microfw.responses import StreamingResponse
@@ -842,6 +842,169 @@ async def test_a_dependency_may_swallow_that_the_client_has_gone(
         "first opens, sends 200, sends part, waits, first sees ClientDisconnect(), first ends"
     )
     assert (answer.raised, answer.complete, caplog.messages) == (None, False, [])
+
+
+def failing_to_send(app: Any, scene: Scene) -> Any:
+    """Have the client go once the scene is reached, as servers of ASGI 2.4 tell it."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        async def send_while_it_is_there(message: Any) -> None:
+            if scene.reached.is_set():
+                raise OSError("the client has gone")
+            await send(message)
+
+        await app(scope, receive, send_while_it_is_there)
+
+    return wrapped
+
+
+def telling_by_a_message(app: Any, scene: Scene) -> Any:
+    """Have the client go once the scene is reached, as servers before ASGI 2.4 tell it."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        await leaving(app, scene)({**scope, "asgi": {"spec_version": "2.3"}}, receive, send)
+
+    return wrapped
+
+
+leaving_clients = pytest.mark.parametrize("leave", [telling_by_a_message, failing_to_send])
+
+
+class Parts:
+    """What a response sends: one part, and more for ever once the scene is reached.
+
+    Not a generator, since Starlette leaves one as it is where sending fails.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._begun = False
+
+    def __aiter__(self) -> "Parts":
+        return self
+
+    async def __anext__(self) -> str:
+        if not self._begun:
+            self._begun = True
+            return "part"
+        if not self._scene.reached.is_set():
+            self._scene.log("waits")
+            self._scene.reached.set()
+        await checkpoint()
+        return "more"
+
+
+@leaving_clients
+@pytest.mark.parametrize("wide", FLAVOURS)
+async def test_scope_request_sees_that_the_client_of_a_returned_stream_has_gone(
+    scene: Scene, leave: Any, wide: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """C1, S1: after the background tasks, which have to tidy up after it."""
+    app = App()
+    first = scene.dependency(wide, "first", scope="request")
+    second = scene.dependency("quick", "second")
+
+    @app.get("/")
+    async def endpoint(
+        first: Annotated[str, first], second: Annotated[str, second], tasks: BackgroundTasks
+    ) -> Response:
+        tasks.add_task(scene.log, "added")
+        own = BackgroundTask(scene.log, "own")
+        return StreamingResponse(Parts(scene), background=own)
+
+    answer = await request(leave(app, scene), log=scene.log)
+    assert [event for event in scene.log if event != "sends more"] == lines(
+        "first opens, second opens, second sees nothing, second ends, sends 200, sends part,"
+        "waits, own, added, first sees ClientDisconnect(), first ends"
+    )
+    assert (answer.raised, answer.complete, caplog.messages) == (None, False, [])
+
+
+@leaving_clients
+async def test_a_dependency_may_swallow_that_the_client_of_a_returned_stream_has_gone(
+    scene: Scene, leave: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    first = scene.dependency("quick", "first", scope="request", react=lambda _: None)
+
+    @app.get("/")
+    async def endpoint(first: Annotated[str, first]) -> Response:
+        return StreamingResponse(Parts(scene))
+
+    answer = await request(leave(app, scene), log=scene.log)
+    assert [event for event in scene.log if event != "sends more"] == lines(
+        "first opens, sends 200, sends part, waits, first sees ClientDisconnect(), first ends"
+    )
+    assert (answer.raised, answer.complete, caplog.messages) == (None, False, [])
+
+
+@leaving_clients
+async def test_a_task_that_fails_once_the_client_has_gone_is_raised_to_the_server(
+    scene: Scene, leave: Any
+) -> None:
+    """B4"""
+    app = App()
+    first = scene.dependency("quick", "first", scope="request")
+
+    async def task() -> None:
+        raise OSError("task")
+
+    @app.get("/")
+    async def endpoint(first: Annotated[str, first], tasks: BackgroundTasks) -> Response:
+        tasks.add_task(task)
+        return StreamingResponse(Parts(scene))
+
+    answer = await request(leave(app, scene), log=scene.log)
+    assert scene.log[-2:] == lines("first sees ClientDisconnect(), first ends")
+    assert repr(answer.raised) == repr(OSError("task"))
+
+
+@leaving_clients
+async def test_an_exception_handler_s_stream_whose_client_has_gone_ends_quietly(
+    scene: Scene, leave: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    first = scene.dependency("quick", "first", scope="request")
+
+    @app.exception_handler(LookupError)
+    async def handle(_: Request, error: Exception) -> Response:
+        return StreamingResponse(Parts(scene))
+
+    @app.get("/")
+    async def endpoint(first: Annotated[str, first]) -> Response:
+        raise LookupError
+
+    answer = await request(leave(app, scene), log=scene.log)
+    assert [event for event in scene.log if event != "sends more"] == lines(
+        "first opens, first sees LookupError(), first ends, sends 200, sends part, waits"
+    )
+    assert (answer.raised, answer.complete, caplog.messages) == (None, False, [])
+
+
+async def test_a_client_that_goes_once_it_has_all_of_a_returned_stream_has_been_served(
+    scene: Scene,
+) -> None:
+    """As uvicorn tells it: `receive` says so while the last part is being sent."""
+    app = App()
+    first = scene.dependency("quick", "first", scope="request")
+
+    @app.get("/")
+    async def endpoint(first: Annotated[str, first]) -> Response:
+        return StreamingResponse(iter(["part"]))
+
+    async def slow_to_send(scope: Any, receive: Any, send: Any) -> None:
+        async def send_slowly(message: Any) -> None:
+            await send(message)
+            if message["type"] == "http.response.body" and not message["more_body"]:
+                await scene.wait()
+
+        await app(scope, receive, send_slowly)
+
+    answer = await request(telling_by_a_message(slow_to_send, scene), log=scene.log)
+    assert scene.log == lines(
+        "first opens, sends 200, sends part, ends, waits, first sees nothing, first ends"
+    )
+    assert (answer.raised, answer.complete) == (None, True)
 
 
 async def test_a_client_that_goes_while_it_uploads_opens_nothing(
