@@ -1,8 +1,8 @@
 """A matrix of faults: at each place of a request's life, each of them strikes once.
 
-A cell is a place, a fault, and the flavours of the dependencies. The application of a set of
-flavours is made once; what a cell changes is what happens where. So each cell also shows that
-those before it have left nothing behind.
+A cell is a place, a fault, the flavours of the dependencies, and what the request runs in. The
+application of a set of flavours is made once; what a cell changes is what happens where. So each
+cell also shows that those before it have left nothing behind.
 
 Whatever the cell, the same has to be true, `problems` tells: each dependency that was entered has
 exited once, the last entered first; its exit code could await; the worker threads are all free;
@@ -11,10 +11,11 @@ another request is answered; nothing is logged but what `records` says.
 
 import asyncio
 import logging
+import os
 import re
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Collection, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -26,12 +27,14 @@ import anyio.to_thread
 import trio
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
+from starlette.requests import HTTPConnection
 
-from microfw import App, BackgroundTasks, Depends, Request, WebSocket
+from microfw import App, BackgroundTasks, Depends, HTTPException, Request, WebSocket
 from microfw.dependencies import Cleanup
-from microfw.responses import JSONResponse, Response
+from microfw.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 CANCELLATIONS = (asyncio.CancelledError, trio.Cancelled)
+CANCELLED = "cancelled"
 HANGING_TIMEOUTS = (0.05, 1)
 """Seconds that exit code may take where one hangs; more, if the others do not end in that either."""
 
@@ -61,22 +64,34 @@ class Place:
 
 
 ALL: tuple[str, ...] = ("outer", "first", "second")
+FEEDS = ("outer",)
+"""What is open while a response is sent."""
 HEAD, WHOLE = ("200",), ("200", "body")
 ACCEPTED, TALKED = ("accept",), ("accept", "send")
 
 SOCKET = "/socket"
 REFUSED, REFUSED_SOCKET, FAILED_SOCKET = "/refused", "/socket/refused", "/socket/failed"
+DENIED_SOCKET = "/socket/denied"
 BROKEN = "/broken"
+RETURNED, RETURNED_NEWER, FILE = "/returned", "/returned/2.4", "/file"
+
+IN_CHUNKS = (RETURNED, RETURNED_NEWER, FILE)
+NEWER = (RETURNED_NEWER,)
+"""Routes whose server speaks ASGI 2.4, where `send` raises an error if the client has gone."""
 
 WHOLE_RESPONSES = {
     "/plain": WHOLE,
     "/reading": WHOLE,
     "/stream": (*WHOLE, "body", "body"),
+    RETURNED: (*WHOLE, "body", "body"),
+    RETURNED_NEWER: (*WHOLE, "body", "body"),
+    FILE: (*WHOLE, "body"),
     REFUSED: ("418", "body"),
     BROKEN: ("500", "body"),
     SOCKET: (*TALKED, "close 1000"),
     REFUSED_SOCKET: ("close 4000",),
     FAILED_SOCKET: (*ACCEPTED, "close 4000"),
+    DENIED_SOCKET: ("403", "body"),
 }
 """By route, what is sent where nothing goes wrong."""
 
@@ -85,6 +100,7 @@ REFUSALS = {
     REFUSED: "Refusal",
     REFUSED_SOCKET: "SocketRefusal",
     FAILED_SOCKET: "SocketRefusal",
+    DENIED_SOCKET: "Denial",
 }
 """By route, what the endpoint raises for which there is an exception handler."""
 
@@ -102,8 +118,8 @@ PLACES = (
     Place("building the response", "endpoint", ALL),
     Place("exit of second", "exit", ALL),
     Place("exit of first", "exit", ("outer", "first")),
-    Place("sending the head", "send", ("outer",)),
-    Place("sending the body", "send", ("outer",), HEAD),
+    Place("sending the head", "send", FEEDS),
+    Place("sending the body", "send", FEEDS, HEAD),
     Place("setup of helper", "task", ("outer",), WHOLE),
     Place("task", "task", ("outer", "helper"), WHOLE),
     Place("exit of helper", "task", ("outer", "helper"), WHOLE),
@@ -112,6 +128,19 @@ PLACES = (
     Place("sending an item", "send", ALL, HEAD, "/stream"),
     Place("second item", "endpoint", ALL, WHOLE, "/stream"),
     Place("end of the stream", "endpoint", ALL, (*WHOLE, "body"), "/stream"),
+    *(
+        place
+        for route in (RETURNED, RETURNED_NEWER)
+        for place in (
+            Place("sending the head", "send", FEEDS, route=route),
+            Place("first chunk", "chunk", FEEDS, HEAD, route),
+            Place("sending a chunk", "send", FEEDS, HEAD, route),
+            Place("second chunk", "chunk", FEEDS, WHOLE, route),
+            Place("end of the stream", "chunk", FEEDS, (*WHOLE, "body"), route),
+        )
+    ),
+    Place("sending the head", "send", FEEDS, route=FILE),
+    Place("sending a chunk", "send", FEEDS, HEAD, FILE),
     Place("handling an exception", "handler", route=REFUSED),
     Place("sending the head", "send", route=REFUSED),
     Place("handling what nothing else does", "handler", route=BROKEN),
@@ -134,6 +163,9 @@ PLACES = (
     Place("closing", "send", route=REFUSED_SOCKET),
     Place("handling an exception", "handler", (), ACCEPTED, FAILED_SOCKET),
     Place("closing", "send", (), ACCEPTED, FAILED_SOCKET),
+    Place("handling an exception", "handler", route=DENIED_SOCKET),
+    Place("sending the head", "send", route=DENIED_SOCKET),
+    Place("sending the body", "send", (), ("403",), DENIED_SOCKET),
     Place("exit of pool", "lifespan", ("engine", "pool")),
     Place("exit of engine", "lifespan", ("engine",)),
 )
@@ -151,6 +183,10 @@ class Refusal(Exception):
 
 class SocketRefusal(Exception):
     """The same for WebSockets."""
+
+
+class Denial(HTTPException):
+    """What a WebSocket's handshake is answered to by an HTTP response."""
 
 
 class Breakage(Exception):
@@ -194,7 +230,10 @@ def descend(_: "Cell") -> None:
 
 
 def time_out(cell: "Cell") -> None:
-    cell.scope.deadline = anyio.current_time()
+    if cell.time_limit is None:
+        cell.scope.deadline = anyio.current_time()
+    else:
+        Context().run(cell.time_limit.reschedule, anyio.current_time())
 
 
 def fail_beside(cell: "Cell") -> None:
@@ -270,6 +309,9 @@ FLAVOURS: dict[str, tuple[str, ...]] = {
 }
 """Of each dependency: an async one whose exit code awaits, or not; a sync one, where it runs."""
 
+SYNC = ("thread", "loop")
+"""Those with which all that an application's author writes is sync."""
+
 # ---------------------------------------------------------------------- a cell and its log
 
 
@@ -278,6 +320,8 @@ class Cell:
     """One combination, and what became of it.
 
     Attributes:
+        is_bare: Whether the request runs in a task of asyncio's alone, as behind uvicorn, and not
+            in a task group and cancel scopes of AnyIO's.
         events: What happened to which dependency.
         sent: The types of the messages to the client, the status instead of the head's.
         ended: How the request, or the lifespan, has ended for the server.
@@ -287,6 +331,7 @@ class Cell:
     place: Place
     fault: Fault
     flavour: str
+    is_bare: bool
     events: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     sent: list[str] = field(default_factory=list[str])
     ended: str = "well"
@@ -296,6 +341,7 @@ class Cell:
         self.scope = CancelScope()
         self.outer_scope = CancelScope()
         self.task: asyncio.Task[None] | None = None
+        self.time_limit: asyncio.Timeout | None = None
         self.sibling_fails = anyio.Event()
         self.client_is_gone = anyio.Event()
         self.sending_fails = False
@@ -384,7 +430,7 @@ class Stage:
 
     def __init__(self, flavour: str) -> None:
         self.flavours = dict(zip(NAMES, FLAVOURS[flavour], strict=True))
-        self.is_sync = flavour in ("thread", "loop")
+        self.is_sync = flavour in SYNC
         self.app = App()
         engine = self.dependency("engine", scope="app")
         pool = self.dependency("pool", engine, scope="app")
@@ -394,6 +440,7 @@ class Stage:
         second = self.dependency("second", between)
         helper = self.dependency("helper")
         self.declare_routes(second, self.task(helper))
+        self.declare_returned_responses(outer, second)
         self.declare_sockets(second)
         self.declare_handlers(second)
 
@@ -523,6 +570,41 @@ class Stage:
 
         app.post("/stream")(stream_sync if self.is_sync else stream)
 
+    def declare_returned_responses(self, outer: Any, second: Any) -> None:
+        stage = self
+
+        async def chunks() -> Any:
+            await stage.cell.reach("first chunk")
+            yield "1"
+            await stage.cell.reach("second chunk")
+            yield "2"
+            await stage.cell.reach("end of the stream")
+
+        def chunks_sync() -> Any:
+            stage.cell.reach_sync("first chunk")
+            yield "1"
+            stage.cell.reach_sync("second chunk")
+            yield "2"
+            stage.cell.reach_sync("end of the stream")
+
+        class Halved(FileResponse):
+            """Is sent in two chunks."""
+
+            chunk_size = os.path.getsize(__file__) // 2 + 1
+
+        async def stream(outer: Annotated[str, outer], second: Annotated[str, second]) -> Response:
+            return StreamingResponse(chunks())
+
+        def stream_sync(outer: Annotated[str, outer], second: Annotated[str, second]) -> Response:
+            return StreamingResponse(chunks_sync())
+
+        for route in (RETURNED, RETURNED_NEWER):
+            self.app.post(route)(stream_sync if self.is_sync else stream)
+
+        @self.app.post(FILE)
+        def send_file(outer: Annotated[str, outer], second: Annotated[str, second]) -> Response:
+            return Halved(__file__)
+
     def declare_sockets(self, second: Any) -> None:
         stage = self
 
@@ -544,6 +626,10 @@ class Stage:
             await websocket.accept()
             raise SocketRefusal
 
+        @self.app.websocket(DENIED_SOCKET)
+        async def deny(second: Annotated[str, second]) -> None:
+            raise Denial(403)
+
     def declare_handlers(self, second: Any) -> None:
         app, stage = self.app, self
 
@@ -558,12 +644,12 @@ class Stage:
         in_thread = self.flavours["outer"] == "thread"
 
         def handler_at(place: str, status: int) -> Any:
-            async def handle(request: Request, error: Exception) -> Response:
+            async def handle(connection: HTTPConnection, error: Exception) -> Response:
                 stage.cell.run("handler")
                 await stage.cell.reach(place)
                 return JSONResponse(None, status)
 
-            def handle_sync(request: Request, error: Exception) -> Response:
+            def handle_sync(connection: HTTPConnection, error: Exception) -> Response:
                 stage.cell.run("handler")
                 stage.cell.reach_sync(place)
                 return JSONResponse(None, status)
@@ -571,6 +657,7 @@ class Stage:
             return handle_sync if in_thread else handle
 
         app.exception_handler(Refusal)(handler_at("handling an exception", 418))
+        app.exception_handler(Denial)(handler_at("handling an exception", 403))
         app.exception_handler(Exception)(handler_at("handling what nothing else does", 500))
 
         @app.exception_handler(SocketRefusal)
@@ -634,13 +721,16 @@ class Client:
     async def send(self, message: MutableMapping[str, Any]) -> None:
         cell = self.cell
         kind = message["type"].removeprefix("http.response.")
+        cell.run("send")
         if kind == "start":
             await cell.reach("sending the head")
         elif cell.place.route == "/stream" and message.get("more_body"):
             await cell.reach("sending an item")
+        elif message.get("more_body"):
+            await cell.reach("sending a chunk")
         elif cell.place.route == "/plain":
             await cell.reach("sending the body")
-        if cell.sending_fails:
+        if cell.sending_fails or (cell.place.route in NEWER and cell.client_is_gone.is_set()):
             raise OSError("the connection is broken")
         await checkpoint()
         if not cell.client_is_gone.is_set():
@@ -650,7 +740,13 @@ class Client:
 class SocketClient(Client):
     """The server's side of a WebSocket."""
 
-    names: ClassVar = {"accept": "accepting", "send": "sending a message", "close": "closing"}
+    names: ClassVar = {
+        "accept": "accepting",
+        "send": "sending a message",
+        "close": "closing",
+        "http.response.start": "sending the head",
+        "http.response.body": "sending the body",
+    }
     is_connected = False
 
     async def receive(self) -> dict[str, Any]:
@@ -674,7 +770,9 @@ class SocketClient(Client):
             raise OSError("the connection is broken")
         await checkpoint()
         if not cell.client_is_gone.is_set():
-            cell.sent.append(f"close {message['code']}" if kind == "close" else kind)
+            number = message.get("code") if kind == "close" else message.get("status")
+            shown = {"close": f"close {number}", "http.response.start": str(number)}
+            cell.sent.append(shown.get(kind, kind.removeprefix("http.response.")))
 
 
 def is_socket(place: Place) -> bool:
@@ -690,7 +788,7 @@ async def send_request(app: App, cell: Cell) -> None:
     client = SocketClient(cell) if is_socket(cell.place) else Client(cell)
     scope = {
         "type": "websocket" if is_socket(cell.place) else "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "asgi": {"version": "3.0", "spec_version": "2.4" if cell.place.route in NEWER else "2.3"},
         "http_version": "1.1",
         "method": "POST",
         "scheme": "ws" if is_socket(cell.place) else "http",
@@ -701,25 +799,30 @@ async def send_request(app: App, cell: Cell) -> None:
         "headers": [(b"content-type", b"application/json")],
         "client": ("127.0.0.1", 50000),
         "server": ("127.0.0.1", 8000),
+        "extensions": {"websocket.http.response": {}} if cell.place.route == DENIED_SOCKET else {},
     }
     await app(scope, client.receive, client.send)
 
 
 async def exposed(cell: Cell, run: Callable[[], Awaitable[None]]) -> None:
     """Run what the cell's fault can reach; tell how it has ended."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:  # on trio
-        await run_beside(cell, run)
-        return
-    cell.task = loop.create_task(run_beside(cell, run))
-    await asyncio.wait([cell.task])
-    if not cell.task.cancelled():
-        cell.task.result()
+    async with anyio.create_task_group() as others:
+        if cell.fault.strike is exhaust:
+            others.start_soon(relent, cell)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # on trio
+            await run_beside(cell, run)
+        else:
+            cell.task = loop.create_task((run_bare if cell.is_bare else run_beside)(cell, run))
+            await asyncio.wait([cell.task])
+            if not cell.task.cancelled():
+                cell.task.result()
+        others.cancel_scope.cancel()
 
 
 async def run_beside(cell: Cell, run: Callable[[], Awaitable[None]]) -> None:
-    """Run beside tasks that can fail, and that give threads back, in scopes that can end."""
+    """Run beside a task that can fail, in scopes that can end."""
 
     async def fail() -> None:
         await cell.sibling_fails.wait()
@@ -728,19 +831,30 @@ async def run_beside(cell: Cell, run: Callable[[], Awaitable[None]]) -> None:
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(fail)
-            if cell.fault.strike is exhaust:
-                group.start_soon(relent, cell)
             with cell.outer_scope, cell.scope:
-                try:
-                    await run()
-                except CANCELLATIONS:
-                    cell.ended = "cancelled"
-                    raise
-                except BaseException as error:
-                    cell.ended = f"raises {shown(error)}"
+                await run_to_end(cell, run)
             group.cancel_scope.cancel()
     except* SiblingError:
         pass
+
+
+async def run_bare(cell: Cell, run: Callable[[], Awaitable[None]]) -> None:
+    """Run with nothing of AnyIO's around, in a time limit of asyncio's."""
+    try:
+        async with asyncio.timeout(None) as cell.time_limit:
+            await run_to_end(cell, run)
+    except TimeoutError:
+        pass
+
+
+async def run_to_end(cell: Cell, run: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await run()
+    except CANCELLATIONS:
+        cell.ended = CANCELLED
+        raise
+    except BaseException as error:
+        cell.ended = f"raises {shown(error)}"
 
 
 async def relent(cell: Cell) -> None:
@@ -806,7 +920,7 @@ def recorded(lines: list[str]) -> Iterator[None]:
 async def perform(stage: Stage, cell: Cell, cleanup_timeout: float | None) -> Cell:
     """Run a cell, and a request after it; return that request's cell."""
     stage.cell = cell
-    after = Cell(NOWHERE, NOTHING_HAPPENS, cell.flavour)
+    after = Cell(NOWHERE, NOTHING_HAPPENS, cell.flavour, cell.is_bare)
     lifespan = stage.app.router.lifespan_context
     with recorded(cell.records):
         if cell.place.kind == "lifespan":
@@ -834,14 +948,18 @@ async def perform(stage: Stage, cell: Cell, cleanup_timeout: float | None) -> Ce
 OF_A_CLIENT = (disconnect, break_sending, fall_silent)
 
 
-def reason_against(place: Place, fault: Fault, flavour: str) -> str | None:
+def reason_against(place: Place, fault: Fault, flavour: str, *, is_bare: bool) -> str | None:
     """Why there is no such cell; `None` where there is."""
+    if is_bare and fault.strike is fail_beside:
+        return "there is no task group around"
     if fault.strike in OF_A_CLIENT and place.kind == "lifespan":
         return "there is no client"
     if fault.then and not place.before:
         return "nothing is open that has exit code"
     if fault.then == "hangs" and not any(flavour_of(flavour, it) == "async" for it in place.before):
         return "nothing can interrupt code that does not await"
+    if fault.raises == "GeneratorExit" and place.kind == "chunk" and flavour in SYNC:
+        return "it does not come out of the thread in which Starlette calls an iterator"
     return None
 
 
@@ -852,7 +970,6 @@ def flavour_of(flavour: str, name: str) -> str:
 # ---------------------------------------------------------------------- what has to be true
 
 TOO_LONG = "the exit code of a dependency did not end in time and was cancelled"
-CANCELLED = "cancelled"
 
 
 def problems(cell: Cell, after: Cell) -> list[str]:
@@ -869,6 +986,7 @@ def problems(cell: Cell, after: Cell) -> list[str]:
     if sorted(cell.records) != sorted(expected_records(cell)):
         found.append(f"logged: {cell.records}")
     found += seeing_problems(cell)
+    found += counting_problems(cell)
     return found
 
 
@@ -931,9 +1049,9 @@ def is_expected_end(cell: Cell) -> bool:
         expected = (CANCELLED, by_then) if waits_for_client(place) else (well, whole)
         return (cell.ended, sent) == expected
     if fault.strike in OF_A_CLIENT:
-        fails = fault.strike is break_sending and place.sent != whole
+        fails = fault.strike is break_sending and place.sent != whole and place.route not in NEWER
         if is_socket(place):  # the client has gone, which is no error once it was accepted
-            fails = fault.strike is break_sending and not place.sent
+            fails = fault.strike is break_sending and place.sent[:1] != ACCEPTED
         return (cell.ended, sent) == ("raises OSError" if fails else well, place.sent)
     if cell.waits:
         return (cell.ended, sent) == (CANCELLED, place.sent)
@@ -951,7 +1069,8 @@ def answer_to_error(place: Place, fault: Fault) -> tuple[str, ...]:
     To a WebSocket the code for that, unless closing it was tried.
     """
     is_exception = fault.raises not in ("Abort", "GeneratorExit")
-    if is_exception and is_socket(place) and place.name != "closing":
+    is_last = place.name == "closing" or (place.route == DENIED_SOCKET and place.kind == "send")
+    if is_exception and is_socket(place) and not is_last:
         return (*place.sent, "close 1011")
     is_last = place.kind in ("send", "lifespan") or place.route == BROKEN
     if is_exception and not place.sent and not is_last:
@@ -1002,7 +1121,7 @@ def seeing_problems(cell: Cell) -> Iterator[str]:
     place, fault = cell.place, cell.fault
     refusal = REFUSALS.get(place.route)
     struck = fault.then in ("", "is cancelled") and (fault.raises or cell.waits)
-    if not (refusal or struck):
+    if not (refusal or struck or leaving_shows(cell)):
         return
     within = [*ALL] if refusal else [*place.before]
     if place.name == f"exit of {within[-1:] and within[-1]}":
@@ -1010,6 +1129,9 @@ def seeing_problems(cell: Cell) -> Iterator[str]:
     if place.kind == "task" and fault.raises not in ("", "Abort", "GeneratorExit"):
         within.remove("outer")  # to which tasks do not matter (B4)
     expected = errors_of(fault) if fault.raises else ("cancellation",)
+    if leaving_shows(cell):
+        is_noticed = fault.strike is disconnect or place.route in NEWER
+        expected = ("ClientDisconnect" if is_noticed else "OSError",)
     if refusal:
         expected = (refusal,)
     seen = {name: event for event, name in cell.events if event.startswith("sees ")}
@@ -1018,28 +1140,52 @@ def seeing_problems(cell: Cell) -> Iterator[str]:
             yield f"{name} {seen.get(name, 'sees nothing')}"
 
 
+def leaving_shows(cell: Cell) -> bool:
+    """Whether dependencies see that the client has gone in the middle of what was returned."""
+    return cell.fault.strike in (disconnect, break_sending) and cell.place.route in IN_CHUNKS
+
+
+def counting_problems(cell: Cell) -> Iterator[str]:
+    """Who has cancelled a bare task learns that from its end: a time limit, or the server."""
+    if cell.is_bare and cell.ended == CANCELLED and cell.fault.then != "is cancelled":
+        by_limit = cell.fault.strike is not shut_down
+        if cell.task is None or cell.task.cancelled() == by_limit:
+            yield f"cancelled by {'its time limit' if by_limit else 'the server'}, who did not know"
+
+
 # ---------------------------------------------------------------------- the whole matrix
 
+Combination = tuple[Place, Fault, str]
 
-async def failing_cells(faults: Collection[Fault], flavours: Collection[str]) -> dict[str, Any]:
-    """Run all cells with these; return what is wrong with which."""
-    failing: dict[str, Any] = {}
-    for flavour in flavours:
-        stage = Stage(flavour)
-        for fault in faults:
+
+def combinations(*, is_bare: bool) -> Iterator[Combination]:
+    """Each cell that there is, flavour by flavour."""
+    for flavour in FLAVOURS:
+        for fault in FAULTS:
             for place in PLACES:
-                if reason_against(place, fault, flavour) is None:
-                    found = await problems_with(stage, place, fault, flavour)
-                    if found:
-                        failing[f"{fault} at {place}, {flavour}"] = found
+                if reason_against(place, fault, flavour, is_bare=is_bare) is None:
+                    yield place, fault, flavour
+
+
+async def failing_cells(cells: Iterable[Combination], is_bare: bool) -> dict[str, Any]:
+    """Run cells; return what is wrong with which."""
+    failing: dict[str, Any] = {}
+    stages: dict[str, Stage] = {}
+    for place, fault, flavour in cells:
+        stage = stages[flavour] = stages.get(flavour) or Stage(flavour)
+        found = await problems_with(stage, place, fault, flavour, is_bare=is_bare)
+        if found:
+            failing[f"{fault} at {place}, {flavour}"] = found
     return failing
 
 
-async def problems_with(stage: Stage, place: Place, fault: Fault, flavour: str) -> list[str]:
+async def problems_with(
+    stage: Stage, place: Place, fault: Fault, flavour: str, *, is_bare: bool
+) -> list[str]:
     """Run a cell; return what is wrong with it."""
     found: list[str] = []
     for cleanup_timeout in HANGING_TIMEOUTS if fault.then == "hangs" else (None,):
-        cell = Cell(place, fault, flavour)
+        cell = Cell(place, fault, flavour, is_bare)
         found = problems(cell, await perform(stage, cell, cleanup_timeout))
         if not found:
             break
@@ -1047,17 +1193,12 @@ async def problems_with(stage: Stage, place: Place, fault: Fault, flavour: str) 
 
 
 def main() -> int:
-    """Run the whole matrix, on every backend; the exit status says whether all is well."""
-    cells = sum(
-        reason_against(place, fault, flavour) is None
-        for place in PLACES
-        for fault in FAULTS
-        for flavour in FLAVOURS
-    )
+    """Run the whole matrix, on every server; the exit status says whether all is well."""
     failing = 0
-    for backend, options in BACKENDS.items():
-        found = anyio.run(failing_cells, FAULTS, FLAVOURS, **options)
-        print(f"{backend}: {cells} cells, {len(found)} failing")
+    for name, server in SERVERS.items():
+        cells = [*combinations(is_bare=server.is_bare)]
+        found = anyio.run(failing_cells, cells, server.is_bare, **server.options)
+        print(f"{name}: {len(cells)} cells, {len(found)} failing")
         for cell, what in found.items():
             print(f"  {cell}: {what}")
         failing += len(found)
@@ -1068,6 +1209,26 @@ BACKENDS: dict[str, dict[str, Any]] = {
     "asyncio": {"backend": "asyncio"},
     "uvloop": {"backend": "asyncio", "backend_options": {"use_uvloop": True}},
     "trio": {"backend": "trio"},
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """What requests run on, and in.
+
+    Attributes:
+        options: AnyIO's, for its event loop.
+        is_bare: Whether each is a task of asyncio's alone.
+    """
+
+    options: dict[str, Any]
+    is_bare: bool = False
+
+
+SERVERS = {
+    **{name: Server(options) for name, options in BACKENDS.items()},
+    "asyncio, bare": Server(BACKENDS["asyncio"], is_bare=True),
+    "uvloop, bare": Server(BACKENDS["uvloop"], is_bare=True),
 }
 
 if __name__ == "__main__":

@@ -129,8 +129,8 @@ def without_places(text: str) -> str:
 class Does:
     """What a function does, whatever its flavour."""
 
-    def __init__(self, name: str, world: World) -> None:
-        self.name, self.world = name, world
+    def __init__(self, name: str, world: World, *, fails_closing: bool = False) -> None:
+        self.name, self.world, self.fails_closing = name, world, fails_closing
 
     def starts(self, word: str, given: dict[str, Any]) -> str:
         """Write down the call; return the value that is injected."""
@@ -143,6 +143,8 @@ class Does:
     def sees(self, error: BaseException) -> None:
         self.world(f"{self.name} sees {shown(error)}")
         if isinstance(error, GeneratorExit):
+            if self.fails_closing:
+                raise Oops(f"closing of {self.name}")
             raise error
 
     def acts(self, when: str, actions: Sequence[Any], given: dict[str, Any]) -> None:
@@ -391,7 +393,8 @@ _RETURNING: dict[Flavour, Callable[[Does, Dependency], Any]] = {
 def write_dependency(it: Dependency, name: str, world: World) -> Any:
     """Write a dependency as a function."""
     makers = _RETURNING if it.yields is None else _YIELDING
-    return titled(makers[it.flavour](Does(name, world), it), name)
+    does = Does(name, world, fails_closing=it.fails_closing)
+    return titled(makers[it.flavour](does, it), name)
 
 
 def titled(function: Any, name: str) -> Any:

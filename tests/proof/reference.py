@@ -247,7 +247,7 @@ def is_being_cancelled() -> bool:
 @asynccontextmanager
 async def opened(function: Function, arguments: Mapping[str, Any]) -> AsyncIterator[Any]:
     """E9: what contextlib says of generators that yield not once, is said with their names."""
-    does = ""
+    does, closing = "", None
     try:
         if function.is_async:
             async with asynccontextmanager(function.call)(**arguments) as value:
@@ -255,12 +255,18 @@ async def opened(function: Function, arguments: Mapping[str, Any]) -> AsyncItera
         else:
             with contextmanager(function.call)(**arguments) as value:
                 yield value
-    except RuntimeError as error:
+    except Exception as error:
         if str(error) == "generator didn't yield":
             does = "did not yield"
-        elif str(error).startswith("generator didn't stop"):
+        elif is_second_yield(error):
             does = "yielded twice"
+        elif isinstance(error.__context__, GeneratorExit) and is_second_yield(error.__context__.__context__):
+            does, closing = "yielded twice", error
         else:
             raise
     if does:
-        raise YieldError(f"{function.place} {does}")
+        raise YieldError(f"{function.place} {does}") from closing
+
+
+def is_second_yield(error: BaseException | None) -> bool:
+    return str(error).startswith("generator didn't stop")
