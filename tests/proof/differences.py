@@ -37,11 +37,15 @@ CHANGES = SetHeader | SetCookie | SetStatus
 def without_extras(program: Program) -> Program:
     """A program without what FastAPI does not have, and with scopes at their default.
 
-    Endpoints that yield came to it later than the yardstick.
+    Endpoints that yield came to it later than the yardstick; of a generator that yields again and
+    fails as it is closed it tells the failure alone (E9).
     """
 
     def in_thread(it: Any) -> Any:
         return replace(it, flavour="thread") if it.flavour == "loop" else it
+
+    def as_dependency(it: Dependency) -> Dependency:
+        return replace(in_thread(it), fails_closing=False)
 
     def unscoped(use: Use) -> Use:
         return replace(use, scope=None)
@@ -49,7 +53,7 @@ def without_extras(program: Program) -> Program:
     program = with_uses(program, unscoped)
     return replace(
         program,
-        dependencies=tuple(map(in_thread, program.dependencies)),
+        dependencies=tuple(map(as_dependency, program.dependencies)),
         endpoint=replace(program.endpoint, streams=None),
         tasks=tuple(replace(in_thread(it), uses=()) for it in program.tasks),
         default_scope="function",

@@ -831,8 +831,8 @@ async def run_beside(cell: Cell, run: Callable[[], Awaitable[None]]) -> None:
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(fail)
-            with cell.outer_scope, cell.scope:
-                await run_to_end(cell, run)
+            with cell.outer_scope, cell.scope, ending(cell):
+                await run()
             group.cancel_scope.cancel()
     except* SiblingError:
         pass
@@ -842,14 +842,17 @@ async def run_bare(cell: Cell, run: Callable[[], Awaitable[None]]) -> None:
     """Run with nothing of AnyIO's around, in a time limit of asyncio's."""
     try:
         async with asyncio.timeout(None) as cell.time_limit:
-            await run_to_end(cell, run)
+            with ending(cell):
+                await run()
     except TimeoutError:
         pass
 
 
-async def run_to_end(cell: Cell, run: Callable[[], Awaitable[None]]) -> None:
+@contextmanager
+def ending(cell: Cell) -> Iterator[None]:
+    """Tell how a block has ended; hold back all but cancellations."""
     try:
-        await run()
+        yield
     except CANCELLATIONS:
         cell.ended = CANCELLED
         raise

@@ -247,7 +247,7 @@ def is_being_cancelled() -> bool:
 @asynccontextmanager
 async def opened(function: Function, arguments: Mapping[str, Any]) -> AsyncIterator[Any]:
     """E9: what contextlib says of generators that yield not once, is said with their names."""
-    does, closing = "", None
+    does = ""
     try:
         if function.is_async:
             async with asynccontextmanager(function.call)(**arguments) as value:
@@ -258,15 +258,11 @@ async def opened(function: Function, arguments: Mapping[str, Any]) -> AsyncItera
     except Exception as error:
         if str(error) == "generator didn't yield":
             does = "did not yield"
-        elif is_second_yield(error):
+        elif str(error).startswith("generator didn't stop"):
             does = "yielded twice"
-        elif isinstance(error.__context__, GeneratorExit) and is_second_yield(error.__context__.__context__):
-            does, closing = "yielded twice", error
+        elif isinstance(error.__context__, GeneratorExit):  # it failed as it was closed for that
+            raise YieldError(f"{function.place} yielded twice") from error
         else:
             raise
     if does:
-        raise YieldError(f"{function.place} {does}") from closing
-
-
-def is_second_yield(error: BaseException | None) -> bool:
-    return str(error).startswith("generator didn't stop")
+        raise YieldError(f"{function.place} {does}")
