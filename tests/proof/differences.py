@@ -44,8 +44,8 @@ def without_extras(program: Program) -> Program:
     def in_thread(it: Any) -> Any:
         return replace(it, flavour="thread") if it.flavour == "loop" else it
 
-    def as_dependency(it: Dependency) -> Dependency:
-        return replace(in_thread(it), fails_closing=False)
+    def closed(it: Dependency) -> Dependency:
+        return replace(it, fails_closing=False)
 
     def unscoped(use: Use) -> Use:
         return replace(use, scope=None)
@@ -53,7 +53,7 @@ def without_extras(program: Program) -> Program:
     program = with_uses(program, unscoped)
     return replace(
         program,
-        dependencies=tuple(map(as_dependency, program.dependencies)),
+        dependencies=tuple(closed(in_thread(it)) for it in program.dependencies),
         endpoint=replace(program.endpoint, streams=None),
         tasks=tuple(replace(in_thread(it), uses=()) for it in program.tasks),
         default_scope="function",
