@@ -366,10 +366,11 @@ class WebSocketExchange(_Connection):
     async def close(self, code: int = INTERNAL_ERROR) -> None:
         """Close the connection, or refuse it (403) where it has not been accepted.
 
-        Where the client has gone that fails, and does not matter.
+        Where the client has gone that fails, and does not matter. A refusal by an HTTP response
+        that has begun is left as it is.
         """
         states = (self.websocket.client_state, self.websocket.application_state)
-        if WebSocketState.DISCONNECTED not in states:
+        if _OVER.isdisjoint(states):
             with suppress(WebSocketDisconnect, OSError):
                 await self.websocket.close(code)
 
@@ -379,6 +380,9 @@ class WebSocketExchange(_Connection):
             self.websocket.application_state is WebSocketState.CONNECTING
             and "websocket.http.response" in self.scope.get("extensions", {})
         )
+
+
+_OVER = frozenset({WebSocketState.DISCONNECTED, WebSocketState.RESPONSE})
 
 
 class BodyLimitMiddleware:

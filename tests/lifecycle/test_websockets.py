@@ -472,6 +472,21 @@ async def test_a_connection_that_breaks_before_it_is_accepted_is_raised_as_that(
     assert isinstance(conversation.raised, BrokenPipeError)
 
 
+@pytest.mark.parametrize("breaks_after", [0, 1])
+async def test_a_connection_that_breaks_as_it_is_denied_is_raised_as_that(
+    breaks_after: int,
+) -> None:
+    app = App()
+
+    @app.websocket("/")
+    async def endpoint() -> None:
+        raise HTTPException(403)
+
+    conversation = await converse(app, breaks_after=breaks_after)
+    assert conversation.received == ["deny 403"][:breaks_after]
+    assert repr(conversation.raised) == "BrokenPipeError()"
+
+
 async def test_a_client_that_has_gone_ends_an_exception_handler_quietly(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
