@@ -286,6 +286,7 @@ def waiting_generator(does: Does, it: Dependency) -> Callable[..., Any]:
                     except* Oops as group:
                         does.sees(group)
                         await checkpoint()
+                        does.world(f"{does.name} goes on")
                         does.acts("exit code", it.on_error, given)
                         does.reacts(it.reaction, group)
                     else:
@@ -305,6 +306,7 @@ def waiting_generator(does: Does, it: Dependency) -> Callable[..., Any]:
                     except _CAUGHT[it.style] as error:
                         does.sees(error)
                         await checkpoint()
+                        does.world(f"{does.name} goes on")
                         does.acts("exit code", it.on_error, given)
                         does.reacts(it.reaction, error)
                     else:
