@@ -25,7 +25,8 @@ from tests.malformed.corpus import (
     named,
 )
 from tests.malformed.mutations import everything
-from tests.malformed.sending import Sent, alarm, check, cut
+from tests.malformed.sending import Sent, Talk, alarm, check, check_talk, cut
+from tests.malformed.sockets import talks
 
 pytestmark = [
     pytest.mark.unmeasured,
@@ -48,6 +49,12 @@ def runner() -> Iterator[asyncio.Runner]:
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 def test_any_input_is_accepted_or_refused(runner, sent):
     check(runner, sent)
+
+
+@given(talk=talks)
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+def test_any_websocket_is_served_or_refused(runner, talk):
+    check_talk(runner, talk)
 
 
 @pytest.mark.parametrize("body", NASTY_JSON, ids=range(len(NASTY_JSON)))
@@ -120,6 +127,32 @@ def test_the_property_sees_both_answers(runner):
 
     assert [check(runner, sent) for sent in accepted] == [200] * 5
     assert [check(runner, sent) for sent in refused] == [422] * 5
+
+
+def test_the_property_sees_each_way_in_which_a_websocket_begins(runner):
+    talk = [
+        {"type": "websocket.receive", "text": "a"},
+        {"type": "websocket.receive", "bytes": b"b"},
+    ]
+    deniable = {"extensions": {"websocket.http.response": {}}}
+    talks = [
+        Talk(Sent("/socket/1"), talk),
+        Talk(Sent("/socket/x"), talk),
+        Talk(Sent("/socket"), talk),
+        Talk(Sent("/socket/401", changes=deniable), talk),
+    ]
+
+    assert [[message["type"] for message in check_talk(runner, talk)] for talk in talks] == [
+        ["websocket.accept", "websocket.send", "websocket.send"],
+        ["websocket.close"],
+        ["websocket.close"],
+        ["websocket.http.response.start", "websocket.http.response.body"],
+    ]
+
+
+def test_the_property_sees_a_websocket_that_fails(runner):
+    with pytest.raises(LookupError):
+        check_talk(runner, Talk(Sent("/socket/500"), [{"type": "websocket.receive", "text": "a"}]))
 
 
 @pytest.mark.parametrize("how", ["500", "logged", "forged", "leaky", "open"])

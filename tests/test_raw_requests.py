@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.malformed import served
+from tests.malformed.application import opened
 from tests.malformed.raw import raw_requests
 from tests.malformed.served import check, strange_lines
 from tests.servers import Server, serve
@@ -41,10 +42,13 @@ def test_odd_targets_are_answered(server: Server, method: bytes, target: bytes) 
     check(server, method + b" " + target + b" HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
 
 
-@pytest.mark.parametrize("how", [b"500", b"logged", b"leaky", b"forged"])
+@pytest.mark.parametrize("how", [b"500", b"logged", b"leaky", b"forged", b"open"])
 def test_the_property_sees_what_it_forbids(server: Server, how: bytes) -> None:
-    with pytest.raises(AssertionError):
-        check(server, b"GET /below/broken/" + how + b" HTTP/1.1\r\nhost: a\r\n\r\n")
+    try:
+        with pytest.raises(AssertionError):
+            check(server, b"GET /below/broken/" + how + b" HTTP/1.1\r\nhost: a\r\n\r\n")
+    finally:
+        opened.clear()
 
 
 def test_lines_in_the_log_are_those_that_a_server_has_to_say() -> None:

@@ -31,6 +31,7 @@ from microfw import (
     Query,
     Request,
     UploadFile,
+    WebSocket,
 )
 from microfw.exceptions import RequestValidationError
 from microfw.responses import JSONResponse
@@ -306,6 +307,29 @@ async def read_files(
         content,
         word,
     ]
+
+
+@app.websocket("/socket/{number}")
+async def talk(
+    websocket: WebSocket,
+    number: int,
+    connection: Annotated[str, Depends(get_connection)],
+    unit: Annotated[int, Depends(get_unit, scope="request")],
+    filters: Annotated[Filters, Query()],
+    word: Annotated[str, Header(max_length=9)] = "",
+    moment: Annotated[datetime | None, Cookie()] = None,
+) -> None:
+    """Say everything again."""
+    if number == 401:
+        raise HTTPException(401)
+    await websocket.accept(next(iter(websocket.scope["subprotocols"]), None))
+    while (message := await websocket.receive())["type"] != "websocket.disconnect":
+        if number == 500:
+            raise LookupError
+        if message.get("text") is not None:
+            await websocket.send_text(message["text"])
+        else:
+            await websocket.send_bytes(message["bytes"])
 
 
 @app.get("/broken/{how}")

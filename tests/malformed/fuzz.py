@@ -1,7 +1,7 @@
 """Send malformed input for some minutes, and look for what is answered wrongly.
 
-Three parts take turns: requests go straight to the application, bytes go to a real server, and the
-compiler gets texts that would be code. What is found is shrunk, and written to a Python file that
+The parts take turns: requests and WebSockets go straight to the application, bytes go to a real
+server, and the compiler gets texts that would be code. What is found is shrunk, and written to a Python file that
 sends it again.
 """
 
@@ -30,6 +30,7 @@ from tests.malformed import sending, served
 from tests.malformed.application import opened
 from tests.malformed.mutations import everything
 from tests.malformed.raw import raw_requests
+from tests.malformed.sockets import talks
 from tests.proof import test_hostile_names as hostile
 from tests.servers import ServerProcess, serve
 
@@ -60,9 +61,12 @@ class Part:
 def application() -> Iterator[Check]:
     with asyncio.Runner() as runner:
 
-        def check(sent: sending.Sent) -> None:
+        def check(sent: sending.Sent | sending.Talk) -> None:
             opened.clear()  # of an input that has been found before
-            sending.check(runner, sent)
+            if isinstance(sent, sending.Talk):
+                sending.check_talk(runner, sent)
+            else:
+                sending.check(runner, sent)
 
         yield check
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 < MOST_MEMORY
@@ -87,6 +91,7 @@ def compiler() -> Iterator[Check]:
 
 PARTS = {
     "application": Part(everything, application),
+    "websockets": Part(talks, application),
     "httptools": Part(raw_requests, server("httptools")),
     "h11": Part(raw_requests, server("h11")),
     "compiler": Part(hostile.programs, compiler),
@@ -111,7 +116,7 @@ import sys
 sys.path.insert(0, ".")
 
 from tests.malformed.fuzz import again
-from tests.malformed.sending import Sent
+from tests.malformed.sending import Sent, Talk
 from tests.proof.test_hostile_names import Texts
 
 found = {self.found!r}

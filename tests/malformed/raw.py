@@ -8,6 +8,7 @@ from tests.malformed.application import FORM_PATHS, JSON_PATHS, TEXT_PATHS
 from tests.malformed.grammar import requests as asgi_requests
 from tests.malformed.mutations import LARGEST, mutated, mutations, one_of
 from tests.malformed.sending import Sent
+from tests.malformed.sockets import conversations
 
 BELOW = b"/below"
 """Where the application is mounted."""
@@ -130,6 +131,8 @@ raw_requests = st.one_of(
     mutated(heads_and_bodies),
     wires,
     mutated(wires),
+    conversations,
+    mutated(conversations),
     st.lists(heads_and_bodies | wires, min_size=2, max_size=4).map(b"".join),
 ).map(lambda data: data[:LARGEST])
 """Up to several of them in one."""

@@ -6,7 +6,7 @@ import logging
 import re
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -57,6 +57,21 @@ class Sent:
             **self.changes,
         }
         return {key: value for key, value in scope.items() if key not in self.lacks}
+
+
+@dataclass(frozen=True)
+class Talk:
+    """A WebSocket, in the words of ASGI."""
+
+    handshake: Sent
+    messages: Sequence[Mapping[str, Any]] = ()
+    """What the client sends, one after the other."""
+    goodbye: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """How it goes, then."""
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        return {"subprotocols": [], **self.handshake.scope, "type": "websocket"}
 
 
 class Logged(logging.Handler):
@@ -114,22 +129,69 @@ async def respond_to(sent: Sent) -> list[Any]:
     return outgoing
 
 
-def check(runner: asyncio.Runner, sent: Sent) -> int:
-    """Send it, and look at what the property promises; return the status.
+async def talk_as(talk: Talk) -> list[Any]:
+    """Return the messages that the application sends, to a client that goes in the end."""
+    incoming: list[Mapping[str, Any]] = [{"type": "websocket.connect"}, *talk.messages]
+    outgoing: list[Any] = []
+    has_gone = False
 
-    That is 0 where the client has gone and there is no answer.
-    """
+    async def receive() -> Any:
+        nonlocal has_gone
+        if incoming:
+            return incoming.pop(0)
+        has_gone = True
+        return {"type": "websocket.disconnect", **talk.goodbye}
+
+    async def send(message: Any) -> None:
+        if has_gone:
+            raise OSError("the client has gone")
+        outgoing.append(message)
+
+    await app(talk.scope, receive, send)
+    return outgoing
+
+
+def run(runner: asyncio.Runner, conversation: Coroutine[Any, Any, list[Any]]) -> list[Any]:
+    """Return what the application sends; see that it takes its time, says and keeps nothing."""
     logged = Logged()
     logging.getLogger().addHandler(logged)
     started = time.process_time()
     try:
         with alarm(PATIENCE):
-            outgoing = runner.run(respond_to(sent))
+            outgoing = runner.run(conversation)
     finally:
         logging.getLogger().removeHandler(logged)
     assert time.process_time() - started < MOST_SECONDS
     assert (logged.errors, logged.forged) == ([], [])
     assert opened == []
+    return outgoing
+
+
+def check_talk(runner: asyncio.Runner, talk: Talk) -> list[Any]:
+    """Connect, talk, and look at what the property promises; return what was sent."""
+    outgoing = run(runner, talk_as(talk))
+    first, *others = [message["type"] for message in outgoing]
+    closed = [message["code"] for message in outgoing if message["type"] == "websocket.close"]
+    if first == "websocket.accept":
+        assert {*others} <= {"websocket.send"}
+        assert len(others) <= len(talk.messages)
+    elif first == "websocket.http.response.start":
+        assert 400 <= outgoing[0]["status"] < 500
+        assert {*others} == {"websocket.http.response.body"}
+    else:
+        assert (first, others, closed) in [
+            ("websocket.close", [], [1000]),
+            ("websocket.close", [], [1008]),
+        ]
+    return outgoing
+
+
+def check(runner: asyncio.Runner, sent: Sent) -> int:
+    """Send it, and look at what the property promises; return the status.
+
+    That is 0 where the client has gone and there is no answer.
+    """
+    outgoing = run(runner, respond_to(sent))
     if sent.vanishes and not outgoing:
         return 0
     start, *parts = outgoing
