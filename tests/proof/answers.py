@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketState
 
 from microfw.exceptions import SwallowedExceptionError, WebSocketRequestValidationError
-from tests.proof.reference import APP, FUNCTION, Execution, Function, Step, opened, steps_of
+from tests.proof.reference import APP, FUNCTION, Execution, Function, Step, called, opened, steps_of
 
 logger = logging.getLogger("microfw")
 
@@ -60,8 +60,7 @@ class Application:
         arguments |= {name: read(None, step) for name, read in function.takes.items()}
         if function.yields:
             return await stack.enter_async_context(opened(function, arguments))
-        returned = function.call(**arguments)
-        return await returned if function.is_async else returned
+        return await called(function, arguments)
 
 
 class Tasks(list[tuple[Callable[..., Any], tuple[Any, ...]]]):
@@ -218,7 +217,7 @@ class Exchange(Connection):
         """B3: its own dependencies, opened fresh; B4: the others run whatever becomes of it."""
         try:
             given = {"text": arguments[0]}
-            await Execution(self.app_values, given).run(self.application.steps(task))
+            await Execution(self.application.app_values, given).run(self.application.steps(task))
         except Exception as error:
             name = task.place.partition(" ")[0]
             logger.exception("background task %s failed", name)

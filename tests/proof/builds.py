@@ -279,7 +279,7 @@ class ReferenceBuilder:
         uses = [self.use(use, f"p{number}") for number, use in enumerate(it.uses)]
         readers = {name: READERS[name] for name in (*takes, *sorted(objects))}
         place = name if name == "own task" else f"{name} (functions.py:1)"
-        return reference.Function(call, place, (*beside, *uses), readers, "scopes" in takes)
+        return reference.Function(call, place, (*beside, *uses), readers)
 
     def use(self, use: Use, parameter: str = "") -> reference.Use:
         function = self.functions[use.dependency]

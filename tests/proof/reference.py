@@ -12,6 +12,7 @@ import math
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from anyio import CancelScope, current_effective_deadline, get_cancelled_exc_class
@@ -29,21 +30,15 @@ class Function:
 
     Attributes:
         place: Its name, file and line.
-        takes: Its other parameters: how each is read. Raises `Invalid`.
-        reads_scopes: Whether it has a parameter for security scopes.
+        takes: Its other parameters, and how each is read; that of "scopes" are security scopes.
     """
 
     call: Callable[..., Any]
     place: str
     uses: Sequence["Use"] = ()
-    takes: Mapping[str, Callable[[Any, "Step"], Any]] = field(default_factory=dict[str, Any])
-    reads_scopes: bool = False
+    takes: Mapping[str, Callable[[Any, "Step"], Any]] = field(default_factory=dict)
 
-    @property
-    def is_async(self) -> bool:
-        return inspect.isasyncgenfunction(self.call) or inspect.iscoroutinefunction(self.call)
-
-    @property
+    @cached_property
     def yields(self) -> bool:
         return inspect.isasyncgenfunction(self.call) or inspect.isgeneratorfunction(self.call)
 
@@ -65,11 +60,11 @@ class Step:
     scope: int
     security: tuple[str, ...]
     key: Any
-    below: dict[str, "Step"] = field(default_factory=dict[str, "Step"])
+    below: dict[str, "Step"] = field(default_factory=dict)
 
 
 class Invalid(Exception):
-    """A value is not valid; the arguments are the errors."""
+    """A value is not valid; the arguments are the errors. What reads values raises it."""
 
 
 # ---------------------------------------------------------------------- order and scopes
@@ -77,24 +72,24 @@ class Invalid(Exception):
 
 def steps_of(root: Function, overrides: Mapping[Function, Function], default: int) -> list[Step]:
     """The steps in the order of their setup, the endpoint last."""
-    scopes: dict[Any, int] = {}  # S4: what is asked for, and what dependants need
-    while True:
-        known = dict(scopes)
-        walk = Walk(overrides, default, scopes)
-        walk.visit(Use("", root, scope=FUNCTION), FUNCTION, ())
-        if scopes == known:
-            return wider_first(walk.order)
+    return wider_first(Walk(overrides, default).order_of(root))
 
 
 class Walk:
     """A walk over all that is declared, depth first; it is repeated while it widens scopes."""
 
-    def __init__(
-        self, overrides: Mapping[Function, Function], default: int, scopes: dict[Any, int]
-    ) -> None:
-        self.overrides, self.default, self.scopes = overrides, default, scopes
-        self.shared: dict[Any, Step] = {}
-        self.order: list[Step] = []
+    def __init__(self, overrides: Mapping[Function, Function], default: int) -> None:
+        self.overrides, self.default = overrides, default
+        self.asked = dict[Any, int]()  # S4: the widest scope that is asked for
+        self.shared = dict[Any, int]()  # S4: the widest that dependants need who share a step
+
+    def order_of(self, root: Function) -> list[Step]:
+        while True:
+            before = dict(self.asked), dict(self.shared)
+            self.steps, self.order = dict[Any, Step](), list[Step]()
+            self.visit(Use("", root, scope=FUNCTION), FUNCTION, ())
+            if before == (self.asked, self.shared):
+                return self.order
 
     def visit(self, use: Use, needed: int, above: tuple[str, ...]) -> Step:
         function = self.overrides.get(use.function, use.function)  # X1
@@ -102,65 +97,70 @@ class Walk:
         security = tuple(dict.fromkeys(above + use.security)) if is_read else ()  # O3
         scope = self.scope_of(use, function, needed, security)
         key = (function, scope, security)
-        if use.cache and key in self.shared:  # O3
-            return self.shared[key]
+        if use.cache and key in self.steps:  # O3
+            return self.steps[key]
         step = Step(function, scope, security, key if use.cache else object())
         for below in function.uses:  # O1
             used = self.visit(below, scope, security)
             if below.parameter:
                 step.below[below.parameter] = used
         if use.cache:
-            self.shared[key] = step
+            self.steps[key] = step
         self.order.append(step)
         return step
 
     def scope_of(self, use: Use, function: Function, needed: int, security: Any) -> int:
-        asked, of_users = ("asked", function, security), ("of users", function, security)
+        one = (function, security)
         if use.scope is not None:
             if use.scope < needed:
                 raise ScopeError("S3", where=function.place, cure="a wider scope")
-            self.scopes[asked] = max(use.scope, self.scopes.get(asked, FUNCTION))
+            self.asked[one] = max(use.scope, self.asked.get(one, FUNCTION))
             return use.scope
         default = self.default if function.yields else FUNCTION  # S5
-        scope = max(needed, default, self.scopes.get(asked, FUNCTION))  # S4
+        scope = max(needed, default, self.asked.get(one, FUNCTION))  # S4
         if use.cache:
-            scope = self.scopes[of_users] = max(scope, self.scopes.get(of_users, FUNCTION))
+            scope = self.shared[one] = max(scope, self.shared.get(one, FUNCTION))
         return scope
 
     def reads_scopes(self, function: Function) -> bool:
         below = (self.overrides.get(use.function, use.function) for use in function.uses)
-        return function.reads_scopes or any(map(self.reads_scopes, below))
+        return "scopes" in function.takes or any(map(self.reads_scopes, below))
 
 
 def wider_first(order: list[Step]) -> list[Step]:
     """O4: only what must move moves."""
-    wide = last_wide(order)
+    wide = [step for step in order if is_wide(step)]
     early, waiting = list[Step](), list[Step]()
-    for step in order[: order.index(wide) + 1 if wide else 0]:
+    for step in order[: order.index(wide[-1]) + 1 if wide else 0]:
         is_narrow = step.function.yields and step.scope == FUNCTION
         waits = is_narrow or any(below in waiting for below in step.below.values())
         (waiting if waits else early).append(step)
     return early + waiting + order[len(early) + len(waiting) :]
 
 
-def last_wide(order: list[Step]) -> Step | None:
-    wide = [step for step in order[:-1] if step.scope == REQUEST and step.function.yields]
-    return wide[-1] if wide else None
+def is_wide(step: Step) -> bool:
+    return step.function.yields and step.scope == REQUEST
 
 
 # ---------------------------------------------------------------------- one execution
 
 
+class Values(dict[Any, Any]):
+    """What steps have injected, by their keys."""
+
+    def __missing__(self, key: Any) -> Any:
+        raise AppScopeError  # S2: all others are there
+
+
 class Execution:
     """Runs steps inside each other; `finish` takes what the endpoint returned."""
 
-    def __init__(self, app_values: Mapping[Any, Any], arguments: Mapping[str, Any]) -> None:
-        self.app_values, self.arguments = app_values, arguments
-        self.values: dict[Step, Any] = {}
-        self.errors: list[Any] = []
-        self.swallowed: tuple[str, BaseException] | None = None
-
     invalid: type[Exception] = RequestValidationError
+    swallowed: tuple[str, BaseException] | None = None
+
+    def __init__(self, app_values: Mapping[Any, Any], arguments: Mapping[str, Any]) -> None:
+        self.values, self.arguments = Values(app_values), arguments
+        self.errors: list[Any] = []
 
     async def finish(self, returned: Any) -> None: ...
 
@@ -168,60 +168,49 @@ class Execution:
         """After function scope has ended, inside of request scope."""
 
     async def run(self, steps: list[Step]) -> None:
-        self.steps = [step for step in steps if step.scope < APP]
-        await self.run_from(0)
+        """Run a step and, inside of it, all those that follow; the endpoint is the last."""
+        step, *inner = steps
+        if step.scope == APP:
+            await self.run(inner)
+            return
+        arguments = self.arguments_of(step)
+        if not inner:
+            if self.errors:  # V2
+                raise self.invalid(self.errors)
+            await self.finish(await called(step.function, {**arguments, **self.arguments}))
+        elif Invalid in arguments.values():  # V2
+            self.values[step.key] = Invalid
+            await self.inside(step, inner)
+        elif step.function.yields:
+            await self.run_inside(step, inner, arguments)
+        else:
+            self.values[step.key] = await called(step.function, arguments)
+            await self.inside(step, inner)
 
-    async def run_from(self, number: int) -> None:
-        """Run a step and, inside of it, all those that follow."""
-        step = self.steps[number]
-        is_endpoint = step is self.steps[-1]
-        arguments = {name: self.value_of(below) for name, below in step.below.items()}
+    def arguments_of(self, step: Step) -> dict[str, Any]:
+        arguments = {name: self.values[below.key] for name, below in step.below.items()}
         for name, read in step.function.takes.items():  # V1
             try:
                 arguments[name] = read(self, step)
             except Invalid as invalid:
                 self.errors += invalid.args
                 arguments[name] = Invalid
-        if is_endpoint and self.errors:  # V2
-            raise self.invalid(self.errors)
-        if is_endpoint:
-            arguments |= self.arguments
-            returned = step.function.call(**arguments)
-            if step.function.is_async and not step.function.yields:
-                returned = await returned
-            await self.finish(returned)
-        elif Invalid in arguments.values():  # V2
-            self.values[step] = Invalid
-            await self.inside(number)
-        elif step.function.yields:
-            await self.run_inside(number, arguments)
-        else:
-            returned = step.function.call(**arguments)
-            self.values[step] = await returned if step.function.is_async else returned
-            await self.inside(number)
+        return arguments
 
-    def value_of(self, step: Step) -> Any:
-        if step.scope < APP:
-            return self.values[step]
-        if step.key not in self.app_values:
-            raise AppScopeError
-        return self.app_values[step.key]
-
-    async def inside(self, number: int) -> None:
-        await self.run_from(number + 1)
-        if self.steps[number] is last_wide(self.steps):
+    async def inside(self, step: Step, inner: list[Step]) -> None:
+        await self.run(inner)
+        if is_wide(step) and not any(map(is_wide, inner)):
             await self.between()
 
-    async def run_inside(self, number: int, arguments: Mapping[str, Any]) -> None:
+    async def run_inside(self, step: Step, inner: list[Step], arguments: dict[str, Any]) -> None:
         """E1, E2, E3, O2: a `with` block around all that follows."""
-        step = self.steps[number]
         seen: BaseException | None = None
         raised: BaseException | None = None
         try:
             with CancelScope() as shield:
-                async with opened(step.function, arguments) as self.values[step]:
+                async with opened(step.function, arguments) as self.values[step.key]:
                     try:
-                        await self.inside(number)
+                        await self.inside(step, inner)
                     except BaseException as error:
                         seen = error
                         raise
@@ -240,6 +229,11 @@ class Execution:
             self.swallowed = (step.function.place, seen)
 
 
+async def called(function: Function, arguments: Mapping[str, Any]) -> Any:
+    returned = function.call(**arguments)
+    return await returned if inspect.isawaitable(returned) else returned
+
+
 def is_being_cancelled() -> bool:
     return current_effective_deadline() == -math.inf
 
@@ -249,7 +243,7 @@ async def opened(function: Function, arguments: Mapping[str, Any]) -> AsyncItera
     """E9: what contextlib says of generators that yield not once, is said with their names."""
     does = ""
     try:
-        if function.is_async:
+        if inspect.isasyncgenfunction(function.call):
             async with asynccontextmanager(function.call)(**arguments) as value:
                 yield value
         else:
