@@ -26,7 +26,7 @@ odd = st.fixed_dictionaries(
         "subprotocols": st.lists(st.sampled_from(["chat", "", "\r\n"]), max_size=2),
         "path": st.sampled_from(["/socket", "/socket/1/", "/", "", "//socket/1", "/query"]),
         "root_path": st.sampled_from(["/", "/socket", "//", "\xff"]),
-        "scheme": st.sampled_from(["wss", "http", ""]),
+        "scheme": st.sampled_from(["wss", "http"]),
     },
 )
 headers = st.one_of(
