@@ -1,152 +1,49 @@
 """Clients that behave badly on the wire: exit code runs all the same, and the next one is served."""
 
-import socket
-import struct
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 import pytest
-from anyio.lowlevel import checkpoint
-from starlette.types import Receive, Scope, Send
 
-from microfw import App, Body, Depends, Request
-from tests.servers import PATIENCE, Server, serve
-
-CLIENTS = 8
-
-
-class Counters:
-    """What the server's application counts, in the thread in which the server runs and others.
-
-    Attributes:
-        begun: Requests that have come to the application.
-        ended: Requests that it is done with.
-        entered: Dependencies that were entered.
-        exited: Dependencies that have exited.
-    """
-
-    def __init__(self) -> None:
-        self.begun = self.ended = self.entered = self.exited = 0
-        self._changed = threading.Condition()
-
-    def count(self, name: str) -> None:
-        with self._changed:
-            setattr(self, name, getattr(self, name) + 1)
-            self._changed.notify_all()
-
-    def wait_until(self, condition: Callable[[], bool]) -> None:
-        with self._changed:
-            assert self._changed.wait_for(condition, PATIENCE), vars(self)
+from microfw import App, Body, Request
+from tests.proof.connections import (
+    CLIENTS,
+    ENDINGS,
+    Served,
+    connected,
+    crowd,
+    everything,
+    head,
+    reset,
+)
+from tests.servers import Server, serve
 
 
-class Served:
-    """An application whose requests and dependencies are counted."""
+def declare(app: App, inner: Any) -> None:
+    @app.get("/quick/{number}")
+    def answer(inner: Annotated[None, inner], number: int) -> int:
+        return number
 
-    def __init__(self) -> None:
-        self.counters = Counters()
-        self.app = self.make_app()
+    @app.post("/body")
+    async def take_body(
+        inner: Annotated[None, inner], body: Annotated[dict[str, int], Body()]
+    ) -> int:
+        return len(body)
 
-    def make_app(self) -> App:
-        app, inner = App(max_body_size=None), self.make_dependency()
+    @app.post("/reading")
+    async def read(inner: Annotated[None, inner], request: Request) -> int:
+        return sum([len(part) async for part in request.stream()])
 
-        @app.get("/quick/{number}")
-        def answer(inner: Annotated[None, inner], number: int) -> int:
-            return number
+    @app.get("/stream")
+    async def stream(inner: Annotated[None, inner]) -> Any:
+        while True:
+            yield "x" * 1000
 
-        @app.post("/body")
-        async def take_body(
-            inner: Annotated[None, inner], body: Annotated[dict[str, int], Body()]
-        ) -> int:
-            return len(body)
-
-        @app.post("/reading")
-        async def read(inner: Annotated[None, inner], request: Request) -> int:
-            return sum([len(part) async for part in request.stream()])
-
-        @app.get("/stream")
-        async def stream(inner: Annotated[None, inner]) -> Any:
-            while True:
-                yield "x" * 1000
-
-        @app.get("/sync-stream")
-        def stream_sync(inner: Annotated[None, inner]) -> Any:
-            while True:
-                yield "x" * 1000
-
-        return app
-
-    def make_dependency(self) -> Any:
-        """Make one with two more below it, on the event loop and in a thread."""
-
-        async def outer() -> Any:
-            with self.counted():
-                try:
-                    yield
-                finally:
-                    await checkpoint()
-
-        def in_thread(outer: Annotated[None, Depends(outer, scope="request")]) -> Any:
-            with self.counted():
-                yield
-
-        async def inner(in_thread: Annotated[None, Depends(in_thread)]) -> Any:
-            with self.counted():
-                yield
-
-        return Depends(inner)
-
-    @contextmanager
-    def counted(self) -> Iterator[None]:
-        self.counters.count("entered")
-        try:
-            yield
-        finally:
-            self.counters.count("exited")
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        self.counters.count("begun")
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            self.counters.count("ended")
-
-
-@contextmanager
-def connected(server: Server) -> Iterator[socket.socket]:
-    with socket.create_connection((server.host, server.port), PATIENCE) as connection:
-        yield connection
-
-
-@contextmanager
-def crowd(server: Server, beginning: bytes) -> Iterator[list[socket.socket]]:
-    """Have many clients connected, each of which has sent the beginning of a request."""
-    with ExitStack() as stack:
-        connections = [stack.enter_context(connected(server)) for _ in range(CLIENTS)]
-        for connection in connections:
-            connection.sendall(beginning)
-        yield connections
-
-
-def reset(connection: socket.socket) -> None:
-    """Close a connection by RST: nothing that is on its way arrives."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
-
-
-def half_close(connection: socket.socket) -> None:
-    """Send nothing more, but still read."""
-    connection.shutdown(socket.SHUT_WR)
-    while connection.recv(65536):
-        pass
-
-
-def head(line: str, *headers: str) -> bytes:
-    return "\r\n".join([f"{line} HTTP/1.1", "host: test", *headers, "", ""]).encode()
+    @app.get("/sync-stream")
+    def stream_sync(inner: Annotated[None, inner]) -> Any:
+        while True:
+            yield "x" * 1000
 
 
 CHUNKED = "transfer-encoding: chunked"
@@ -160,17 +57,11 @@ BEGINNINGS = {
     "a chunk's length": head("POST /reading", CHUNKED) + b"4\r\nsome\r\n2",
 }
 
-ENDINGS: dict[str, Callable[[socket.socket], None]] = {
-    "reset": reset,
-    "closed": socket.socket.close,
-    "half-closed": half_close,
-}
-
 
 @pytest.fixture(scope="module", params=["h11-asyncio", "httptools-uvloop"])
 def servers(request: pytest.FixtureRequest) -> Iterator[tuple[Served, Server]]:
     http, _, loop = request.param.partition("-")
-    served = Served()
+    served = Served(declare)
     with serve(served, http=http, loop=loop) as server:
         yield served, server
 
@@ -180,9 +71,7 @@ def served(servers: tuple[Served, Server]) -> Iterator[Served]:
     """The application; after the test all is exited, and it answers as ever."""
     served, server = servers
     yield served
-    counters = served.counters
-    counters.wait_until(lambda: counters.begun == counters.ended)
-    assert counters.entered == counters.exited
+    served.check()
     with connected(server) as connection:
         connection.sendall(head("GET /quick/1", "connection: close"))
         assert everything(connection).endswith(b"\r\n1")
@@ -193,13 +82,6 @@ def served(servers: tuple[Served, Server]) -> Iterator[Served]:
 @pytest.fixture
 def server(servers: tuple[Served, Server]) -> Server:
     return servers[1]
-
-
-def everything(connection: socket.socket) -> bytes:
-    received = b""
-    while part := connection.recv(65536):
-        received += part
-    return received
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -258,7 +140,7 @@ def test_dependencies_exit_when_the_connection_is_reset_behind_requests_that_cam
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
 def test_dependencies_exit_when_the_server_stops_though_clients_stall(http: str) -> None:
-    served = Served()
+    served = Served(declare)
     counters = served.counters
     opened = 3 * sum("/reading" in str(beginning) for beginning in BEGINNINGS.values())
     with ExitStack() as stack:
@@ -269,4 +151,5 @@ def test_dependencies_exit_when_the_server_stops_though_clients_stall(http: str)
             counters.wait_until(lambda: counters.begun == len(BEGINNINGS))
             counters.wait_until(lambda: counters.entered == opened)
         counters.wait_until(lambda: counters.ended == len(BEGINNINGS))
-    assert counters.entered == counters.exited == opened
+    served.check()
+    assert counters.entered == opened
