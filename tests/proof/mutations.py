@@ -303,7 +303,8 @@ LIKELIEST = {
 
 STAGES: tuple[tuple[str, ...], ...] = (
     (*QUICK, "tests/lifecycle", "tests/dependencies"),
-    (*THOROUGH, "tests/lifecycle", "tests/dependencies", "tests/proof/test_reference.py"),
+    (*THOROUGH, "tests/lifecycle", "tests/dependencies"),
+    ("tests/proof/test_reference.py",),
     ("tests/proof/test_faults.py", "tests/test_background.py", "tests/test_applications.py"),
 )
 """What pytest is asked for, one after the other, until something fails."""
