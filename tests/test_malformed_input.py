@@ -152,7 +152,7 @@ def test_the_property_sees_each_way_in_which_a_websocket_begins(runner):
 
 def test_the_property_sees_a_websocket_that_fails(runner):
     with pytest.raises(LookupError):
-        check_talk(runner, Talk(Sent("/socket/500"), [{"type": "websocket.receive", "text": "a"}]))
+        check_talk(runner, Talk(Sent("/broken")))
 
 
 @pytest.mark.parametrize("how", ["500", "logged", "forged", "leaky", "open"])

@@ -324,8 +324,6 @@ async def talk(
         raise HTTPException(401)
     await websocket.accept(next(iter(websocket.scope["subprotocols"]), None))
     while (message := await websocket.receive())["type"] != "websocket.disconnect":
-        if number == 500:
-            raise LookupError
         if message.get("text") is not None:
             await websocket.send_text(message["text"])
         else:
@@ -343,6 +341,11 @@ async def break_promises(how: Literal["500", "logged", "forged", "leaky", "open"
     if how == "open":
         opened.append(how)
     return __file__ if how == "leaky" else None
+
+
+@app.websocket("/broken")
+async def break_off(websocket: WebSocket) -> None:
+    raise LookupError
 
 
 @app.exception_handler(RequestValidationError)
