@@ -223,7 +223,8 @@ class Program:
 # ---------------------------------------------------------------------- drawing programs
 #
 # What stands in a place is chosen from all that can, the simplest first; what is usual stands among
-# it several times. Random bytes say what is chosen, and zeros make simple programs.
+# it several times. Hypothesis draws bytes, and these say what is chosen: that is four times as quick
+# as if it drew each choice, hardly a program comes twice, and zeros make simple ones.
 
 Option = TypeVar("Option")
 
@@ -395,7 +396,7 @@ MANY_BYTES = AROUND_BYTES + 12 * BYTES
 
 
 def programs() -> st.SearchStrategy[Program]:
-    """Draw a program, with hypothesis."""
+    """Draw a program."""
     return st.binary(min_size=MANY_BYTES, max_size=MANY_BYTES).map(program_of)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from hypothesis import strategies as st
+
 from tests.proof.builds import fastapi_app, microfw_app, reference_app
 from tests.proof.differences import (
     comparable,
@@ -12,7 +14,7 @@ from tests.proof.differences import (
     without_extras,
 )
 from tests.proof.observing import Laboratory
-from tests.proof.programs import Program, program_of, written
+from tests.proof.programs import Program, programs, written
 
 
 @dataclass(frozen=True)
@@ -20,12 +22,11 @@ class Search:
     """A comparison.
 
     Attributes:
-        program: What random bytes choose.
         backends: What programs run on.
         both: What is expected of a program and what it has done.
     """
 
-    program: Callable[[bytes], Program]
+    programs: st.SearchStrategy[Program]
     backends: tuple[str, ...]
     both: Callable[[Laboratory, Program], tuple[Any, Any]]
 
@@ -46,13 +47,11 @@ def with_fastapi(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
     return comparable(laboratory.observe(fastapi_app, program)), comparable(seen)
 
 
-def program_for_fastapi(numbers: bytes) -> Program:
-    return without_differences(without_extras(program_of(numbers)))
-
-
 SEARCHES = {
-    "reference": Search(program_of, ("asyncio", "trio"), with_reference),
-    "fastapi": Search(program_for_fastapi, ("asyncio",), with_fastapi),
+    "reference": Search(programs(), ("asyncio", "trio"), with_reference),
+    "fastapi": Search(
+        programs().map(without_extras).map(without_differences), ("asyncio",), with_fastapi
+    ),
 }
 
 
