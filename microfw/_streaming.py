@@ -182,7 +182,7 @@ class _Stream:
             if self._is_async:
                 await uninterrupted(self._generator.aclose(), self._exchange.asyncio_task)
             else:
-                await self._exchange.threads.call(self._generator.close)
+                await self._exchange.threads.call_surely(self._generator.close)
 
 
 class _EventStream(_Stream):
