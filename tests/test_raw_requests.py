@@ -85,6 +85,7 @@ def test_lines_in_the_log_are_those_that_a_server_has_to_say() -> None:
         "Traceback (most recent call last):\n"
         '  File "/lib/uvicorn/protocols/http/httptools_impl.py", line 1, in send\n'
         '    self.transport.write(b"".join(content))\n'
+        "    ~~~~~~~~~~~~~~~~~~~~^^^^^^^^^^^^^^^^^^^\n"
         '  File "uvloop/handles/stream.pyx", line 676, in uvloop.loop.UVStream.write\n'
         "RuntimeError: unable to perform operation on <TCPTransport closed=True reading=False 0x1>;"
         " the handler is closed\n"

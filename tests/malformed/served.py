@@ -35,7 +35,7 @@ OF_THE_SERVER = re.compile(
     r"|^ERROR: +Exception in ASGI application\nTraceback .*\n"
     r"(?:(?!INFO|WARNING|ERROR|Fatal).*\n)*?"
     r"(?:h11\._util\.LocalProtocolError: .*"
-    r"|  File \".*/uvicorn/protocols/http/httptools_impl\.py\", line \d+, in send\n.*\n"
+    r"|  File \".*/uvicorn/protocols/http/httptools_impl\.py\", line \d+, in send\n(?:    .*\n)+"
     r"(?:  File \"uvloop/.*\n)+"
     r"RuntimeError: unable to perform operation on <TCPTransport closed=True .*>;"
     r" the handler is closed)\n(?!\n)",
