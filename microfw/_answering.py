@@ -59,7 +59,7 @@ async def answered(exchange: Answerable, error: Exception, *, again: bool = True
     except Exception as raised:
         if not (again and await answered(exchange, raised, again=False)):
             raise
-    error.__traceback__ = None
+    error.with_traceback(None)
     return True
 
 

@@ -214,7 +214,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
                 self._place(),
                 exc_info=raised,
             )
-        error.__traceback__ = traceback
+        error.with_traceback(traceback)
         return True
 
     def _is_cancelled(self, error: BaseException) -> bool:
@@ -327,7 +327,7 @@ class in_thread:  # noqa: N801 - reads as a word in generated code
             try:
                 raise error
             except BaseException:  # as in a `with` block, which handles it while exit code runs
-                error.__traceback__ = traceback
+                error.with_traceback(traceback)
                 return self._block.__exit__(kind, error, traceback)
         finally:
             del error  # whose traceback may hold this frame

@@ -199,8 +199,8 @@ class _Outcome(Generic[Result]):
         context = error.__context__
         try:
             raise error
-        finally:
-            error.__context__ = context  # not what the event loop is handling
+        finally:  # not what the event loop is handling; the class may allow no assignments
+            BaseException.__setattr__(error, "__context__", context)
             del error, context  # the traceback holds this frame
 
 

@@ -21,6 +21,7 @@ from microfw.exceptions import SwallowedExceptionError, YieldError
 from microfw.middleware.gzip import GZipMiddleware
 from microfw.responses import FileResponse, JSONResponse, StreamingResponse
 from tests.lifecycle.programs import (
+    VARIANTS,
     Conflict,
     Flavour,
     Log,
@@ -828,6 +829,35 @@ async def test_an_error_that_passes_through_a_thread_is_the_same_object() -> Non
 
     assert answer.raised is original
     assert seen == [original] * 3
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """An exception whose attributes cannot be assigned to."""
+
+    text: str
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+async def test_a_frozen_exception_is_seen_by_dependencies_and_handled_like_any_other(
+    variant: Variant,
+) -> None:
+    """E2, E6"""
+    log = Log()
+    program = Program(steps=[Step("outer"), Step("inner")], endpoint=raises(Frozen, "x"))
+    app = build(program, variant, log)
+
+    @app.exception_handler(Frozen)
+    async def tell(request: Request, error: Frozen) -> JSONResponse:
+        return JSONResponse(error.text, 418)
+
+    answer = await request(app, method="POST", log=log)
+
+    assert log == lines(
+        """outer opens, inner opens, endpoint, inner sees Frozen(x), outer sees Frozen(x),
+        sends 418"""
+    )
+    assert (answer.json(), answer.raised) == ("x", None)
 
 
 # ---------------------------------------------------------------------- E6: what handlers may be
