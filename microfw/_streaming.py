@@ -17,6 +17,7 @@ from microfw._exchange import Exchange
 from microfw._receiving import SharedReceive
 from microfw._validation import ResultConverter
 from microfw.dependencies import uninterrupted
+from microfw.exceptions import CleanupTimeoutError
 from microfw.sse import KEEPALIVE_COMMENT, EventSourceResponse, ServerSentEvent, format_sse_event
 
 _END: Any = object()
@@ -105,15 +106,17 @@ class _Stream:
             receive = cast(SharedReceive, self._exchange.receive)  # as in all routes that stream
             group.start_soon(_watch, receive, group.cancel_scope)
             self._accompany(group)
-            try:
-                await (self._send_head() if self._is_head else self._send())
-            except anyio.get_cancelled_exc_class():
-                raise
-            except BaseException as error:  # the group would make a group of it
-                self._failure = error
-            finally:
-                self._dismiss()
-                await self._close()
+            # Around the scopes and task groups that the generator may hold open at a `yield`.
+            with anyio.CancelScope() as around:
+                try:
+                    await (self._send_head() if self._is_head else self._send())
+                except anyio.get_cancelled_exc_class():
+                    raise
+                except BaseException as error:  # the group would make a group of it
+                    self._failure = error
+                finally:
+                    self._dismiss()
+                    await self._close(around)
             group.cancel_scope.cancel()
         failure, self._failure = self._failure, None
         if failure is not None:
@@ -176,13 +179,36 @@ class _Stream:
                 self._is_holding = True
                 threads.holding += 1
 
-    async def _close(self) -> None:
-        timeout = self._exchange.cleanup.timeout
-        with anyio.move_on_after(timeout, shield=True):
+    async def _close(self, around: anyio.CancelScope) -> None:
+        """Close the generator, shielded by the scope around it."""
+        around.shield = True
+        try:
             if self._is_async:
-                await uninterrupted(self._generator.aclose(), self._exchange.asyncio_task)
+                await self._close_in_time(around)
             else:
                 await self._exchange.threads.call_surely(self._generator.close)
+        except BaseExceptionGroup as error:
+            if error.split(GeneratorExit)[1] is not None:
+                raise
+        finally:
+            around.shield = False  # a cancellation that is on its way goes on
+
+    async def _close_in_time(self, around: anyio.CancelScope) -> None:
+        task, cleanup = self._exchange.asyncio_task, self._exchange.cleanup
+        if task is None and cleanup.timeout is not None:
+            around.deadline = anyio.current_time() + cleanup.timeout
+        try:
+            await uninterrupted(self._generator.aclose(), task, cleanup, self._place)
+        except CleanupTimeoutError:
+            pass  # it has been logged, and what ended the stream goes on
+        except anyio.get_cancelled_exc_class():
+            if not around.cancel_called:
+                raise
+            cleanup.cut_off(self._place())
+
+    def _place(self) -> str:
+        code: types.CodeType = self._generator.ag_code
+        return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
 
 
 class _EventStream(_Stream):

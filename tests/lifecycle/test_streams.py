@@ -2,13 +2,18 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Annotated, Any
 
+import anyio
 import pytest
 
 from microfw import App, Depends
 from tests.lifecycle.programs import Log, lines, request
+
+Held = Callable[[], AbstractAsyncContextManager[None]]
+React = Callable[[anyio.Event], Awaitable[None]]
 
 on_asyncio = pytest.mark.parametrize(
     "anyio_backend",
@@ -51,3 +56,127 @@ async def test_a_stream_from_a_thread_is_closed_however_often_its_request_is_can
         "session opens, stream opens, sends 200, sends 1,"
         "stream sees GeneratorExit(), session sees CancelledError()"
     )
+
+
+# ---------------------------------------------------------------------- C3
+
+
+@asynccontextmanager
+async def a_task_group() -> AsyncIterator[None]:
+    async with anyio.create_task_group() as group:
+        group.start_soon(anyio.sleep, 5)
+        yield
+
+
+@asynccontextmanager
+async def a_timeout() -> AsyncIterator[None]:
+    with anyio.fail_after(5):
+        yield
+
+
+async def fails(left: anyio.Event) -> None:
+    raise OSError("the client has gone")
+
+
+async def leaves(left: anyio.Event) -> None:
+    left.set()
+    await anyio.sleep(5)
+
+
+def sending(app: Any, react: React) -> Any:
+    """Have something happen as the second item is sent."""
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        left = anyio.Event()
+
+        async def receive_until() -> Any:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        async def send_first(message: Any) -> None:
+            if message.get("body") == b"2\n":
+                await react(left)
+            await send(message)
+
+        await app(scope, receive_until, send_first)
+
+    return wrapped
+
+
+def app_holding(held: Held, log: Log, *items: Any) -> App:
+    """An application whose stream holds something open at each `yield`."""
+    app = App()
+
+    async def get_session() -> AsyncIterator[str]:
+        with log.opened("session"):
+            yield "session"
+
+    @app.get("/")
+    async def endpoint(session: Annotated[str, Depends(get_session)]) -> AsyncIterator[Any]:
+        async with held():
+            with log.opened("stream"):
+                for item in items:
+                    yield item
+
+    return app
+
+
+@pytest.mark.parametrize("held", [a_task_group, a_timeout])
+@pytest.mark.parametrize(
+    ("react", "seen"),
+    [(fails, "OSError(the client has gone)"), (leaves, "ClientDisconnect()")],
+)
+async def test_a_stream_that_holds_a_scope_open_is_closed_where_an_item_is_not_taken(
+    held: Held, react: React, seen: str
+) -> None:
+    log = Log()
+
+    await request(sending(app_holding(held, log, 1, 2), react), log=log)
+
+    assert log == [
+        *lines("session opens, stream opens, sends 200, sends 1, stream sees GeneratorExit()"),
+        f"session sees {seen}",
+    ]
+
+
+@pytest.mark.parametrize("held", [a_task_group, a_timeout])
+async def test_a_stream_that_holds_a_scope_open_is_closed_where_an_item_cannot_be_encoded(
+    held: Held,
+) -> None:
+    log = Log()
+
+    answer = await request(app_holding(held, log, 1, 1j), log=log)
+
+    assert log == [
+        *lines("session opens, stream opens, sends 200, sends 1, stream sees GeneratorExit()"),
+        "session sees TypeError(a builtins.complex is no JSON value: 1j)",
+    ]
+    assert isinstance(answer.raised, TypeError)
+
+
+async def test_a_stream_that_takes_too_long_to_close_is_cancelled_and_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """C1"""
+    log = Log()
+    app = App(cleanup_timeout=0.01)
+
+    async def endpoint() -> AsyncIterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            with log.opened("exit code"):
+                await anyio.sleep(5)
+
+    app.get("/")(endpoint)
+    answer = await request(sending(app, fails), log=log)
+
+    assert log[:3] == lines("sends 200, sends 1, exit code opens")
+    assert log[3].startswith(("exit code sees CancelledError(", "exit code sees Cancelled("))
+    assert len(log) == 4
+    assert repr(answer.raised) == "OSError('the client has gone')"
+    place = f"{endpoint.__qualname__} ({__file__}:{endpoint.__code__.co_firstlineno})"
+    assert caplog.messages == [
+        f"the exit code of {place} did not end within 0.01 seconds and was cancelled"
+    ]
