@@ -31,7 +31,7 @@ from msgspec import Struct
 
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._threads import Threads
-from microfw.dependencies._uninterrupted import current_asyncio_task, uninterrupted
+from microfw.dependencies._uninterrupted import asking, current_asyncio_task, uninterrupted
 from microfw.exceptions import AppScopeError, CleanupTimeoutError, YieldError
 
 Result = TypeVar("Result")
@@ -226,20 +226,23 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
     """Open an async dependency whose exit code can suspend: it is shielded from cancellation.
 
     Where a cancel scope is around, one is entered before setup, so that a scope or task group that
-    the dependency itself holds open nests inside of it; exit code raises the shield.
+    the dependency itself holds open nests inside of it; exit code raises the shield. Timeouts and
+    task groups of asyncio's that setup leaves open are told from others by who asks to cancel.
     """
 
-    __slots__ = ("_scope",)
+    __slots__ = ("_asker", "_scope")
 
     async def __aenter__(self) -> Any:
+        self._asker = object()
         self._scope: Any = _scope_for(self._run.asyncio_task)
-        if self._scope is None:
-            return await opened.__aenter__(self)
-        self._scope.__enter__()
+        if self._scope is not None:
+            self._scope.__enter__()
         try:
-            return await opened.__aenter__(self)
+            with asking(self._asker):
+                return await opened.__aenter__(self)
         except BaseException:
-            self._scope.__exit__(*sys.exc_info())
+            if self._scope is not None:
+                self._scope.__exit__(*sys.exc_info())
             raise
 
     async def __aexit__(
@@ -259,7 +262,12 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
         try:
             is_cancelled = error is not None and _is_cancellation(error)
             swallowed = await uninterrupted(
-                exit_code, task, run.cleanup, self._place, is_cancelled=is_cancelled
+                exit_code,
+                task,
+                run.cleanup,
+                self._place,
+                self._asker,
+                is_cancelled=is_cancelled,
             )
         except BaseException as raised:
             if scope is not None:

@@ -8,6 +8,8 @@ decides: a cancellation that the coroutine itself has asked for (its own `asynci
 cancel scope) is passed on; any other is kept, and raised when the coroutine has ended.
 
 Who asked is told by a context variable: callbacks that the coroutine schedules carry its context.
+So do those of the setup before it, which may have set a timeout or opened a task group that exit
+code is still inside of.
 """
 
 import asyncio
@@ -28,6 +30,7 @@ async def uninterrupted(
     task: "asyncio.Task[Any] | None",
     cleanup: Cleanup | None = None,
     place: Callable[[], str] = str,
+    asker: object = None,
     *,
     is_cancelled: bool = False,
 ) -> Result:
@@ -38,6 +41,7 @@ async def uninterrupted(
         task: The current task on asyncio; `None` on trio, where nothing needs to be done.
         cleanup: Bounds the time that it may take, on asyncio. On trio cancel scopes do that.
         place: Tells what it is, should it take too long.
+        asker: Who else may cancel it: what was scheduled while `asking(asker)`.
         is_cancelled: Whether it is run because a cancellation is on its way outward.
 
     Raises:
@@ -45,8 +49,8 @@ async def uninterrupted(
     """
     if task is None:
         return await coroutine
-    guard = _Guard(coroutine, task, cleanup, is_cancelled=is_cancelled)
-    token = _current.set(guard)
+    guard = _Guard(coroutine, task, cleanup, asker, is_cancelled=is_cancelled)
+    token = _asker.set(guard.asker)
     try:
         result: Result = await guard
     except BaseException as error:
@@ -61,7 +65,7 @@ async def uninterrupted(
             raise cut_off from None
         raise
     finally:
-        _current.reset(token)
+        _asker.reset(token)
     if guard.kept:
         await guard.deliver()
     return result
@@ -75,12 +79,27 @@ def current_asyncio_task() -> "asyncio.Task[Any] | None":
         return None
 
 
+class asking:  # noqa: N801 - reads as a word: `with asking(...)`
+    """Mark what is scheduled in a block, so that exit code after it may be cancelled by that."""
+
+    __slots__ = ("_asker", "_token")
+
+    def __init__(self, asker: object) -> None:
+        self._asker = asker
+
+    def __enter__(self) -> None:
+        self._token = _asker.set(self._asker)
+
+    def __exit__(self, *_: object) -> None:
+        _asker.reset(self._token)
+
+
 class _Guard:
     """Drives a coroutine, and keeps the cancellations that it must not see."""
 
     __slots__ = (
         *("_asked_before", "_cleanup", "_coroutine", "_is_cancelled", "_task", "_waiting"),
-        *("has_expired", "kept", "loop"),
+        *("asker", "has_expired", "kept", "loop"),
     )
 
     def __init__(
@@ -88,9 +107,11 @@ class _Guard:
         coroutine: Coroutine[Any, Any, Any],
         task: "asyncio.Task[Any]",
         cleanup: Cleanup | None,
+        asker: object,
         *,
         is_cancelled: bool,
     ) -> None:
+        self.asker = asker or self
         self._is_cancelled = is_cancelled
         self._coroutine = coroutine
         self._task = task
@@ -141,7 +162,7 @@ class _Guard:
 
     def keeps(self, message: Any) -> bool:
         """Keep a cancellation, unless the coroutine itself is behind it."""
-        if _current.get() is self:
+        if _asker.get() is self.asker:
             if self._task.cancelling() > self._asked_before:
                 return False
             if self._is_cancelled:
@@ -159,7 +180,7 @@ class _Guard:
         await asyncio.sleep(0)
 
 
-_current: ContextVar[_Guard | None] = ContextVar("microfw_uninterrupted", default=None)
+_asker: ContextVar[object] = ContextVar("microfw_asker", default=None)
 
 
 class _Waiting:

@@ -1835,6 +1835,97 @@ async def test_a_task_group_that_a_dependency_holds_open_cancels_its_exit_code(
 
 
 @on_asyncio
+@pytest.mark.parametrize("is_handled", [True, False])
+async def test_a_task_group_of_asyncio_s_that_a_dependency_holds_open_cancels_its_exit_code(
+    scene: Scene, is_handled: bool
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    async def fail_after(event: asyncio.Event) -> None:
+        await event.wait()
+        raise OSError
+
+    async def hold(first: Annotated[str, first]) -> AsyncIterator[None]:
+        event = asyncio.Event()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(fail_after(event))
+                yield
+                event.set()
+                await asyncio.sleep(LONG)
+        except* OSError:
+            scene.log("group failed")
+            if not is_handled:
+                raise
+        await checkpoint()
+        scene.log("ends")
+
+    @app.get("/")
+    async def endpoint(hold: Annotated[None, Depends(hold)]) -> None: ...
+
+    with anyio.fail_after(LONG / 2):
+        answer = await request(app, log=scene.log)
+    if is_handled:
+        rest = lines("ends, first sees nothing, first ends, sends 200")
+    else:
+        rest = [f"first sees {answer.raised!r}", "first ends", "sends 500"]
+        assert isinstance(answer.raised, ExceptionGroup)
+    assert scene.log == ["first opens", "group failed", *rest]
+    task = asyncio.current_task()
+    assert task
+    assert task.cancelling() == 0
+
+
+@on_asyncio
+async def test_a_time_limit_of_asyncio_s_that_a_dependency_holds_open_cancels_its_exit_code(
+    scene: Scene,
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+
+    async def limit(first: Annotated[str, first]) -> AsyncIterator[None]:
+        async with asyncio.timeout(0.01):
+            yield
+            await asyncio.sleep(LONG)
+
+    @app.get("/")
+    async def endpoint(limit: Annotated[None, Depends(limit)]) -> None: ...
+
+    with anyio.fail_after(LONG / 2):
+        await request(app, log=scene.log)
+    assert scene.log == lines("first opens, first sees TimeoutError(), first ends, sends 500")
+    task = asyncio.current_task()
+    assert task
+    assert task.cancelling() == 0
+
+
+@on_asyncio
+async def test_an_outer_dependency_s_time_limit_of_asyncio_s_leaves_inner_exit_code_whole(
+    scene: Scene,
+) -> None:
+    app = App()
+
+    async def limit() -> AsyncIterator[asyncio.Timeout]:
+        async with asyncio.timeout(0.01) as held:
+            yield held
+
+    async def inner(limit: Annotated[asyncio.Timeout, Depends(limit)]) -> AsyncIterator[None]:
+        yield
+        while not limit.expired():
+            await checkpoint()
+        await several_turns()
+        scene.log("inner ends")
+
+    @app.get("/")
+    async def endpoint(inner: Annotated[None, Depends(inner)]) -> None: ...
+
+    answer = await request(app, log=scene.log)
+    assert scene.log == lines("inner ends, sends 500")
+    assert isinstance(answer.raised, TimeoutError)
+
+
+@on_asyncio
 @pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_a_task_that_cancels_itself_runs_exit_code_to_its_end(
     scene: Scene, flavour: str
