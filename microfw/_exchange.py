@@ -226,9 +226,10 @@ class Exchange(_Connection):
             self.is_sending = False
         self.delivered = True
         if background is not None or self._tasks is not None:
-            self._failures = await run_tasks(background, self.environment)
+            environment, threads = self.environment, self._threads
+            self._failures = await run_tasks(background, environment, threads)
             if self._tasks is not background:
-                self._failures += await run_tasks(self._tasks, self.environment)
+                self._failures += await run_tasks(self._tasks, environment, threads)
         if self.form is not None:
             await self.close_form(self.form)
         if not is_whole:

@@ -4,6 +4,7 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -20,6 +21,7 @@ from microfw.dependencies import (
     Handler,
     Run,
     Shape,
+    Threads,
     compile_plan,
     dependency_of,
     describe,
@@ -73,26 +75,39 @@ class _DependentTask(BackgroundTask):
         _handler(func, None, Environment())
         super().__init__(func, *args, **kwargs)
 
-    async def run(self, environment: Environment) -> None:
+    async def run(self, environment: Environment, holding: int) -> None:
         handler = _handler(self.func, environment.active_overrides(), environment)
         run = Run(environment.cleanup, environment.app_values)
+        if holding:
+            run.threads.holding = holding
         try:
             await handler.call(run, self.args, self.kwargs)
         finally:
             run.swallowed = None
 
 
-async def run_tasks(background: BackgroundTask | None, environment: Environment) -> list[Exception]:
+async def run_tasks(
+    background: BackgroundTask | None, environment: Environment, threads: Threads | None = None
+) -> list[Exception]:
     """Run background work, each task whether or not those before it failed.
+
+    Args:
+        background: One task, or several.
+        environment: That of the application.
+        threads: Those of the request. While they hold sync dependencies open, no task waits for a
+            free thread (T4).
 
     Returns:
         The exceptions of those that failed; they have been logged.
     """
     failures: list[Exception] = []
+    holding = threads.holding if threads else 0
     for task in _single_tasks(background):
         try:
             if isinstance(task, _DependentTask):
-                await task.run(environment)
+                await task.run(environment, holding)
+            elif threads and holding and type(task) is BackgroundTask and not task.is_async:
+                await threads.call(partial(task.func, *task.args, **task.kwargs))
             else:
                 await task()
         except Exception as error:

@@ -38,6 +38,7 @@ from microfw.dependencies._signatures import (
     name_of,
     place_of,
 )
+from microfw.dependencies._threads import Threads
 from microfw.dependencies._uninterrupted import uninterrupted
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "Site",
     "Step",
     "Surrounding",
+    "Threads",
     "compile_plan",
     "dependency_of",
     "describe",

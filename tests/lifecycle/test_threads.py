@@ -831,6 +831,57 @@ async def test_a_sync_endpoint_waits_for_no_free_thread_while_a_sync_dependency_
     assert log == ["endpoint", "exit", "sends 200"]
 
 
+@pytest.mark.parametrize("has_dependency", [True, False])
+async def test_a_sync_task_waits_for_no_free_thread_while_a_sync_dependency_is_open(
+    has_dependency: bool,
+) -> None:
+    app = App()
+    log = Log()
+    all_threads = ExitStack()
+
+    def resource() -> Iterator[None]:
+        yield
+        log("exit")
+
+    def task() -> None:
+        log("task")
+
+    def dependent_task(below: Annotated[None, Depends(lambda: None)]) -> None:
+        log("task")
+
+    @app.get("/", dependencies=[Depends(resource, scope="request")])
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(dependent_task if has_dependency else task)
+        all_threads.enter_context(no_free_thread())
+
+    with anyio.fail_after(5), all_threads:
+        await request(app, log=log)
+    assert log == ["sends 200", "task", "exit"]
+
+
+@pytest.mark.parametrize("uses_resource", [True, False])
+async def test_a_sync_task_does_wait_for_a_free_thread_while_none_is_open(
+    uses_resource: bool,
+) -> None:
+    app = App()
+    log = Log()
+    all_threads = ExitStack()
+
+    def resource() -> Iterator[None]:
+        yield
+        log("exit")
+
+    @app.get("/", dependencies=[Depends(resource)] if uses_resource else [])
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(log, "task")
+        all_threads.enter_context(no_free_thread())
+
+    with all_threads, anyio.move_on_after(0.05) as scope:
+        await request(app, log=log)
+    assert scope.cancelled_caught
+    assert log == (["exit", "sends 200"] if uses_resource else ["sends 200"])
+
+
 async def test_setup_does_wait_for_a_free_thread() -> None:
     app = App()
     log = Log()
