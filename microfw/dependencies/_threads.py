@@ -139,7 +139,8 @@ class Threads:
                 variable.reset(self._tokens.pop(variable))
             else:
                 token = variable.set(value)
-                self._tokens.setdefault(variable, token)
+                if token.old_value is Token.MISSING:
+                    self._tokens[variable] = token
         self._changes = []
 
 

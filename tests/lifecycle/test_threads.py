@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from functools import partial
 from types import FrameType
 from typing import Annotated, Any, NamedTuple
@@ -503,6 +503,52 @@ async def test_a_context_variable_is_seen_by_all_that_follows_and_can_be_reset(
         "observer exits with unset",
     ]
     assert value() == "unset"
+
+
+async def test_a_context_variable_that_exit_code_sets_anew_can_be_reset_to_unset() -> None:
+    """What was set over another step's value, and reset, leaves nothing behind."""
+    log = Log()
+    app = App()
+    tokens: list[Token[str]] = []
+
+    async def observer() -> AsyncIterator[None]:
+        yield
+        log(f"observer sees {value()}")
+
+    def resets(below: Annotated[None, Depends(observer)]) -> Iterator[None]:
+        yield
+        variable.reset(tokens.pop())
+
+    async def between(below: Annotated[None, Depends(resets)]) -> AsyncIterator[None]:
+        yield
+        log(f"between sees {value()}")
+
+    def sets(below: Annotated[None, Depends(between)]) -> Iterator[None]:
+        yield
+        log(f"sets over {value()}")
+        tokens.append(variable.set("set at exit"))
+
+    async def outer(below: Annotated[None, Depends(sets)]) -> AsyncIterator[None]:
+        token = variable.set("outer")
+        yield
+        variable.reset(token)
+
+    def inner(below: Annotated[None, Depends(outer)]) -> Iterator[None]:
+        token = variable.set("inner")
+        yield
+        variable.reset(token)
+
+    @app.get("/", dependencies=[Depends(inner)])
+    async def endpoint() -> None:
+        log(f"endpoint sees {value()}")
+
+    await run_alone(lambda: request(app))
+    assert log == [
+        "endpoint sees inner",
+        "sets over unset",
+        "between sees set at exit",
+        "observer sees unset",
+    ]
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
