@@ -1,5 +1,6 @@
 """Endpoints that are generators: what they yield is sent as it comes."""
 
+import logging
 import math
 import types
 from collections import abc
@@ -19,6 +20,8 @@ from microfw._validation import ResultConverter
 from microfw.dependencies import uninterrupted
 from microfw.exceptions import CleanupTimeoutError
 from microfw.sse import KEEPALIVE_COMMENT, EventSourceResponse, ServerSentEvent, format_sse_event
+
+logger = logging.getLogger("microfw")
 
 _END: Any = object()
 _BYTES: tuple[type[Any], ...] = (bytes, bytearray, memoryview)
@@ -102,6 +105,24 @@ class _Stream:
         Raises:
             ClientDisconnect: The client has gone before the end.
         """
+        try:
+            await self._send_while_wanted()
+        except anyio.get_cancelled_exc_class():
+            if self._failure is not None:
+                text = "%s failed while its request was being cancelled"
+                logger.exception(text, self._place(), exc_info=self._failure)
+                self._failure = None
+            raise
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure  # the traceback holds this frame
+        if not self._complete:
+            raise ClientDisconnect
+
+    async def _send_while_wanted(self) -> None:
         async with anyio.create_task_group() as group:
             receive = cast(SharedReceive, self._exchange.receive)  # as in all routes that stream
             group.start_soon(_watch, receive, group.cancel_scope)
@@ -112,20 +133,21 @@ class _Stream:
                     await (self._send_head() if self._is_head else self._send())
                 except anyio.get_cancelled_exc_class():
                     raise
-                except BaseException as error:  # the group would make a group of it
-                    self._failure = error
+                except BaseException as error:
+                    self._keep(error)
                 finally:
                     self._dismiss()
                     await self._close(around)
             group.cancel_scope.cancel()
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            try:
-                raise failure
-            finally:
-                del failure  # the traceback holds this frame
-        if not self._complete:
-            raise ClientDisconnect
+
+    def _keep(self, error: BaseException) -> None:
+        """Keep what is to be raised, of which the task group would make a group."""
+        left: BaseException | None = error
+        if isinstance(error, BaseExceptionGroup):  # of a task group that the generator held open
+            group = cast("BaseExceptionGroup[BaseException]", error)
+            left = group.split(GeneratorExit)[1]
+        if left is not None:
+            self._failure = left
 
     @property
     def _is_head(self) -> bool:
@@ -187,9 +209,10 @@ class _Stream:
                 await self._close_in_time(around)
             else:
                 await self._exchange.threads.call_surely(self._generator.close)
-        except BaseExceptionGroup as error:
-            if error.split(GeneratorExit)[1] is not None:
-                raise
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:
+            self._keep(error)
         finally:
             around.shield = False  # a cancellation that is on its way goes on
 
@@ -207,7 +230,8 @@ class _Stream:
             cleanup.cut_off(self._place())
 
     def _place(self) -> str:
-        code: types.CodeType = self._generator.ag_code
+        generator = self._generator
+        code: types.CodeType = getattr(generator, "ag_code", None) or generator.gi_code
         return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
 
 

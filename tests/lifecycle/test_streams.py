@@ -180,3 +180,95 @@ async def test_a_stream_that_takes_too_long_to_close_is_cancelled_and_named(
     assert caplog.messages == [
         f"the exit code of {place} did not end within 0.01 seconds and was cancelled"
     ]
+
+
+async def test_what_fails_in_a_task_of_a_stream_as_it_is_closed_is_raised() -> None:
+    """E2"""
+
+    async def child() -> None:
+        try:
+            await anyio.sleep(5)
+        finally:
+            raise ValueError("child")
+
+    @asynccontextmanager
+    async def a_group_that_fails() -> AsyncIterator[None]:
+        async with anyio.create_task_group() as group:
+            group.start_soon(child)
+            await anyio.wait_all_tasks_blocked()
+            yield
+
+    answer = await request(sending(app_holding(a_group_that_fails, Log(), 1, 2), fails))
+
+    assert isinstance(answer.raised, ExceptionGroup)
+    assert [repr(error) for error in answer.raised.exceptions] == ["ValueError('child')"]
+
+
+# ---------------------------------------------------------------------- exit code that fails
+
+
+def app_that_fails(is_async: bool, log: Log, *items: Any) -> App:
+    """An application whose stream fails as it is closed."""
+    app = App()
+
+    async def get_session() -> AsyncIterator[str]:
+        with log.opened("session"):
+            yield "session"
+
+    async def yield_async(session: Annotated[str, Depends(get_session)]) -> AsyncIterator[Any]:
+        try:
+            for item in items:
+                yield item
+        finally:
+            raise ValueError("exit code")
+
+    def yield_sync(session: Annotated[str, Depends(get_session)]) -> Iterator[Any]:
+        try:
+            yield from items
+        finally:
+            raise ValueError("exit code")
+
+    app.add_api_route("/", yield_async if is_async else yield_sync)
+    return app
+
+
+both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+
+
+@both
+async def test_what_a_stream_raises_as_it_is_closed_takes_the_place_of_what_closed_it(
+    is_async: bool,
+) -> None:
+    """E2"""
+    log = Log()
+
+    answer = await request(app_that_fails(is_async, log, 1, 1j), log=log)
+
+    assert log == lines("session opens, sends 200, sends 1, session sees ValueError(exit code)")
+    assert repr(answer.raised) == "ValueError('exit code')"
+
+
+@both
+async def test_what_a_stream_raises_as_it_is_closed_is_logged_where_its_request_is_cancelled(
+    is_async: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """C2"""
+    log = Log()
+    scope = anyio.CancelScope()
+
+    async def is_cancelled(left: anyio.Event) -> None:
+        scope.cancel()
+        await anyio.sleep(5)
+
+    with scope:
+        await request(sending(app_that_fails(is_async, log, 1, 2), is_cancelled), log=log)
+
+    assert scope.cancelled_caught
+    assert log[:-1] == lines("session opens, sends 200, sends 1")
+    assert log[-1].startswith(("session sees CancelledError(", "session sees Cancelled("))
+    name = f"app_that_fails.<locals>.yield_{'async' if is_async else 'sync'}"
+    [record] = caplog.records
+    assert record.message.startswith(f"{name} ({__file__}:")
+    assert record.message.endswith(") failed while its request was being cancelled")
+    assert record.exc_info
+    assert repr(record.exc_info[1]) == "ValueError('exit code')"
