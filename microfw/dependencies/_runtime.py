@@ -141,7 +141,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
                 generator.throw(error)
             try:
                 generator.close()
-            except Exception as closing:
+            except (Exception, BaseExceptionGroup) as closing:
                 raise self._yielded_twice() from closing
             raise self._yielded_twice()
         except StopIteration:
@@ -173,7 +173,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
                 await generator.athrow(error)
             try:
                 await generator.aclose()
-            except Exception as closing:
+            except (Exception, BaseExceptionGroup) as closing:
                 raise self._yielded_twice() from closing
             raise self._yielded_twice()
         except StopAsyncIteration:

@@ -778,6 +778,44 @@ async def test_a_generator_that_yields_again_is_named_also_if_it_fails_as_it_is_
     assert str(answer.raised.__cause__) == "closing"
 
 
+async def twice_in_a_group_async() -> AsyncIterator[None]:
+    async with anyio.create_task_group():
+        yield
+        yield
+
+
+def twice_in_a_group_sync() -> Iterator[None]:
+    yield
+    try:
+        yield
+    except* GeneratorExit:
+        raise
+
+
+@pytest.mark.parametrize("dependency", [twice_in_a_group_async, twice_in_a_group_sync])
+async def test_a_generator_that_yields_again_is_named_also_if_it_makes_a_group_of_its_end(
+    dependency: Any,
+) -> None:
+    """E9, E8"""
+    log = Log()
+
+    async def outer() -> AsyncIterator[None]:
+        with log.opened("outer"):
+            yield
+
+    app = App(dependencies=[Depends(outer), Depends(dependency)])
+
+    @app.get("/")
+    async def endpoint() -> None: ...
+
+    answer = await request(app, log=log)
+
+    message = f"{place(dependency)} yielded twice"
+    assert log == lines(f"outer opens, outer sees YieldError({message}), sends 500")
+    assert type(answer.raised) is YieldError
+    assert isinstance(answer.raised.__cause__, BaseExceptionGroup)
+
+
 # ---------------------------------------------------------------------- stop iterations
 
 
