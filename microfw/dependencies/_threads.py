@@ -70,8 +70,11 @@ class Threads:
                 await self._wait_for(outcome)
             except asyncio.CancelledError:
                 if outcome.is_revoked:
-                    again = self._wait_for(_Outcome(function, args))
-                    await uninterrupted(again, self._task)
+                    outcome = _Outcome(function, args)
+                    try:
+                        await uninterrupted(self._wait_for(outcome), self._task)
+                    finally:
+                        outcome.log_error()
                 raise
         return outcome.unwrap()
 
@@ -94,8 +97,7 @@ class Threads:
             with CancelScope(shield=True):
                 await uninterrupted(outcome.ended(), self._task)
         finally:
-            if outcome.error is not None:
-                logger.error("failed while the request was being cancelled", exc_info=outcome.error)
+            outcome.log_error()
 
     def _in_context(self, outcome: "_Outcome[Result]") -> None:
         function, args = outcome.take_call()
@@ -191,6 +193,11 @@ class _Outcome(Generic[Result]):
         self._ended = asyncio.get_running_loop(), event
         if not self._has_ended:
             await event.wait()
+
+    def log_error(self) -> None:
+        """Log the error, if there is one: a cancellation is raised in its place."""
+        if self.error is not None:
+            logger.error("failed while the request was being cancelled", exc_info=self.error)
 
     def unwrap(self) -> Result:
         """Return the value, or raise the error, with the context that it has from its thread."""

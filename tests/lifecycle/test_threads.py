@@ -1,5 +1,6 @@
 """T1 to T5: which thread runs what, what neighbours share, and who waits for a free thread."""
 
+import asyncio
 import queue
 import sqlite3
 import sys
@@ -854,6 +855,43 @@ async def test_exit_code_waits_for_no_free_thread(fails: bool, scope: Any, count
     with anyio.fail_after(5), all_threads:
         await request(app)
     assert log == [f"exit {number}" for number in reversed(range(count))]
+
+
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {}), ("asyncio", {"use_uvloop": True})])
+@pytest.mark.parametrize("turns", range(6))
+async def test_an_error_in_exit_code_is_told_whenever_its_request_is_cancelled(
+    turns: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    log = Log()
+    inside, leave = anyio.Event(), anyio.Event()
+    cancelled = threading.Event()
+
+    def resource() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            assert cancelled.wait(5)
+            log("exit")
+            raise LookupError("exit failed")
+
+    @app.get("/", dependencies=[Depends(resource)])
+    async def endpoint() -> None:
+        inside.set()
+        await leave.wait()
+
+    task = asyncio.create_task(request(app, log=log))
+    await inside.wait()
+    leave.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    cancelled.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    seen = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert log == ["exit"]
+    assert [repr(error) for error in seen] == ["LookupError('exit failed')"]
 
 
 async def test_a_sync_endpoint_waits_for_no_free_thread_while_a_sync_dependency_is_open() -> None:
