@@ -455,6 +455,9 @@ def _is_stop_in_disguise(error: BaseException, raised: BaseException) -> bool:
 def _is_cancellation(error: BaseException) -> bool:
     if isinstance(error, Exception):
         return False
+    if isinstance(error, BaseExceptionGroup):  # which nurseries of trio's make of cancellations
+        group: BaseExceptionGroup[BaseException] = error
+        return all(map(_is_cancellation, group.exceptions))
     trio = sys.modules.get("trio")
     return isinstance(error, asyncio.CancelledError) or (
         trio is not None and isinstance(error, trio.Cancelled)

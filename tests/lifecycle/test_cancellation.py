@@ -28,6 +28,8 @@ CANCELLATIONS = (asyncio.CancelledError, trio.Cancelled)
 
 
 def told(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup) and error.split(CANCELLATIONS)[1] is None:
+        return "cancellations"
     return "cancellation" if isinstance(error, CANCELLATIONS) else repr(error)
 
 
@@ -1262,6 +1264,37 @@ async def test_exit_code_that_takes_too_long_is_cut_off_and_named(
     assert caplog.messages == [text]
 
 
+@pytest.mark.parametrize("anyio_backend", [TRIO])
+@pytest.mark.parametrize("fails", [True, False])
+async def test_exit_code_that_takes_too_long_in_a_nursery_is_cut_off_and_named(
+    scene: Scene, caplog: pytest.LogCaptureFixture, fails: bool
+) -> None:
+    app = App(cleanup_timeout=0.01)
+    first = scene.dependency("suspending", "first")
+
+    async def hanging(first: Annotated[str, first]) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep_forever)
+                await trio.sleep_forever()
+
+    second = Depends(hanging)
+
+    @app.get("/")
+    async def endpoint(second: Annotated[None, second]) -> None:
+        if fails:
+            raise HTTPException(404)
+
+    await request(app, log=scene.log)
+    text = cut_off(second, "0.01")
+    seen = HTTPException(404) if fails else CleanupTimeoutError(text)
+    status = 404 if fails else 500
+    assert scene.log == ["first opens", f"first sees {seen!r}", "first ends", f"sends {status}"]
+    assert caplog.messages == [text]
+
+
 async def test_the_exception_goes_on_when_the_exit_code_that_sees_it_is_cut_off(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -1574,6 +1607,29 @@ async def test_a_dependency_that_yields_again_makes_no_response_of_a_cancellatio
     assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
     assert scene.log == lines("first opens, waits, first sees cancellation, first ends")
     assert caplog.messages == [f"{place(twice)} failed while its request was being cancelled"]
+
+
+@cancelled(*LASTING, backends=[TRIO])
+@pytest.mark.parametrize("react", [swallow, replace])
+@pytest.mark.parametrize("flavour", FLAVOURS)
+async def test_a_nursery_s_group_of_cancellations_goes_on_whatever_a_dependency_makes_of_it(
+    scene: Scene, cancel: Cancel, react: Any, flavour: str
+) -> None:
+    app = App()
+    first = scene.dependency("suspending", "first")
+    second = scene.dependency(flavour, "second", first, react=react)
+
+    @app.get("/")
+    async def endpoint(second: Annotated[str, second]) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            await scene.wait()
+
+    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
+    assert scene.log == lines(
+        "first opens, second opens, waits,"
+        "second sees cancellations, second ends, first sees cancellations, first ends"
+    )
 
 
 @on_asyncio
