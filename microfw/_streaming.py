@@ -135,6 +135,8 @@ class _Stream:
                     raise
                 except BaseException as error:
                     self._keep(error)
+                    if self._failure is None:  # nothing but cancellations, from a nursery of trio's
+                        raise
                 finally:
                     self._dismiss()
                     await self._close(around)
@@ -145,7 +147,7 @@ class _Stream:
         left: BaseException | None = error
         if isinstance(error, BaseExceptionGroup):  # of a task group that the generator held open
             group = cast("BaseExceptionGroup[BaseException]", error)
-            left = group.split(GeneratorExit)[1]
+            left = group.split((GeneratorExit, anyio.get_cancelled_exc_class()))[1]
         if left is not None:
             self._failure = left
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import anyio
 import pytest
+import trio
 
 from microfw import App, Depends
 from tests.lifecycle.programs import Log, lines, request
@@ -182,26 +183,105 @@ async def test_a_stream_that_takes_too_long_to_close_is_cancelled_and_named(
     ]
 
 
+async def fails_in_the_end() -> None:
+    try:
+        await anyio.sleep(5)
+    finally:
+        raise ValueError("task")
+
+
+@asynccontextmanager
+async def a_group_that_fails() -> AsyncIterator[None]:
+    async with anyio.create_task_group() as group:
+        group.start_soon(fails_in_the_end)
+        await anyio.wait_all_tasks_blocked()
+        yield
+
+
 async def test_what_fails_in_a_task_of_a_stream_as_it_is_closed_is_raised() -> None:
     """E2"""
-
-    async def child() -> None:
-        try:
-            await anyio.sleep(5)
-        finally:
-            raise ValueError("child")
-
-    @asynccontextmanager
-    async def a_group_that_fails() -> AsyncIterator[None]:
-        async with anyio.create_task_group() as group:
-            group.start_soon(child)
-            await anyio.wait_all_tasks_blocked()
-            yield
-
     answer = await request(sending(app_holding(a_group_that_fails, Log(), 1, 2), fails))
 
     assert isinstance(answer.raised, ExceptionGroup)
-    assert [repr(error) for error in answer.raised.exceptions] == ["ValueError('child')"]
+    assert [repr(error) for error in answer.raised.exceptions] == ["ValueError('task')"]
+
+
+def app_waiting(held: Held, log: Log, wait: React) -> Any:
+    """An application whose stream waits while it holds something open."""
+    app = App()
+    left = anyio.Event()
+
+    async def get_session() -> AsyncIterator[str]:
+        with log.opened("session"):
+            yield "session"
+
+    @app.get("/")
+    async def endpoint(session: Annotated[str, Depends(get_session)]) -> AsyncIterator[int]:
+        async with held():
+            yield 1
+            await wait(left)
+
+    async def wrapped(scope: Any, receive: Any, send: Any) -> None:
+        async def receive_until() -> Any:
+            await left.wait()
+            return {"type": "http.disconnect"}
+
+        await app(scope, receive_until, send)
+
+    return wrapped
+
+
+async def test_no_cancellation_is_among_what_fails_in_a_stream_whose_client_leaves() -> None:
+    """E2"""
+    log = Log()
+
+    answer = await request(app_waiting(a_group_that_fails, log, leaves), log=log)
+
+    assert log[:-1] == lines("session opens, sends 200, sends 1")
+    assert log[-1].startswith("session sees ExceptionGroup(")
+    assert isinstance(answer.raised, ExceptionGroup)
+    assert [repr(error) for error in answer.raised.exceptions] == ["ValueError('task')"]
+
+
+@asynccontextmanager
+async def a_nursery() -> AsyncIterator[None]:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep, 5)
+        yield
+
+
+on_trio = pytest.mark.parametrize("anyio_backend", ["trio"])
+
+
+@on_trio
+async def test_a_stream_in_a_nursery_ends_where_its_client_leaves() -> None:
+    log = Log()
+
+    answer = await request(app_waiting(a_nursery, log, leaves), log=log)
+
+    assert log == lines("session opens, sends 200, sends 1, session sees ClientDisconnect()")
+    assert answer.raised is None
+
+
+@on_trio
+async def test_a_stream_in_a_nursery_ends_where_its_request_is_cancelled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """C2"""
+    log = Log()
+    scope = anyio.CancelScope()
+
+    async def is_cancelled(left: anyio.Event) -> None:
+        scope.cancel()
+        await anyio.sleep(5)
+
+    with scope:
+        await request(app_waiting(a_nursery, log, is_cancelled), log=log)
+
+    assert scope.cancelled_caught
+    assert log[:-1] == lines("session opens, sends 200, sends 1")
+    assert log[-1].startswith("session sees Cancelled(")
+    assert caplog.messages == []
 
 
 # ---------------------------------------------------------------------- exit code that fails
