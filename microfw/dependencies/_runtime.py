@@ -456,7 +456,7 @@ def _is_cancellation(error: BaseException) -> bool:
     if isinstance(error, Exception):
         return False
     if isinstance(error, BaseExceptionGroup):  # which nurseries of trio's make of cancellations
-        group: BaseExceptionGroup[BaseException] = error
+        group: Any = error
         return all(map(_is_cancellation, group.exceptions))
     trio = sys.modules.get("trio")
     return isinstance(error, asyncio.CancelledError) or (
