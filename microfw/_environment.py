@@ -98,28 +98,32 @@ class Environment:
         self.requests: Requests = Requests()
         self.overrides: Overrides = DependencyOverrides()
         self._contexts: set[object] = set()
-        self._context_overrides: ContextVar[Overrides | None] = ContextVar(
-            "microfw_overrides", default=None
+        self._context_overrides: ContextVar[tuple[Overrides, ...]] = ContextVar(
+            "microfw_overrides", default=()
         )
 
     def active_overrides(self) -> Overrides | None:
         """The overrides that the current context sees; `None` for none."""
         if not (self.overrides or self._contexts):
             return None
-        return {**self.overrides, **(self._context_overrides.get() or {})} or None
+        active = {**self.overrides}
+        for overrides in self._context_overrides.get():
+            active.update(overrides)
+        return active or None
 
     @contextmanager
     def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> Generator[None]:
         """Have overrides in force for the current context and those that are copied from it."""
         for dependency, other in overrides.items():
             check_override(dependency, other)
-        outer = self._context_overrides.get() or {}
-        token = self._context_overrides.set({**outer, **overrides})
+        own = dict(overrides)
+        token = self._context_overrides.set((*self._context_overrides.get(), own))
         context = object()
         self._contexts.add(context)
         try:
             yield
         finally:
+            own.clear()  # for the contexts that were copied from this one, and are still in use
             self._contexts.remove(context)
             self._context_overrides.reset(token)
 

@@ -3,6 +3,7 @@
 import gc
 import linecache
 from collections.abc import AsyncIterator, Iterator
+from contextvars import copy_context
 from typing import Annotated, Any
 
 import anyio
@@ -298,6 +299,24 @@ async def test_contexts_nest_and_the_inner_one_goes_first() -> None:
     await look()
 
     assert seen == ["global", "outer", "inner", "outer", "outer", "global"]
+
+
+def test_contexts_that_were_copied_in_a_block_see_it_end() -> None:
+    """X2: the source tells which overrides are seen; those of other blocks make no difference."""
+    app = make_app()
+    plain = app.explain("/")
+    with app.override({session: fake_function}):
+        in_outer, outer = copy_context(), app.explain("/")
+        with app.override({repository: fake_function}):
+            in_inner, inner = copy_context(), app.explain("/")
+        with app.override({connection: fake_function}):
+            seen_after_inner = in_inner.run(app.explain, "/")
+    with app.override({connection: fake_function}):
+        seen_after_outer = [context.run(app.explain, "/") for context in [in_outer, in_inner]]
+
+    assert len({plain, outer, inner}) == 3
+    assert seen_after_inner == outer
+    assert seen_after_outer == [plain, plain]
 
 
 async def test_a_context_ends_with_an_error_as_well() -> None:
