@@ -24,7 +24,7 @@ from collections.abc import (
 from functools import cache
 from inspect import GEN_SUSPENDED, getgeneratorstate
 from types import CodeType, TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import anyio
 from msgspec import Struct
@@ -293,9 +293,12 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
             if raised is error or not (_is_cancellation(raised) and scope.cancel_called):
                 raise
             cut_off = cleanup.cut_off(self._place())
-            if error is None:
+            if error is not None:
+                return False
+            try:
                 raise cut_off from None
-            return False
+            finally:
+                del cut_off  # the traceback holds this frame
         scope.__exit__(None, None, None)
         return swallowed
 
@@ -456,7 +459,7 @@ def _is_cancellation(error: BaseException) -> bool:
     if isinstance(error, Exception):
         return False
     if isinstance(error, BaseExceptionGroup):  # which nurseries of trio's make of cancellations
-        group: Any = error
+        group = cast("BaseExceptionGroup[BaseException]", error)
         return all(map(_is_cancellation, group.exceptions))
     trio = sys.modules.get("trio")
     return isinstance(error, asyncio.CancelledError) or (

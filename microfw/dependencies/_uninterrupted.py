@@ -66,6 +66,7 @@ async def uninterrupted(
         raise
     finally:
         _asker.reset(token)
+        cut_off = None  # whose traceback holds this frame
     if guard.kept:
         await guard.deliver()
     return result

@@ -213,6 +213,40 @@ async def test_nothing_is_alive_when_exit_code_has_failed(
     assert await watch.alive() == []
 
 
+@pytest.mark.parametrize("endpoint", [returns, raises])
+async def test_nothing_is_alive_when_exit_code_has_been_cut_off(endpoint: Any) -> None:
+    """E8, C1"""
+    watch = Watched()
+
+    async def outer() -> AsyncIterator[None]:
+        try:
+            yield
+        except Exception as error:
+            watch(error)
+            raise
+
+    async def hanging() -> AsyncIterator[Value]:
+        try:
+            yield watch(Value())
+        finally:
+            try:
+                await anyio.sleep_forever()
+            except BaseException as error:
+                watch(error)
+                raise
+
+    app = App(cleanup_timeout=0.01, dependencies=[Depends(outer)])
+
+    @app.get("/")
+    async def act(value: Annotated[Value, Depends(hanging)]) -> Any:
+        return endpoint(watch(value))
+
+    assert await _status(request(app)) == 500
+    kind = "CleanupTimeoutError" if endpoint is returns else "Oops"
+    assert {"Value", kind} <= watch.names()
+    assert await watch.alive() == []
+
+
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 @pytest.mark.parametrize("failing", [0, 1, 2])
 async def test_nothing_of_a_background_task_is_alive(
