@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -137,6 +138,7 @@ class Variants(Generic[Value]):
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._lock = Lock()
         self._made: dict[Hashable, Value] = {}
 
     def get(self, key: Hashable, overrides: Overrides | None, make: Callable[[], Value]) -> Value:
@@ -145,9 +147,11 @@ class Variants(Generic[Value]):
         key = (key, *((hashable(dependency), hashable(other)) for dependency, other in items))
         made = self._made.get(key)
         if made is None:
-            if len(self._made) >= self._limit:
-                del self._made[next(iter(self._made))]
-            made = self._made[key] = make()
+            new = make()
+            with self._lock:
+                if key not in self._made and len(self._made) >= self._limit:
+                    del self._made[next(iter(self._made))]
+                made = self._made.setdefault(key, new)
         return made
 
 

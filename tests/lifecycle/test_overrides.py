@@ -2,14 +2,18 @@
 
 import gc
 import linecache
+import threading
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Annotated, Any
+from weakref import WeakSet
 
 import anyio
 import pytest
 
 from microfw import App, BackgroundTasks, Depends, Header, HTTPException
+from microfw._environment import Variants
 from microfw._handlers import KEPT_VARIANTS
 from microfw.exceptions import OverrideError
 from tests.lifecycle.programs import Log, lines, request
@@ -248,6 +252,40 @@ async def test_many_different_overrides_do_not_pile_up() -> None:
             assert (await request(app)).json() == [f"repository on fake {number}", f"fake {number}"]
 
     assert len(route.handler._variants._made) == 16
+
+
+class Made:
+    """What takes two threads at once to be made."""
+
+    def __init__(self, both: threading.Barrier) -> None:
+        both.wait(5)
+
+
+def test_what_threads_make_at_once_does_not_pile_up_either() -> None:
+    """X1"""
+    variants: Variants[Made] = Variants(limit=1)
+    variants.get("first", None, lambda: Made(threading.Barrier(1)))
+    both = threading.Barrier(2)
+    kept: WeakSet[Made] = WeakSet()
+
+    def keep(key: str) -> None:
+        kept.add(variants.get(key, None, lambda: Made(both)))
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(keep, "ab"))
+
+    assert len(kept) == 1
+
+
+def test_threads_that_make_the_same_at_once_share_one() -> None:
+    """X1"""
+    variants: Variants[Made] = Variants(limit=1)
+    both = threading.Barrier(2)
+
+    with ThreadPoolExecutor() as threads:
+        one, other = threads.map(lambda key: variants.get(key, None, lambda: Made(both)), "aa")
+
+    assert one is other
 
 
 async def test_contexts_that_run_in_parallel_do_not_see_each_others() -> None:
