@@ -168,7 +168,7 @@ class _Guard:
                 return False
             if self._is_cancelled:
                 return True  # a task group of asyncio's that has failed asks for it once more
-        elif "cancel scope" in str(message):
+        elif _is_of_anyio(message):
             return False  # of AnyIO's scopes only those inside of the shield get here
         self._task.uncancel()  # for an `asyncio.timeout` of the coroutine's, which counts them
         self.kept = [*(self.kept or ()), message]
@@ -179,6 +179,11 @@ class _Guard:
         for message in self.kept or ():
             self._task.cancel(message)
         await asyncio.sleep(0)
+
+
+def _is_of_anyio(message: Any) -> bool:
+    """Whether a cancel scope of AnyIO's asks for a cancellation."""
+    return "cancel scope" in str(message)
 
 
 _asker: ContextVar[object] = ContextVar("microfw_asker", default=None)
@@ -214,7 +219,11 @@ class _Waiting:
             raise self._cancelled
 
     def cancel(self, msg: Any = None) -> bool:
-        return self._guard.keeps(msg) or self.interrupt(msg)
+        return self._guard.keeps(msg) or self._is_spared(msg) or self.interrupt(msg)
+
+    def _is_spared(self, message: Any) -> bool:
+        """Whether AnyIO would ask later if it saw the future: a task gets what has arrived."""
+        return self._future is not None and self._future.done() and _is_of_anyio(message)
 
     def interrupt(self, message: Any) -> bool:
         if self._future is not None:

@@ -1890,6 +1890,35 @@ async def test_a_task_group_that_a_dependency_holds_open_cancels_its_exit_code(
     assert scene.log == lines("group failed, ends, sends 200")
 
 
+async def test_exit_code_gets_what_arrives_as_its_own_cancel_scope_is_cancelled(
+    scene: Scene,
+) -> None:
+    app = App()
+
+    async def receive() -> AsyncIterator[None]:
+        yield
+        sending, receiving = anyio.create_memory_object_stream[str](1)
+        async with sending, receiving, anyio.create_task_group() as group:
+
+            async def send() -> None:
+                await several_turns()
+                sending.send_nowait("item")
+                limit.cancel()
+
+            with anyio.CancelScope() as limit:
+                group.start_soon(send)
+                scene.log(await receiving.receive())
+                await checkpoint()
+                scene.log("never")
+        scene.log("ends")
+
+    @app.get("/")
+    async def endpoint(receive: Annotated[None, Depends(receive)]) -> None: ...
+
+    await request(app, log=scene.log)
+    assert scene.log == lines("item, ends, sends 200")
+
+
 @on_asyncio
 @pytest.mark.parametrize("is_handled", [True, False])
 async def test_a_task_group_of_asyncio_s_that_a_dependency_holds_open_cancels_its_exit_code(
