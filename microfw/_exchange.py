@@ -66,12 +66,19 @@ class _Connection(Run):
         swallowed = self.swallowed
         if swallowed and isinstance(swallowed.error, ClientDisconnect | WebSocketDisconnect):
             return swallowed.error
-        by = swallowed.by if swallowed else "a dependency"
-        error = SwallowedExceptionError(
-            f"{by} swallowed {swallowed.error!r}" if swallowed else f"{by} swallowed an exception"
-        )
-        error.__cause__ = swallowed.error if swallowed else None
+        if swallowed is None:
+            return SwallowedExceptionError("a dependency swallowed an exception")
+        error = SwallowedExceptionError(f"{swallowed.by} swallowed {_shown(swallowed.error)}")
+        error.__cause__ = swallowed.error
         return error
+
+
+def _shown(error: BaseException) -> str:
+    """An exception as the log shows it, also if its class cannot."""
+    try:
+        return repr(error)
+    except Exception:
+        return object.__repr__(error)
 
 
 class Exchange(_Connection):

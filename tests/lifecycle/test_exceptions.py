@@ -121,6 +121,29 @@ async def test_the_error_names_the_function_file_and_line_that_swallowed(
     assert text.index("Oops: original") < text.index("direct cause") < text.index("swallowed Oops")
 
 
+class Unprintable(Oops):
+    def __repr__(self) -> str:
+        raise ValueError("no repr")
+
+
+async def test_an_exception_that_cannot_be_shown_does_not_hide_who_swallowed_it() -> None:
+    """E5"""
+    app = App(dependencies=[Depends(swallowing_async)])
+    original = Unprintable()
+
+    @app.get("/")
+    async def fail() -> None:
+        raise original
+
+    answer = await request(app)
+
+    assert type(answer.raised) is SwallowedExceptionError
+    assert str(answer.raised) == (
+        f"{place(swallowing_async)} swallowed {object.__repr__(original)}"
+    )
+    assert answer.raised.__cause__ is original
+
+
 # ---------------------------------------------------------------------- E6: handlers
 
 
