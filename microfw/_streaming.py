@@ -223,13 +223,20 @@ class _Stream:
         if task is None and cleanup.timeout is not None:
             around.deadline = anyio.current_time() + cleanup.timeout
         try:
-            await uninterrupted(self._generator.aclose(), task, cleanup, self._place)
+            await uninterrupted(self._aclose(), task, cleanup, self._place)
         except CleanupTimeoutError:
             pass  # it has been logged, and what ended the stream goes on
         except anyio.get_cancelled_exc_class():
             if not around.cancel_called:
                 raise
             cleanup.cut_off(self._place())
+
+    async def _aclose(self) -> None:
+        try:
+            await self._generator.aclose()
+        except BaseExceptionGroup as error:  # what task groups make of it
+            if error.split(GeneratorExit)[1] is not None:
+                raise
 
     def _place(self) -> str:
         generator = self._generator

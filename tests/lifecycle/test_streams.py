@@ -183,6 +183,42 @@ async def test_a_stream_that_takes_too_long_to_close_is_cancelled_and_named(
     ]
 
 
+@on_asyncio
+async def test_nothing_is_logged_where_a_request_is_cancelled_again_as_its_stream_is_closed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """C2"""
+    log = Log()
+
+    @asynccontextmanager
+    async def a_group_that_ends_late() -> AsyncIterator[None]:
+        async with anyio.create_task_group() as group:
+            group.start_soon(is_cancelled_again)
+            await anyio.wait_all_tasks_blocked()
+            yield
+
+    async def is_cancelled_again() -> None:
+        try:
+            await anyio.sleep(5)
+        finally:
+            task.cancel()
+
+    async def is_cancelled(left: anyio.Event) -> None:
+        task.cancel()
+        await anyio.sleep(5)
+
+    app = sending(app_holding(a_group_that_ends_late, log, 1, 2), is_cancelled)
+    task = asyncio.ensure_future(request(app, log=log))
+    await asyncio.wait([task])
+
+    assert task.cancelled()
+    assert log == lines(
+        "session opens, stream opens, sends 200, sends 1, stream sees GeneratorExit(),"
+        "session sees CancelledError()"
+    )
+    assert caplog.messages == []
+
+
 async def fails_in_the_end() -> None:
     try:
         await anyio.sleep(5)
