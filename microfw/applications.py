@@ -5,6 +5,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Collection,
+    Hashable,
     Iterator,
     Mapping,
     Sequence,
@@ -300,22 +301,27 @@ class App(Decorators, starlette.applications.Starlette):
     async def open_app_scope(self) -> AsyncGenerator[None]:
         """Keep the dependencies of scope "app" open that the application's routes need.
 
-        The lifespan does it, also for the applications that are mounted in it.
+        The lifespan does it, also for the applications that are mounted in it. One that runs within
+        another of the same application shares what that has opened, and closes only what it has
+        opened itself; the first to start has to be the last to end.
         """
         environment = self.environment
         run = Run(environment.cleanup, environment.app_values)
+        opened_keys: list[Hashable] = []
         async with AsyncExitStack() as stack:
             try:
                 for owner, route, _ in _handled_routes(self):
                     if owner is self:
-                        await open_app_steps(route.handler.app_steps(environment), run, stack)
+                        steps = route.handler.app_steps(environment)
+                        await open_app_steps(steps, run, stack, opened_keys)
                 yield
             finally:
                 try:
-                    if environment.app_values:  # a server out of patience does not wait itself
+                    if opened_keys:  # a server out of patience does not wait itself
                         await environment.requests.wait(environment.cleanup.timeout)
                 finally:
-                    environment.app_values.clear()
+                    for key in opened_keys:
+                        environment.app_values.pop(key, None)
 
 
 class _Below:

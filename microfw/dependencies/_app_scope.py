@@ -1,5 +1,6 @@
 """Opening the dependencies of scope "app", once, when the application starts."""
 
+from collections.abc import Hashable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -7,14 +8,17 @@ from microfw.dependencies._plan import AppValue, Step
 from microfw.dependencies._runtime import Run, app_value, in_thread, opened, shielded
 
 
-async def open_app_steps(steps: tuple[Step, ...], run: Run, stack: AsyncExitStack) -> None:
+async def open_app_steps(
+    steps: tuple[Step, ...], run: Run, stack: AsyncExitStack, opened_keys: list[Hashable]
+) -> None:
     """Run the setup of those that are not open yet; the exit stack holds their exit code.
 
-    Their values are kept in `run.app_values`.
+    Their values are kept in `run.app_values`, and their keys are added to `opened_keys`.
     """
     for step in steps:
         if step.key not in run.app_values:
             run.app_values[step.key] = await _open(step, run, stack)
+            opened_keys.append(step.key)
 
 
 async def _open(step: Step, run: Run, stack: AsyncExitStack) -> Any:

@@ -12,7 +12,8 @@ Scope = Literal["function", "request", "app"]
 """How long a yield dependency stays open.
 
 `"function"`: until the response is created; `"request"`: until it is sent and the background
-tasks have run; `"app"`: from start-up to shutdown.
+tasks have run; `"app"`: from start-up to shutdown. Of two lifespans of one application at once, the
+second shares what the first has opened, and has to end before it.
 """
 
 

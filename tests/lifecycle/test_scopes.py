@@ -289,6 +289,58 @@ async def test_a_start_up_opens_what_an_earlier_one_had_opened_before_it_failed(
     )
 
 
+@both
+async def test_a_lifespan_within_another_shares_what_that_has_opened_and_leaves_it_open(
+    is_async: bool,
+) -> None:
+    """S2"""
+    log = Log()
+    engine = opening(log, "engine", is_async=is_async)
+    app = App(dependencies=[Depends(engine, scope="app")])
+
+    @app.get("/")
+    async def endpoint(engine: Annotated[str, Depends(engine, scope="app")]) -> None:
+        log(f"endpoint with {engine}")
+
+    async with app.router.lifespan_context(app):
+        async with app.router.lifespan_context(app):
+            await request(app)
+        log("inner ended")
+        await request(app)
+
+    assert log == lines(
+        "engine opens, endpoint with engine, inner ended, endpoint with engine, engine exits"
+    )
+
+
+async def test_a_lifespan_within_another_closes_what_it_has_opened_itself() -> None:
+    """S2: what was declared since the other one has started."""
+    log = Log()
+    engine, cache = opening(log, "engine"), opening(log, "cache")
+    app = App(dependencies=[Depends(engine, scope="app")])
+
+    @app.get("/")
+    async def endpoint() -> None:
+        log("endpoint")
+
+    async with app.router.lifespan_context(app):
+
+        @app.get("/cached")
+        async def cached(cache: Annotated[str, Depends(cache, scope="app")]) -> None:
+            log(f"endpoint with {cache}")
+
+        async with app.router.lifespan_context(app):
+            await request(app, "/cached")
+        answer = await request(app, "/cached")
+        await request(app)
+
+    assert isinstance(answer.raised, AppScopeError)
+    assert log == lines(
+        """engine opens, cache opens, endpoint with cache, cache exits, endpoint,
+        engine exits"""
+    )
+
+
 async def test_an_error_at_shutdown_lets_the_other_dependencies_exit() -> None:
     """S2, O2"""
     log = Log()
