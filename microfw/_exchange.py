@@ -68,9 +68,14 @@ class _Connection(Run):
             return swallowed.error
         if swallowed is None:
             return SwallowedExceptionError("a dependency swallowed an exception")
-        error = SwallowedExceptionError(f"{swallowed.by} swallowed {_shown(swallowed.error)}")
-        error.__cause__ = swallowed.error
-        return error
+        return error_of_swallowing(swallowed.by, swallowed.error)
+
+
+def error_of_swallowing(by: str, swallowed: BaseException) -> SwallowedExceptionError:
+    """The error that names who swallowed an exception, which is its cause."""
+    error = SwallowedExceptionError(f"{by} swallowed {_shown(swallowed)}")
+    error.__cause__ = swallowed
+    return error
 
 
 def _shown(error: BaseException) -> str:

@@ -33,7 +33,7 @@ from microfw._decorators import (
 from microfw._direct import DirectApplication, DirectRoutes
 from microfw._documentation import AppDocumentation, check_documentation
 from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
-from microfw._exchange import BodyLimitMiddleware
+from microfw._exchange import BodyLimitMiddleware, error_of_swallowing
 from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
 from microfw._mistakes import check_encoders, check_handled
 from microfw.dependencies import Lifetime, Run, Scope, open_app_steps
@@ -304,16 +304,21 @@ class App(Decorators, starlette.applications.Starlette):
         The lifespan does it, also for the applications that are mounted in it. One that runs within
         another of the same application shares what that has opened, and closes only what it has
         opened itself; the first to start has to be the last to end.
+
+        Raises:
+            SwallowedExceptionError: A dependency swallowed the error in the setup of another.
         """
         environment = self.environment
         run = Run(environment.cleanup, environment.app_values)
         opened_keys: list[Hashable] = []
+        has_started = False
         async with AsyncExitStack() as stack:
             try:
                 for owner, route, _ in _handled_routes(self):
                     if owner is self:
                         steps = route.handler.app_steps(environment)
                         await open_app_steps(steps, run, stack, opened_keys)
+                has_started = True
                 yield
             finally:
                 try:
@@ -322,6 +327,8 @@ class App(Decorators, starlette.applications.Starlette):
                 finally:
                     for key in opened_keys:
                         environment.app_values.pop(key, None)
+        if run.swallowed is not None and not has_started:
+            raise error_of_swallowing(run.swallowed.by, run.swallowed.error)
 
 
 class _Below:

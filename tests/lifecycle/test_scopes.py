@@ -1,7 +1,7 @@
 """S1 to S6: how long yield dependencies stay open."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Annotated, Any
 
@@ -311,6 +311,41 @@ async def test_a_lifespan_within_another_shares_what_that_has_opened_and_leaves_
     assert log == lines(
         "engine opens, endpoint with engine, inner ended, endpoint with engine, engine exits"
     )
+
+
+@both
+async def test_a_start_up_error_that_a_dependency_swallows_is_told_with_the_dependency(
+    is_async: bool,
+) -> None:
+    """S2, E5"""
+    log = Log()
+
+    async def swallows_async() -> AsyncIterator[None]:
+        with suppress(Oops):
+            yield
+
+    def swallows_sync() -> Iterator[None]:
+        with suppress(Oops):
+            yield
+
+    swallows = swallows_async if is_async else swallows_sync
+    oops = Oops("start-up")
+
+    async def broken() -> None:
+        raise oops
+
+    app = App(dependencies=[Depends(swallows, scope="app"), Depends(broken, scope="app")])
+
+    @app.get("/")
+    async def endpoint() -> None: ...
+
+    with pytest.raises(SwallowedExceptionError) as raised:
+        async with app.router.lifespan_context(app):
+            log("started")
+
+    assert str(raised.value) == f"{place(swallows)} swallowed Oops('start-up')"
+    assert raised.value.__cause__ is oops
+    assert log == []
 
 
 async def test_a_lifespan_within_another_closes_what_it_has_opened_itself() -> None:
