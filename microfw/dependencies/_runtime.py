@@ -31,7 +31,11 @@ from msgspec import Struct
 
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._threads import Threads
-from microfw.dependencies._uninterrupted import asking, current_asyncio_task, uninterrupted
+from microfw.dependencies._uninterrupted import (
+    current_asker,
+    current_asyncio_task,
+    uninterrupted,
+)
 from microfw.exceptions import AppScopeError, CleanupTimeoutError, YieldError
 
 Result = TypeVar("Result")
@@ -237,13 +241,15 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
         self._scope: Any = _scope_for(self._run.asyncio_task)
         if self._scope is not None:
             self._scope.__enter__()
+        token = current_asker.set(self._asker)
         try:
-            with asking(self._asker):
-                return await opened.__aenter__(self)
+            return await opened.__aenter__(self)
         except BaseException:
             if self._scope is not None:
                 self._scope.__exit__(*sys.exc_info())
             raise
+        finally:
+            current_asker.reset(token)
 
     async def __aexit__(
         self,

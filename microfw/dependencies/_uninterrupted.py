@@ -24,6 +24,9 @@ Result = TypeVar("Result")
 
 logger = logging.getLogger("microfw")
 
+current_asker: ContextVar[object] = ContextVar("microfw_asker", default=None)
+"""For whom the current code asks, if it cancels the task."""
+
 
 async def uninterrupted(
     coroutine: Coroutine[Any, Any, Result],
@@ -41,7 +44,7 @@ async def uninterrupted(
         task: The current task on asyncio; `None` on trio, where nothing needs to be done.
         cleanup: Bounds the time that it may take, on asyncio. On trio cancel scopes do that.
         place: Tells what it is, should it take too long.
-        asker: Who else may cancel it: what was scheduled while `asking(asker)`.
+        asker: Who else may cancel it: what was scheduled while it was the `current_asker`.
         is_cancelled: Whether it is run because a cancellation is on its way outward.
 
     Raises:
@@ -50,7 +53,7 @@ async def uninterrupted(
     if task is None:
         return await coroutine
     guard = _Guard(coroutine, task, cleanup, asker, is_cancelled=is_cancelled)
-    token = _asker.set(guard.asker)
+    token = current_asker.set(guard.asker)
     try:
         result: Result = await guard
     except BaseException as error:
@@ -65,7 +68,7 @@ async def uninterrupted(
             raise cut_off from None
         raise
     finally:
-        _asker.reset(token)
+        current_asker.reset(token)
         cut_off = None  # whose traceback holds this frame
     if guard.kept:
         await guard.deliver()
@@ -78,21 +81,6 @@ def current_asyncio_task() -> "asyncio.Task[Any] | None":
         return asyncio.current_task()
     except RuntimeError:
         return None
-
-
-class asking:  # noqa: N801 - reads as a word: `with asking(...)`
-    """Mark what is scheduled in a block, so that exit code after it may be cancelled by that."""
-
-    __slots__ = ("_asker", "_token")
-
-    def __init__(self, asker: object) -> None:
-        self._asker = asker
-
-    def __enter__(self) -> None:
-        self._token = _asker.set(self._asker)
-
-    def __exit__(self, *_: object) -> None:
-        _asker.reset(self._token)
 
 
 class _Guard:
@@ -163,7 +151,7 @@ class _Guard:
 
     def keeps(self, message: Any) -> bool:
         """Keep a cancellation, unless the coroutine itself is behind it."""
-        if _asker.get() is self.asker:
+        if current_asker.get() is self.asker:
             if self._task.cancelling() > self._asked_before:
                 return False
             if self._is_cancelled:
@@ -184,9 +172,6 @@ class _Guard:
 def _is_of_anyio(message: Any) -> bool:
     """Whether a cancel scope of AnyIO's asks for a cancellation."""
     return "cancel scope" in str(message)
-
-
-_asker: ContextVar[object] = ContextVar("microfw_asker", default=None)
 
 
 class _Waiting:
