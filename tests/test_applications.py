@@ -1,5 +1,6 @@
 """App: its options, middleware, exception handlers, lifespan, scope "app", and `explain`."""
 
+import math
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -37,7 +38,7 @@ from microfw.exception_handlers import (
     websocket_exception_handler,
     websocket_request_validation_exception_handler,
 )
-from microfw.exceptions import AppScopeError
+from microfw.exceptions import AppScopeError, DeclarationError
 from microfw.testclient import TestClient
 from tests.asgi import get, request
 
@@ -105,6 +106,17 @@ def test_a_body_beyond_the_limit_is_refused() -> None:
 
     assert request(app, "POST", "/", b"[1,2]").json() == 2
     assert request(app, "POST", "/", b"[1,2,3,4,5]").status_code == 413
+
+
+@pytest.mark.parametrize("seconds", [math.nan, -1, -0.5, -math.inf, "30", True])
+def test_what_is_no_time_for_exit_code_is_refused(seconds: Any) -> None:
+    with pytest.raises(DeclarationError) as raised:
+        App(cleanup_timeout=seconds)
+    assert str(raised.value) == (
+        f"cleanup_timeout={seconds!r} is no time\n"
+        "  in:   App(...)\n"
+        "  cure: write a number of seconds, or None, from 0 on"
+    )
 
 
 def test_templates_of_starlettes_work(tmp_path: Path) -> None:

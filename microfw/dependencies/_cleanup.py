@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Protocol
 
-from microfw.exceptions import CleanupTimeoutError
+from microfw.exceptions import CleanupTimeoutError, DeclarationError
 
 logger = logging.getLogger("microfw")
 
@@ -23,9 +23,14 @@ class Cleanup:
 
     Args:
         timeout: Seconds; `None` is without bound.
+
+    Raises:
+        DeclarationError: That is no time.
     """
 
     def __init__(self, timeout: float | None) -> None:
+        if timeout is not None:
+            _check(timeout)
         self.timeout = timeout
         self._deadlines: dict[Expiring, float] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,3 +71,13 @@ class Cleanup:
                 break
             del self._deadlines[running]
             running.expire()
+
+
+def _check(timeout: object) -> None:
+    # Written so that it refuses `nan`, too, which is neither less than 0 nor more.
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
+        raise DeclarationError(
+            f"cleanup_timeout={timeout!r} is no time",
+            where="App(...)",
+            cure="write a number of seconds, or None, from 0 on",
+        )
