@@ -147,7 +147,8 @@ class _Stream:
         left: BaseException | None = error
         if isinstance(error, BaseExceptionGroup):  # of a task group that the generator held open
             group = cast("BaseExceptionGroup[BaseException]", error)
-            left = group.split((GeneratorExit, anyio.get_cancelled_exc_class()))[1]
+            ends, others = group.split((GeneratorExit, anyio.get_cancelled_exc_class()))
+            left = error if ends is None else others
         if left is not None:
             self._failure = left
 

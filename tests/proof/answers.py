@@ -47,20 +47,47 @@ class Application:
 
     @asynccontextmanager
     async def lifespan(self, _: Any) -> AsyncIterator[None]:
-        """S2"""
+        """S2, and E5 for what fails before all are open."""
+        swallowed: list[Exception] = []
         async with AsyncExitStack() as stack:
             for step in self.endpoint_steps:
                 if step.scope == APP:
-                    self.app_values[step.key] = await self.open(step, stack)
+                    self.app_values[step.key] = await self.open(step, stack, swallowed)
+            swallowed = []
             yield
+        if swallowed:
+            raise swallowed[0]
 
-    async def open(self, step: Step, stack: AsyncExitStack) -> Any:
+    async def open(self, step: Step, stack: AsyncExitStack, swallowed: list[Exception]) -> Any:
         function = step.function
         arguments = {name: self.app_values[below.key] for name, below in step.below.items()}
         arguments |= {name: read(None, step) for name, read in function.takes.items()}
         if function.yields:
-            return await stack.enter_async_context(opened(function, arguments))
+            return await stack.enter_async_context(watched(function, arguments, swallowed))
         return await called(function, arguments)
+
+
+@asynccontextmanager
+async def watched(
+    function: Function, arguments: Mapping[str, Any], swallowed: list[Exception]
+) -> AsyncIterator[Any]:
+    """Note that a dependency of scope app swallows something."""
+    seen: BaseException | None = None
+    async with opened(function, arguments) as value:
+        try:
+            yield value
+        except BaseException as error:
+            seen = error
+            raise
+    if seen is not None:
+        swallowed.append(swallowed_error(function.place, seen))
+
+
+def swallowed_error(place: str, error: BaseException) -> Exception:
+    """E5"""
+    swallowed = SwallowedExceptionError(f"{place} swallowed {error!r}")
+    swallowed.__cause__ = error
+    return swallowed
 
 
 class Tasks(list[tuple[Callable[..., Any], tuple[Any, ...]]]):
@@ -80,14 +107,6 @@ class Connection(Execution):
     def __init__(self, application: Application, connection: Any) -> None:
         super().__init__(application.app_values, {})
         self.application, self.connection = application, connection
-
-    def swallowed_error(self) -> Exception:
-        """E5"""
-        assert self.swallowed is not None
-        place, error = self.swallowed
-        swallowed = SwallowedExceptionError(f"{place} swallowed {error!r}")
-        swallowed.__cause__ = error
-        return swallowed
 
     def handler_of(self, error: Exception) -> Callable[..., Any] | None:
         """E6"""
@@ -140,7 +159,8 @@ class Exchange(Connection):
     async def execute(self) -> None:
         await self.run(self.application.endpoint_steps)
         if self.response is None or self.is_sending:
-            raise self.swallowed_error()  # E5
+            assert self.swallowed is not None
+            raise swallowed_error(*self.swallowed)
         if not self.delivered:
             await self.deliver()
 
@@ -241,7 +261,8 @@ class Conversation(Connection):
     async def execute(self) -> None:
         await self.run(self.application.endpoint_steps)
         if not self.has_ended:
-            raise self.swallowed_error()
+            assert self.swallowed is not None
+            raise swallowed_error(*self.swallowed)
         await self.close(1000)
 
     async def handle(self) -> None:
