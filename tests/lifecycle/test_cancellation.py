@@ -1860,21 +1860,23 @@ async def test_exit_code_may_ask_again_for_the_cancellation_that_it_sees(
     assert scene.log == lines("waits, ends")
 
 
+@pytest.mark.parametrize("started_in", ["setup", "endpoint"])
 async def test_a_task_group_that_a_dependency_holds_open_cancels_its_exit_code(
-    scene: Scene,
+    scene: Scene, started_in: str
 ) -> None:
     app = App()
+    event = anyio.Event()
 
-    async def fail_after(event: anyio.Event) -> None:
+    async def fail_after() -> None:
         await event.wait()
         raise OSError
 
-    async def hold() -> AsyncIterator[None]:
+    async def hold() -> AsyncIterator[TaskGroup]:
         try:
             async with anyio.create_task_group() as group:
-                event = anyio.Event()
-                group.start_soon(fail_after, event)
-                yield
+                if started_in == "setup":
+                    group.start_soon(fail_after)
+                yield group
                 event.set()
                 await anyio.sleep(LONG)
         except* OSError:
@@ -1883,7 +1885,9 @@ async def test_a_task_group_that_a_dependency_holds_open_cancels_its_exit_code(
         scene.log("ends")
 
     @app.get("/")
-    async def endpoint(hold: Annotated[None, Depends(hold)]) -> None: ...
+    async def endpoint(group: Annotated[TaskGroup, Depends(hold)]) -> None:
+        if started_in == "endpoint":
+            group.start_soon(fail_after)
 
     with anyio.fail_after(LONG / 2):
         await request(app, log=scene.log)
