@@ -66,9 +66,11 @@ class _Connection(Run):
         swallowed = self.swallowed
         if swallowed and isinstance(swallowed.error, ClientDisconnect | WebSocketDisconnect):
             return swallowed.error
-        if swallowed is None:
-            return SwallowedExceptionError("a dependency swallowed an exception")
-        return error_of_swallowing(swallowed.by, swallowed.error)
+        return (
+            error_of_swallowing(swallowed.by, swallowed.error)
+            if swallowed
+            else SwallowedExceptionError("a dependency swallowed an exception")
+        )
 
 
 def error_of_swallowing(by: str, swallowed: BaseException) -> SwallowedExceptionError:
