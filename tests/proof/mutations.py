@@ -186,7 +186,12 @@ MUTATIONS = (
         "_runtime",
         "exit code is cancelled by `Task.cancel()`",
         "await uninterrupted(\n"
-        "                exit_code, task, run.cleanup, self._place, is_cancelled=is_cancelled\n"
+        "                exit_code,\n"
+        "                task,\n"
+        "                run.cleanup,\n"
+        "                self._place,\n"
+        "                self._asker,\n"
+        "                is_cancelled=is_cancelled,\n"
         "            )",
         "await exit_code",
     ),
