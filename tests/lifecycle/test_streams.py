@@ -388,3 +388,23 @@ async def test_what_a_stream_raises_as_it_is_closed_is_logged_where_its_request_
     assert record.message.endswith(") failed while its request was being cancelled")
     assert record.exc_info
     assert repr(record.exc_info[1]) == "ValueError('exit code')"
+
+
+@both
+async def test_a_group_that_a_stream_raises_is_raised_as_it_is(is_async: bool) -> None:
+    """E2"""
+    group = ExceptionGroup("own", [ValueError("one"), ExceptionGroup("inner", [KeyError("two")])])
+    app = App()
+
+    async def yield_async() -> AsyncIterator[int]:
+        yield 1
+        raise group
+
+    def yield_sync() -> Iterator[int]:
+        yield 1
+        raise group
+
+    app.add_api_route("/", yield_async if is_async else yield_sync)
+    answer = await request(app)
+
+    assert answer.raised is group
