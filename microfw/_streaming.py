@@ -148,7 +148,7 @@ class _Stream:
         if isinstance(error, BaseExceptionGroup):  # of a task group that the generator held open
             group = cast("BaseExceptionGroup[BaseException]", error)
             ends, others = group.split((GeneratorExit, anyio.get_cancelled_exc_class()))
-            left = error if ends is None else others
+            left = group if ends is None else others
         if left is not None:
             self._failure = left
 
