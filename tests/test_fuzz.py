@@ -66,8 +66,8 @@ def test_an_attack_tells_how_much_was_tried(
     assert not [*tmp_path.iterdir()]
 
 
-def test_the_parts_are_the_application_both_servers_and_the_compiler() -> None:
-    assert [*PARTS] == ["application", "httptools", "h11", "compiler"]
+def test_the_parts_are_both_protocols_both_servers_and_the_compiler() -> None:
+    assert [*PARTS] == ["application", "websockets", "httptools", "h11", "compiler"]
 
 
 @pytest.mark.parametrize(
