@@ -1,7 +1,8 @@
 """Opening the dependencies of scope "app", once, when the application starts."""
 
 from collections.abc import Hashable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
+from types import TracebackType
 from typing import Any
 
 from microfw.dependencies._plan import AppValue, Step
@@ -29,13 +30,57 @@ async def _open(step: Step, run: Run, stack: AsyncExitStack) -> Any:
         return await run.threads.call(lambda: signature.call(*positional, **named))
     value = signature.call(*positional, **named)
     if step.in_thread:
-        return await stack.enter_async_context(in_thread(value, run))
+        return await stack.enter_async_context(_Handling(in_thread(value, run)))
     if not signature.yields:
         return await value if signature.is_async else value
     if not signature.is_async:
-        return stack.enter_context(opened(value, run))
+        return await stack.enter_async_context(_Handling(_Sync(opened(value, run))))
     block = shielded if signature.can_suspend else opened
-    return await stack.enter_async_context(block(value, run))
+    return await stack.enter_async_context(_Handling(block(value, run)))
+
+
+class _Handling:
+    """Has exit code handle the exception that it sees, as a `with` block does.
+
+    An exit stack does not, and so what exit code raises would be chained in another way.
+    """
+
+    def __init__(self, block: AbstractAsyncContextManager[Any, bool]) -> None:
+        self._block = block
+
+    async def __aenter__(self) -> Any:
+        return await self._block.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if error is None:
+            return await self._block.__aexit__(None, None, None)
+        context = error.__context__
+        try:
+            raise error
+        except BaseException:
+            error.with_traceback(traceback)
+            BaseException.__setattr__(error, "__context__", context)
+            return await self._block.__aexit__(kind, error, traceback)
+        finally:
+            del error, context  # the traceback holds this frame
+
+
+class _Sync:
+    """Makes an async block of a sync one."""
+
+    def __init__(self, block: AbstractContextManager[Any, bool]) -> None:
+        self._block = block
+
+    async def __aenter__(self) -> Any:
+        return self._block.__enter__()
+
+    async def __aexit__(self, *raised: Any) -> bool:
+        return self._block.__exit__(*raised)
 
 
 def _value(source: Any, run: Run) -> Any:

@@ -6,11 +6,18 @@ from itertools import count
 from typing import Annotated, Any
 
 import pytest
+from anyio.lowlevel import checkpoint
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from microfw import App, BackgroundTasks, Depends, HTTPException, Router
-from microfw.exceptions import AppScopeError, RequestValueError, ScopeError, SwallowedExceptionError
+from microfw.exceptions import (
+    AppScopeError,
+    RequestValueError,
+    ScopeError,
+    SwallowedExceptionError,
+    YieldError,
+)
 from microfw.responses import FileResponse, StreamingResponse
 from tests.lifecycle.programs import Log, Oops, lines, request, told
 
@@ -346,6 +353,48 @@ async def test_a_start_up_error_that_a_dependency_swallows_is_told_with_the_depe
     assert str(raised.value) == f"{place(swallows)} swallowed Oops('start-up')"
     assert raised.value.__cause__ is oops
     assert log == []
+
+
+@pytest.mark.parametrize("flavour", ["async", "suspending", "thread", "loop"])
+async def test_errors_at_shutdown_are_chained_as_those_of_nested_with_blocks(flavour: str) -> None:
+    """S2, E8: an exit stack alone does not chain what comes of the error that exit code sees."""
+
+    async def quick() -> AsyncIterator[None]:
+        with suppress(Oops):
+            yield
+        yield
+
+    async def suspending() -> AsyncIterator[None]:
+        with suppress(Oops):
+            yield
+        await checkpoint()
+        yield
+
+    def sync() -> Iterator[None]:
+        with suppress(Oops):
+            yield
+        yield
+
+    async def broken() -> AsyncIterator[None]:
+        yield
+        raise oops
+
+    oops = Oops("shutdown")
+    flavours: dict[str, Any] = {"async": quick, "suspending": suspending}
+    twice = flavours.get(flavour, sync)
+    first = Depends(twice, scope="app", sync_to_thread=flavour != "loop")
+    app = App(dependencies=[first, Depends(broken, scope="app")])
+
+    @app.get("/")
+    async def endpoint() -> None: ...
+
+    with pytest.raises(YieldError) as raised:
+        async with app.router.lifespan_context(app):
+            pass
+
+    assert str(raised.value) == f"{place(twice)} yielded twice"
+    assert raised.value.__context__ is oops
+    assert oops.__context__ is None
 
 
 async def test_a_lifespan_within_another_closes_what_it_has_opened_itself() -> None:

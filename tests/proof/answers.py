@@ -63,27 +63,24 @@ class Application:
         arguments = {name: self.app_values[below.key] for name, below in step.below.items()}
         arguments |= {name: read(None, step) for name, read in function.takes.items()}
         if function.yields:
-            return await stack.enter_async_context(Watched(function, arguments, swallowed))
+            return await stack.enter_async_context(watched(function, arguments, swallowed))
         return await called(function, arguments)
 
 
-class Watched:
-    """A dependency of scope app, and what it swallows."""
-
-    def __init__(
-        self, function: Function, arguments: Mapping[str, Any], swallowed: list[Exception]
-    ) -> None:
-        self.block = opened(function, arguments)
-        self.place, self.swallowed = function.place, swallowed
-
-    async def __aenter__(self) -> Any:
-        return await self.block.__aenter__()
-
-    async def __aexit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
-        has_ended = bool(await self.block.__aexit__(kind, error, traceback))
-        if has_ended and error is not None:
-            self.swallowed.append(swallowed_error(self.place, error))
-        return has_ended
+@asynccontextmanager
+async def watched(
+    function: Function, arguments: Mapping[str, Any], swallowed: list[Exception]
+) -> AsyncIterator[Any]:
+    """Note that a dependency of scope app swallows something."""
+    seen: BaseException | None = None
+    async with opened(function, arguments) as value:
+        try:
+            yield value
+        except BaseException as error:
+            seen = error
+            raise
+    if seen is not None:
+        swallowed.append(swallowed_error(function.place, seen))
 
 
 def swallowed_error(place: str, error: BaseException) -> Exception:
