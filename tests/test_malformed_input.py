@@ -8,6 +8,7 @@ to the application, as a server hands it on.
 import asyncio
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -130,11 +131,11 @@ def test_the_property_sees_both_answers(runner):
 
 
 def test_the_property_sees_each_way_in_which_a_websocket_begins(runner):
-    talk = [
+    talk: list[dict[str, Any]] = [
         {"type": "websocket.receive", "text": "a"},
         {"type": "websocket.receive", "bytes": b"b"},
     ]
-    deniable = {"extensions": {"websocket.http.response": {}}}
+    deniable: dict[str, Any] = {"extensions": {"websocket.http.response": {}}}
     talks = [
         Talk(Sent("/socket/1"), talk),
         Talk(Sent("/socket/x"), talk),
