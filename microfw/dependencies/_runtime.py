@@ -264,7 +264,10 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
         run = self._run
         task = run.asyncio_task
         if task is None:
-            return await self._exit_on_trio(exit_code, error)
+            try:
+                return await self._exit_on_trio(exit_code, error)
+            finally:
+                del error  # whose traceback may hold this frame
         try:
             is_cancelled = error is not None and _is_cancellation(error)
             swallowed = await uninterrupted(
@@ -281,6 +284,8 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
             if isinstance(raised, CleanupTimeoutError) and error is not None:
                 return False
             raise
+        finally:
+            del error  # whose traceback may hold this frame
         if scope is not None:
             scope.__exit__(None, None, None)
         return swallowed
@@ -305,6 +310,8 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
                 raise cut_off from None
             finally:
                 del cut_off  # the traceback holds this frame
+        finally:
+            del error  # as this one
         scope.__exit__(None, None, None)
         return swallowed
 
