@@ -143,8 +143,12 @@ def refuses_too_late(program: Program, seen: Seen) -> bool:
 
 
 def acts_when_cancelled(program: Program, seen: Seen) -> bool:
-    """A request is cancelled, and exit code waits, or makes something else of it."""
-    is_cancelled = any(one.raised == CANCELLED for each in seen.values() for one in each)
+    """A request, or a dependency in it, is cancelled; exit code waits, or makes something of it."""
+    is_cancelled = any(
+        one.raised == CANCELLED or any(line.endswith("sees a cancellation") for line in one.log)
+        for each in seen.values()
+        for one in each
+    )
     return is_cancelled and any(
         it.flavour == "async, waits"
         or it.yields == 2
