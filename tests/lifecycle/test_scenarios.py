@@ -1,6 +1,6 @@
 """The rules as a table: a program, and everything that happens when it answers one request.
 
-Each row names its rule in LIFECYCLE.md. Each runs with its dependencies and its endpoint sync,
+Each row names its rule in docs/lifecycle.md. Each runs with its dependencies and its endpoint sync,
 async and mixed (`programs.VARIANTS`): the log must not depend on it.
 """
 
@@ -40,7 +40,7 @@ class Scenario:
     """A program and what becomes of one request to it.
 
     Attributes:
-        rule: Its name in LIFECYCLE.md.
+        rule: Its name in docs/lifecycle.md.
         says: What the scenario shows, in a sentence.
         log: The whole log.
         answer: Status and JSON body.
