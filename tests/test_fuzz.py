@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from tests.malformed.fuzz import PARTS, Part, again, application, attack, main
-from tests.malformed.mutations import edited
-from tests.malformed.sending import Sent
+from proof.malformed.fuzz import PARTS, Part, again, application, attack, main
+from proof.malformed.mutations import edited
+from proof.malformed.sending import Sent
 
 pytestmark = pytest.mark.unmeasured
 SOON = 60.0

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.malformed.application import FORM_PATHS, JSON_PATHS, TEXT_PATHS, opened
-from tests.malformed.corpus import (
+from proof.malformed.application import FORM_PATHS, JSON_PATHS, TEXT_PATHS, opened
+from proof.malformed.corpus import (
     END,
     FORM_TYPES,
     JSON_TYPES,
@@ -25,9 +25,9 @@ from tests.malformed.corpus import (
     NASTY_PATHS,
     named,
 )
-from tests.malformed.mutations import everything
-from tests.malformed.sending import Sent, Talk, alarm, check, check_talk, cut
-from tests.malformed.sockets import talks
+from proof.malformed.mutations import everything
+from proof.malformed.sending import Sent, Talk, alarm, check, check_talk, cut
+from proof.malformed.sockets import talks
 
 pytestmark = [
     pytest.mark.unmeasured,

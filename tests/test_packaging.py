@@ -91,6 +91,7 @@ def test_the_sdist_holds_all_that_a_distributor_needs(built: Path) -> None:
     assert {name.split("/", 1)[0] for name in names} <= {
         ".gitignore",
         "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "LICENSE",
         "PKG-INFO",
         "README.md",
@@ -99,6 +100,7 @@ def test_the_sdist_holds_all_that_a_distributor_needs(built: Path) -> None:
         "docs",
         "examples",
         "microfw",
+        "proof",
         "pyproject.toml",
         "scripts",
         "tests",

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.malformed import served
-from tests.malformed.application import opened
-from tests.malformed.raw import raw_requests
-from tests.malformed.served import check, strange_lines
+from proof.malformed import served
+from proof.malformed.application import opened
+from proof.malformed.raw import raw_requests
+from proof.malformed.served import check, strange_lines
 from tests.servers import Server, serve
 
 EXAMPLES = 100 if settings().derandomize else 20_000

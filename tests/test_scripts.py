@@ -118,18 +118,18 @@ def test_bench_passes_its_arguments_on(clone: Clone) -> None:
 
 def test_mutate_passes_its_arguments_on(clone: Clone) -> None:
     assert clone.run("mutate", "shield", PYTHON=clone.stand_in()).returncode == 0
-    assert clone.done()[-1] == "ran -m tests.proof.mutations shield"
+    assert clone.done()[-1] == "ran -m proof.mutations shield"
 
 
 def test_prove_passes_its_arguments_on(clone: Clone) -> None:
     assert clone.run("prove", "--examples", "5", PYTHON=clone.stand_in()).returncode == 0
-    assert clone.done()[-1] == "ran -m tests.proof.prove --examples 5"
+    assert clone.done()[-1] == "ran -m proof.prove --examples 5"
 
 
 @pytest.mark.parametrize("what", ["faults", "races", "databases --seed 3"])
 def test_prove_runs_other_proofs_by_name(clone: Clone, what: str) -> None:
     assert clone.run("prove", *what.split(), PYTHON=clone.stand_in()).returncode == 0
-    assert clone.done()[-1] == f"ran -m tests.proof.{what}"
+    assert clone.done()[-1] == f"ran -m proof.{what}"
 
 
 def test_a_changed_pyproject_is_installed_again(clone: Clone) -> None:

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import microfw
-from tests.proof.builds import MICROFW, Builder, microfw_app
-from tests.proof.functions import World
-from tests.proof.observing import Laboratory, Observations
-from tests.proof.programs import Dependency, Flavour, Program, Use, programs
+from proof.builds import MICROFW, Builder, microfw_app
+from proof.functions import World
+from proof.observing import Laboratory, Observations
+from proof.programs import Dependency, Flavour, Program, Use, programs
 
 # ---------------------------------------------------------------------- other programs
 

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from examples.shop.database import get_engine, get_session
 from microfw import Depends
+from proof.books import PLACED, REFUSED, Books, Intent, Outcome
+from proof.databases import Shop, load, main, sqlite
 from tests.examples.postgresql import postgresql
-from tests.proof.books import PLACED, REFUSED, Books, Intent, Outcome
-from tests.proof.databases import Shop, load, main, sqlite
 
 pytestmark = pytest.mark.unmeasured
 

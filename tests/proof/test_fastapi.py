@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.proof.builds import fastapi_app, microfw_app
-from tests.proof.differences import DIFFERENCES, Difference, comparable, differences
-from tests.proof.observing import Laboratory, Observations
-from tests.proof.programs import Accept, Dependency, Endpoint, Fail, Program, Use
-from tests.proof.prove import search_for, seed_of
+from proof.builds import fastapi_app, microfw_app
+from proof.differences import DIFFERENCES, Difference, comparable, differences
+from proof.observing import Laboratory, Observations
+from proof.programs import Accept, Dependency, Endpoint, Fail, Program, Use
+from proof.prove import search_for, seed_of
 
 
 @pytest.fixture(scope="module")

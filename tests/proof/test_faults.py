@@ -7,7 +7,7 @@ from itertools import islice
 import anyio
 import pytest
 
-from tests.proof.faults import (
+from proof.faults import (
     FAULTS,
     FLAVOURS,
     PLACES,
@@ -18,7 +18,7 @@ from tests.proof.faults import (
 )
 
 SHARE = 17
-"""One of so many cells is tried each time; `python -m tests.proof.faults` tries all."""
+"""One of so many cells is tried each time; `python -m proof.faults` tries all."""
 
 RUNS = [(server, flavour) for server in SERVERS for flavour in FLAVOURS]
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.proof.mutations import (
+from proof.mutations import (
     HANGS,
     MUTATIONS,
     ROOT,

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.proof import programs as data
-from tests.proof.builds import fastapi_app, microfw_app
-from tests.proof.differences import DIFFERENCES, comparable
-from tests.proof.observing import Laboratory, chained
-from tests.proof.programs import Program, programs, written
-from tests.proof.prove import main, search
-from tests.proof.searches import Search, counter_example, told
+from proof import programs as data
+from proof.builds import fastapi_app, microfw_app
+from proof.differences import DIFFERENCES, comparable
+from proof.observing import Laboratory, chained
+from proof.programs import Program, programs, written
+from proof.prove import main, search
+from proof.searches import Search, counter_example, told
 
 
 def test_a_search_tells_how_many_programs_agree(

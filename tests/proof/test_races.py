@@ -1,13 +1,13 @@
 """Many requests at once, cancelled at random: none loses exit code, or sees another's values.
 
-`python -m tests.proof.races` sends ten thousand at once.
+`python -m proof.races` sends ten thousand at once.
 """
 
 import gc
 
 import pytest
 
-from tests.proof.races import raced
+from proof.races import raced
 
 
 @pytest.mark.slow

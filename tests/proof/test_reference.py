@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from tests.proof.prove import search_for, seed_of
+from proof.prove import search_for, seed_of
 
 
 @pytest.mark.unmeasured

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.proof.soak import Sample, Soak, main, unexpected
-from tests.proof.soak_picture import picture
+from proof.soak import Sample, Soak, main, unexpected
+from proof.soak_picture import picture
 
 QUIET = {
     "rss": 100_000_000,
@@ -70,7 +70,7 @@ def test_lines_are_unexpected_unless_the_traffic_explains_them() -> None:
         "Traceback (most recent call last):\n"
         '  File "soaked.py", line 1, in fail\n'
         "    raise SoakError('of an endpoint')\n"
-        "tests.proof.soaked.SoakError: of an endpoint\n"
+        "proof.soaked.SoakError: of an endpoint\n"
         "ERROR:    Exception in ASGI application\n"
         "  | KeyError: 'secret'\n"
         "WARNING:  Invalid HTTP request received.\n"

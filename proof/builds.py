@@ -21,8 +21,8 @@ from starlette.websockets import WebSocket
 import microfw
 from microfw.exceptions import RequestValidationError, ResponseValidationError, WebSocketException
 from microfw.exceptions import WebSocketRequestValidationError as InvalidHandshake
-from tests.proof import answers, reference
-from tests.proof.functions import (
+from proof import answers, reference
+from proof.functions import (
     Conflict,
     Oops,
     World,
@@ -32,7 +32,7 @@ from tests.proof.functions import (
     write_handler,
     write_task,
 )
-from tests.proof.programs import (
+from proof.programs import (
     AddTask,
     Dependency,
     Endpoint,

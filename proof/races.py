@@ -17,7 +17,7 @@ from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
 from microfw import App, BackgroundTasks, Depends
-from tests.proof.faults import BACKENDS
+from proof.faults import BACKENDS
 
 Cancel = Callable[[], object]
 

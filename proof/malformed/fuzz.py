@@ -25,12 +25,12 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from proof.malformed import sending, served
+from proof.malformed.application import opened
+from proof.malformed.mutations import everything
+from proof.malformed.raw import raw_requests
+from proof.malformed.sockets import talks
 from tests import servers
-from tests.malformed import sending, served
-from tests.malformed.application import opened
-from tests.malformed.mutations import everything
-from tests.malformed.raw import raw_requests
-from tests.malformed.sockets import talks
 from tests.proof import test_hostile_names as hostile
 from tests.servers import ServerProcess, serve
 
@@ -75,7 +75,7 @@ def application() -> Iterator[Check]:
 def server(http: str) -> Callable[[], AbstractContextManager[Check]]:
     @contextmanager
     def serving() -> Iterator[Check]:
-        with serve("tests.malformed.served:app", http=http, proxy_headers=False) as running:
+        with serve("proof.malformed.served:app", http=http, proxy_headers=False) as running:
             assert isinstance(running, ServerProcess)
             yield lambda data: served.check(running, data)
             assert served.peak(running) < served.MOST_MEMORY
@@ -115,8 +115,8 @@ import sys
 
 sys.path.insert(0, ".")
 
-from tests.malformed.fuzz import again
-from tests.malformed.sending import Sent, Talk
+from proof.malformed.fuzz import again
+from proof.malformed.sending import Sent, Talk
 from tests.proof.test_hostile_names import Texts
 
 found = {self.found!r}

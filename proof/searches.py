@@ -6,15 +6,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.proof.builds import fastapi_app, microfw_app, reference_app
-from tests.proof.differences import (
+from proof.builds import fastapi_app, microfw_app, reference_app
+from proof.differences import (
     comparable,
     differences,
     without_differences,
     without_extras,
 )
-from tests.proof.observing import Laboratory
-from tests.proof.programs import Program, programs, written
+from proof.observing import Laboratory
+from proof.programs import Program, programs, written
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,8 @@ import sys
 
 sys.path.insert(0, ".")
 
-from tests.proof.programs import *
-from tests.proof.searches import check
+from proof.programs import *
+from proof.searches import check
 
 program = {written(program)}
 

@@ -4,11 +4,11 @@ from urllib.parse import quote_from_bytes
 
 from hypothesis import strategies as st
 
-from tests.malformed.application import FORM_PATHS, JSON_PATHS, TEXT_PATHS
-from tests.malformed.grammar import requests as asgi_requests
-from tests.malformed.mutations import LARGEST, mutated, mutations, one_of
-from tests.malformed.sending import Sent
-from tests.malformed.sockets import conversations
+from proof.malformed.application import FORM_PATHS, JSON_PATHS, TEXT_PATHS
+from proof.malformed.grammar import requests as asgi_requests
+from proof.malformed.mutations import LARGEST, mutated, mutations, one_of
+from proof.malformed.sending import Sent
+from proof.malformed.sockets import conversations
 
 BELOW = b"/below"
 """Where the application is mounted."""

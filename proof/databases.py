@@ -36,8 +36,7 @@ from examples.shop.schemas import NewOrder, PlacedOrder
 from examples.shop.users import CurrentUser
 from microfw import App, BackgroundTasks, Depends, Header
 from microfw.datastructures import Headers
-from tests.examples.postgresql import find_programs, postgresql
-from tests.proof.books import (
+from proof.books import (
     PLACED,
     REFUSED,
     UNKNOWN,
@@ -48,8 +47,9 @@ from tests.proof.books import (
     PaymentBase,
     read_books,
 )
-from tests.proof.soak import unexpected
-from tests.proof.traffic import Customer, Traffic, read_answer
+from proof.soak import unexpected
+from proof.traffic import Customer, Traffic, read_answer
+from tests.examples.postgresql import find_programs, postgresql
 from tests.servers import serve
 
 ENOUGH = 1_000_000

@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, StreamingRespon
 from starlette.websockets import WebSocket
 
 from microfw.exceptions import AppScopeError, ScopeError
-from tests.proof.programs import (
+from proof.programs import (
     Accept,
     AddTask,
     CancelRequest,

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.proof.observing import CANCELLED, Observation, Observations
-from tests.proof.programs import (
+from proof.observing import CANCELLED, Observation, Observations
+from proof.programs import (
     Accept,
     AddTask,
     CancelRequest,

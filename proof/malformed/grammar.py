@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.malformed.application import FORM_PATHS, JSON_PATHS, KEYS, NAMES, TEXT_PATHS, VALID
-from tests.malformed.sending import Sent, cut
+from proof.malformed.application import FORM_PATHS, JSON_PATHS, KEYS, NAMES, TEXT_PATHS, VALID
+from proof.malformed.sending import Sent, cut
 
 digits = st.text("0123456789", min_size=1, max_size=30)
 numbers = st.one_of(

@@ -11,8 +11,8 @@ from anyio import CancelScope
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from microfw.exceptions import AppScopeError
-from tests.proof.functions import World, shown, without_places
-from tests.proof.programs import Program
+from proof.functions import World, shown, without_places
+from proof.programs import Program
 
 CANCELLED = "a cancellation"
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.malformed.corpus import NASTY_HEADERS
-from tests.malformed.grammar import cookies, other_headers, query_strings, texts
-from tests.malformed.mutations import mutated, one_of
-from tests.malformed.sending import Sent, Talk
+from proof.malformed.corpus import NASTY_HEADERS
+from proof.malformed.grammar import cookies, other_headers, query_strings, texts
+from proof.malformed.mutations import mutated, one_of
+from proof.malformed.sending import Sent, Talk
 
 KEY = b"sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="
 HANDSHAKE = [

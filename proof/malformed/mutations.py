@@ -7,8 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tests.malformed.application import FORM_PATHS, JSON_PATHS, TEXT_PATHS, VALID
-from tests.malformed.corpus import (
+from proof.malformed.application import FORM_PATHS, JSON_PATHS, TEXT_PATHS, VALID
+from proof.malformed.corpus import (
     FORM_TYPES,
     JSON_TYPES,
     NASTY_FIELDS,
@@ -17,8 +17,8 @@ from tests.malformed.corpus import (
     NASTY_JSON,
     NASTY_PATHS,
 )
-from tests.malformed.grammar import requests
-from tests.malformed.sending import Sent, cut
+from proof.malformed.grammar import requests
+from proof.malformed.sending import Sent, cut
 
 LARGEST = 200_000
 """How many bytes repetition makes, at most."""

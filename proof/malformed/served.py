@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 from microfw import App
-from tests.malformed.application import app as malformed
-from tests.malformed.application import opened
-from tests.malformed.sending import PATIENCE
+from proof.malformed.application import app as malformed
+from proof.malformed.application import opened
+from proof.malformed.sending import PATIENCE
 from tests.servers import ROOT, Server, ServerProcess
 
 TIME_TO_EXIT = 2.0

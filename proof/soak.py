@@ -25,8 +25,8 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from tests.proof.soak_picture import picture
-from tests.proof.traffic import Customer, Traffic, read_answer
+from proof.soak_picture import picture
+from proof.traffic import Customer, Traffic, read_answer
 from tests.servers import serve
 
 RECORD = re.compile(r"(INFO|WARNING|ERROR|CRITICAL): +(.*)")
@@ -206,7 +206,7 @@ def soak(minutes: float, every: float, customers: int, seed: int) -> Soak:
     with tempfile.TemporaryDirectory() as folder:
         database = {"DATABASE_URL": f"sqlite+aiosqlite:///{folder}/shop.sqlite3?timeout=60"}
         environment = MALLOC | dict(os.environ) | database
-        with serve("tests.proof.soaked:app", env=environment, access_log=False) as server:
+        with serve("proof.soaked:app", env=environment, access_log=False) as server:
             traffic, samples = asyncio.run(
                 load(server.port, warm_up + minutes, every, customers, seed)
             )

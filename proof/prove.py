@@ -15,9 +15,9 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis.errors import Flaky
 
-from tests.proof.observing import Laboratory
-from tests.proof.programs import Program
-from tests.proof.searches import SEARCHES, Search, counter_example
+from proof.observing import Laboratory
+from proof.programs import Program
+from proof.searches import SEARCHES, Search, counter_example
 
 BATCH = 500
 WIDTH = 40

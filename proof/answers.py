@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket, WebSocketState
 
 from microfw.exceptions import SwallowedExceptionError, WebSocketRequestValidationError
-from tests.proof.reference import APP, FUNCTION, Execution, Function, Step, called, opened, steps_of
+from proof.reference import APP, FUNCTION, Execution, Function, Step, called, opened, steps_of
 
 logger = logging.getLogger("microfw")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from starlette.datastructures import Headers
 
-from tests.malformed.application import app, opened
+from proof.malformed.application import app, opened
 from tests.servers import ROOT
 
 MOST_SECONDS = 2.0
