@@ -29,7 +29,7 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
@@ -125,6 +125,22 @@ class _Kind(Enum):
         self.comment = comment
 
 
+class _Call(NamedTuple):
+    """A call of a function in the making; its first argument is the `Run`."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(self.arguments)})"
+
+    @property
+    def in_thread(self) -> str:
+        """The same call, in a worker thread."""
+        run, *others = self.arguments
+        return f"call_in_thread({', '.join((run, self.name, *others))})"
+
+
 class _Function(Struct):
     """A function in the making."""
 
@@ -181,8 +197,7 @@ class _Writer:
 
     def source(self) -> str:
         shape = self._shape
-        arguments = ", ".join((shape.run, *shape.parameters))
-        handle = self._function(f"handle({arguments})", _Kind.HANDLER)
+        handle = self._function(_Call("handle", (shape.run, *shape.parameters)), _Kind.HANDLER)
         if shape.last:
             handle.close_with(f"# {shape.last}")
         for line in shape.before:
@@ -214,7 +229,7 @@ class _Writer:
         elif kind is _Kind.IN_THREAD_YIELDING_VALUES:
             function.write(f"yield {_tuple(given)}")
 
-    def _function(self, call: str, kind: _Kind) -> _Function:
+    def _function(self, call: _Call, kind: _Kind) -> _Function:
         """Begin the function that `call` calls."""
         comment = f"  # {kind.comment}" if kind.comment else ""
         function = _Function(f"{kind.definition} {call}:{comment}")
@@ -275,7 +290,7 @@ class _Writer:
                 function.write(line)
             kind = _Kind.IN_THREAD_AROUND_SENDING
         else:
-            function.write(f"await {self._in_thread(call)}")
+            function.write(f"await {call.in_thread}")
             kind = _Kind.IN_THREAD
         self._write(self._function(call, kind), first, self._last, kind)
 
@@ -283,7 +298,7 @@ class _Writer:
         call = self._call_of_steps(first, last)
         given = self._given(first, last)
         receive = f"{', '.join(given)} = " if given else ""
-        function.write(f"{receive}await {self._in_thread(call)}")
+        function.write(f"{receive}await {call.in_thread}")
         kind = _Kind.IN_THREAD_RETURNING_VALUES
         self._write(self._function(call, kind), first, last, kind)
 
@@ -298,7 +313,7 @@ class _Writer:
         kind = _Kind.IN_THREAD_YIELDING_VALUES
         self._write(self._function(call, kind), first, last, kind)
 
-    def _call_of_steps(self, first: int, last: int, given: Iterable[str] = ()) -> str:
+    def _call_of_steps(self, first: int, last: int, given: Iterable[str] = ()) -> _Call:
         """The call of a new function for some steps, with the values that they need."""
         used = {use.step for use in Plan(self._steps[first : last + 1]).sources(Use)}
         needed = [
@@ -308,7 +323,7 @@ class _Writer:
         ]
         shape = self._shape
         arguments = (shape.run, *self._shape_parameters(last), *needed)
-        return f"{self._name(self._name_of_steps(first, last))}({', '.join(arguments)})"
+        return _Call(self._name(self._name_of_steps(first, last)), arguments)
 
     def _name_of_steps(self, first: int, last: int) -> str:
         """What a function for some steps is called."""
@@ -318,11 +333,6 @@ class _Writer:
 
     def _shape_parameters(self, last: int) -> tuple[str, ...]:
         return self._shape.parameters if last == self._last else ()
-
-    def _in_thread(self, call: str) -> str:
-        name, _, arguments = call.removesuffix(")").partition("(")
-        run, *others = arguments.split(", ")
-        return f"call_in_thread({', '.join((run, name, *others))})"
 
     def _given(self, first: int, last: int) -> list[str]:
         """The values of some steps that later ones use."""
