@@ -13,7 +13,6 @@ The values of one function are read from the path first, then from the query str
 the cookies and the body, so that errors are told in this order.
 """
 
-import copy
 from collections.abc import Callable, Collection
 from functools import cache
 from types import FunctionType
@@ -27,7 +26,7 @@ from starlette.websockets import WebSocket
 
 from microfw._forms import FILES, can_parse
 from microfw._groups import group_reader, members_of, names_of
-from microfw._readers import Bodies, Read, Value, body_reader, form_reader, text_reader
+from microfw._readers import Bodies, Read, body_reader, form_reader, text_reader
 from microfw._validation import (
     ConstraintError,
     Constraints,
@@ -53,7 +52,7 @@ from microfw.exceptions import (
     UnfillableParameterError,
     UnresolvableAnnotationError,
 )
-from microfw.params import DECLARING, Declaration, Source
+from microfw.params import DECLARING, Declaration, RequestValue, Source
 
 _BY_TYPE: tuple[tuple[type[Any], str], ...] = (
     (Request, "request"),
@@ -126,7 +125,7 @@ class RequestBinder:
         else:
             read = self._text_reader(value, parameter, site)
         read.__name__ = read.__qualname__ = f"read_{parameter.name}"
-        return Reader(read, _PLACES_IN_TURN.index(source.place))
+        return Reader(read, value, _PLACES_IN_TURN.index(source.place))
 
     def finish(self, endpoint: Signature) -> None:
         """Check what can be known only when the whole plan has been made.
@@ -221,7 +220,7 @@ class RequestBinder:
 
     def _body_reader(
         self,
-        value: Value,
+        value: RequestValue,
         parameter: Parameter,
         declaration: Declaration | None,
         site: Site,
@@ -238,7 +237,7 @@ class RequestBinder:
                 self._not_json.append((parameter, site, declaration.media_type))
         return body_reader(value, converter, bodies)
 
-    def _text_reader(self, value: Value, parameter: Parameter, site: Site) -> Read:
+    def _text_reader(self, value: RequestValue, parameter: Parameter, site: Site) -> Read:
         _check_type(value, parameter, site)
         convert = _made(_text_converter, value, parameter, site)
         self._unused.discard(value.key if value.source is Source.PATH else "")
@@ -252,7 +251,7 @@ class RequestBinder:
 
     def _group_reader(
         self,
-        value: Value,
+        value: RequestValue,
         group: Group,
         parameter: Parameter,
         declaration: Declaration | None,
@@ -405,7 +404,9 @@ def _declaration_of(parameter: Parameter, site: Site) -> Declaration | None:
     return declaration
 
 
-def _value_of(parameter: Parameter, declaration: Declaration | None, source: Source) -> Value:
+def _value_of(
+    parameter: Parameter, declaration: Declaration | None, source: Source
+) -> RequestValue:
     default, factory, key = parameter.default, None, None
     if declaration is not None:
         if default is declaration or default is EMPTY:
@@ -414,8 +415,16 @@ def _value_of(parameter: Parameter, declaration: Declaration | None, source: Sou
     if key is None:
         hyphens = source is Source.HEADER and (not declaration or declaration.convert_underscores)
         key = parameter.name.replace("_", "-") if hyphens else parameter.name
-    make_default = None if source is Source.PATH else _default_maker(default, factory)
-    return Value(source, key, _annotation_of(parameter), make_default)
+    if source is Source.PATH or default is EMPTY:
+        default = ...
+    return RequestValue(
+        key,
+        _annotation_of(parameter),
+        default,
+        source=source,
+        default_factory=factory,
+        declaration=declaration,
+    )
 
 
 def _annotation_of(parameter: Parameter) -> Any:
@@ -429,17 +438,7 @@ def _annotation_of(parameter: Parameter) -> Any:
     return Annotated[(annotation, *metadata)] if metadata else annotation
 
 
-def _default_maker(default: Any, factory: Callable[[], Any] | None) -> Callable[[], Any] | None:
-    if factory is not None:
-        return factory
-    if default is EMPTY or default is ...:
-        return None
-    if is_scalar(type(default)):
-        return lambda: default
-    return lambda: copy.deepcopy(default)  # what one request changes, the next must not see
-
-
-def _check_type(value: Value, parameter: Parameter, site: Site) -> None:
+def _check_type(value: RequestValue, parameter: Parameter, site: Site) -> None:
     source = value.source
     if source is Source.FILE:
         _check_file(value, parameter, site)
@@ -471,7 +470,7 @@ _PLACES = {
 }
 
 
-def _check_file(value: Value, parameter: Parameter, site: Site) -> None:
+def _check_file(value: RequestValue, parameter: Parameter, site: Site) -> None:
     annotation = _bare(value.annotation)
     if annotation is not Any and not (_holds(annotation, UploadFile) or _is_content(annotation)):
         raise _error(
@@ -482,7 +481,7 @@ def _check_file(value: Value, parameter: Parameter, site: Site) -> None:
         )
 
 
-def _check_field(field: GroupField, value: Value, parameter: Parameter, site: Site) -> None:
+def _check_field(field: GroupField, value: RequestValue, parameter: Parameter, site: Site) -> None:
     """A group's field is one value, or several under one name, and is declared by the group."""
     what = f"{parameter.name!r} is a {_shown(value.annotation)}, whose field {field.name!r}"
     for declaration in _declarations_in(field):
@@ -505,7 +504,7 @@ def _check_field(field: GroupField, value: Value, parameter: Parameter, site: Si
         )
 
 
-def _made(make: Callable[[Any], Any], value: Value, parameter: Parameter, site: Site) -> Any:
+def _made(make: Callable[[Any], Any], value: RequestValue, parameter: Parameter, site: Site) -> Any:
     """Make the converter of a value, or say what about its type makes that impossible."""
     name, kind = parameter.name, _shown(value.annotation)
     try:

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from microfw._forms import sendable
-from microfw._readers import MALFORMED_FORM, REPEATING, VALUES, Exchange, Read, Value
+from microfw._readers import MALFORMED_FORM, REPEATING, VALUES, Exchange, Read, default_maker
 from microfw._validation import (
     Convert,
     Group,
@@ -20,7 +20,7 @@ from microfw._validation import (
     is_sequence,
     showable,
 )
-from microfw.params import Source
+from microfw.params import RequestValue, Source
 
 
 class Member(Struct, frozen=True):
@@ -53,7 +53,12 @@ def members_of(
 
 
 def group_reader(
-    value: Value, convert: Convert, members: Iterable[Member], known: set[str], *, forbids: bool
+    value: RequestValue,
+    convert: Convert,
+    members: Iterable[Member],
+    known: set[str],
+    *,
+    forbids: bool,
 ) -> Read:
     """Make the reader of a group.
 
@@ -66,6 +71,7 @@ def group_reader(
         forbids: Whether the model refuses what it does not know.
     """
     source, place, values_of = value.source, value.source.place, VALUES[value.source]
+    make_default = default_maker(value)
     members = tuple(members)
     is_form = source is Source.FORM
     in_memory = {member.key for member in members if member.in_memory}
@@ -78,8 +84,8 @@ def group_reader(
         for key in in_memory.intersection(found):
             found[key] = exchange.form.content(found[key])
         others = _others(values, known)
-        if not (is_sent or (forbids and others)) and value.make_default is not None:
-            return value.make_default()
+        if not (is_sent or (forbids and others)) and make_default is not None:
+            return make_default()
         try:
             return convert(found | others)
         except Invalid as problem:

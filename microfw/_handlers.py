@@ -63,9 +63,14 @@ class RouteHandler:
         self._planned = self._make_plan(None)
 
     @property
+    def plan(self) -> Plan:
+        """The plan without overrides."""
+        return self._planned.plan
+
+    @property
     def endpoint(self) -> Signature:
         """What the plan's last step calls."""
-        return self._planned.plan.endpoint.signature
+        return self.plan.endpoint.signature
 
     def app_steps(self, environment: Environment) -> tuple[Step, ...]:
         """The dependencies of scope "app" that the route needs, in the order of their setup."""

@@ -5,6 +5,7 @@ in was decided when the route was added. Where a value does not fit, the reader 
 wrong at the exchange, and returns what the exchange gives it to stand for an invalid value.
 """
 
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from operator import attrgetter
@@ -24,12 +25,13 @@ from microfw._validation import (
     allows_none,
     below,
     is_mapping,
+    is_scalar,
     is_sequence,
     missing,
     parse_json,
     showable,
 )
-from microfw.params import Source
+from microfw.params import RequestValue, Source
 
 
 class Exchange(Protocol):
@@ -66,21 +68,24 @@ class BrokenJSON(str):
     __slots__ = ()
 
 
-class Value(Struct, frozen=True):
-    """What is known of one value before any request."""
+def default_maker(value: RequestValue) -> Callable[[], Any] | None:
+    """Make the function that returns the default of a value; `None` where one is required."""
+    default = value.default
+    if value.default_factory is not None:
+        return value.default_factory
+    if default is ...:
+        return None
+    if is_scalar(type(default)):
+        return lambda: default
+    return lambda: copy.deepcopy(default)  # what one request changes, the next must not see
 
-    source: Source
-    key: str
-    """The name in the request."""
-    annotation: Any
-    make_default: Callable[[], Any] | None
-    """`None` where the value is required."""
 
-    def absent(self, exchange: Exchange, *loc: str) -> Any:
-        """Stand in for a value that was not sent."""
-        if self.make_default is not None:
-            return self.make_default()
-        return exchange.invalid([missing(None, self.source.place, *loc)])
+def _absent(value: RequestValue, *loc: str) -> Read:
+    """Make the function that stands in for a value that was not sent."""
+    make_default, place = default_maker(value), value.source.place
+    if make_default is not None:
+        return lambda exchange: make_default()
+    return lambda exchange: exchange.invalid([missing(None, place, *loc)])
 
 
 class Bodies(Struct):
@@ -129,15 +134,16 @@ VALUES: dict[Source, Callable[[Exchange], Any]] = {
 REPEATING = (Source.QUERY, Source.HEADER, Source.FORM, Source.FILE)
 
 
-def text_reader(value: Value, convert: Convert) -> Read:
+def text_reader(value: RequestValue, convert: Convert) -> Read:
     """Make the reader of a value that is sent as text."""
     key, place = value.key, value.source.place
     look_up = _look_up(value)
+    absent = _absent(value, key)
 
     def read(exchange: Exchange) -> Any:
         sent = look_up(exchange)
         if sent is None:
-            return value.absent(exchange, key)
+            return absent(exchange)
         try:
             return convert(sent)
         except Invalid as problem:
@@ -146,7 +152,7 @@ def text_reader(value: Value, convert: Convert) -> Read:
     return read
 
 
-def _look_up(value: Value) -> Callable[[Exchange], Any]:
+def _look_up(value: RequestValue) -> Callable[[Exchange], Any]:
     """Make the function that finds what was sent, if anything was."""
     key, values_of = value.key, VALUES[value.source]
     repeats = value.source in REPEATING and is_sequence(value.annotation)
@@ -177,10 +183,11 @@ def _header_look_up(key: str, *, repeats: bool) -> Callable[[Exchange], Any]:
 # ---------------------------------------------------------------------- forms
 
 
-def form_reader(value: Value, convert: Convert, *, in_memory: bool) -> Read:
+def form_reader(value: RequestValue, convert: Convert, *, in_memory: bool) -> Read:
     """Make the reader of a field or file of a form; `in_memory` asks for the files' content."""
     key = value.key
     repeats = is_sequence(value.annotation)
+    absent = _absent(value, key)
 
     def read(exchange: Exchange) -> Any:
         form = exchange.form
@@ -188,7 +195,7 @@ def form_reader(value: Value, convert: Convert, *, in_memory: bool) -> Read:
             return exchange.invalid([MALFORMED_FORM])
         sent: Any = form.data.getlist(key) if repeats else form.data.get(key)
         if not sent:  # neither an empty field nor an empty list is a value
-            return value.absent(exchange, key)
+            return absent(exchange)
         if in_memory:
             sent = form.content(sent)
         try:
@@ -206,7 +213,7 @@ MALFORMED_FORM: Error = missing(None, "body")
 # ---------------------------------------------------------------------- body
 
 
-def body_reader(value: Value, converter: JSONConverter, bodies: Bodies) -> Read:
+def body_reader(value: RequestValue, converter: JSONConverter, bodies: Bodies) -> Read:
     """Make the reader of a value that is the body, or a part of it."""
     read_whole = _whole_reader(value, converter)
     read_part = _part_reader(value, converter)
@@ -218,9 +225,10 @@ def body_reader(value: Value, converter: JSONConverter, bodies: Bodies) -> Read:
     return read
 
 
-def _whole_reader(value: Value, converter: JSONConverter) -> Read:
+def _whole_reader(value: RequestValue, converter: JSONConverter) -> Read:
     decode = converter.decode
     takes_null = _takes_null(value)
+    absent = _absent(value)
 
     def read(exchange: Exchange) -> Any:
         if exchange.body and exchange.decoded_body is None and _is_json(exchange.scope):
@@ -240,7 +248,7 @@ def _whole_reader(value: Value, converter: JSONConverter) -> Read:
         if isinstance(body, BrokenJSON):
             return exchange.invalid(())
         if body is None and not (exchange.body and takes_null):
-            return value.absent(exchange)
+            return absent(exchange)
         try:
             return converter.convert(body)
         except Invalid as problem:
@@ -249,9 +257,10 @@ def _whole_reader(value: Value, converter: JSONConverter) -> Read:
     return read
 
 
-def _part_reader(value: Value, converter: JSONConverter) -> Read:
+def _part_reader(value: RequestValue, converter: JSONConverter) -> Read:
     key = value.key
     takes_null = _takes_null(value)
+    absent = _absent(value, key)
 
     def read(exchange: Exchange) -> Any:
         body = _decoded_body(exchange)
@@ -266,14 +275,14 @@ def _part_reader(value: Value, converter: JSONConverter) -> Read:
                     return exchange.invalid(_answerable(below(problem.errors, key), exchange))
         elif body is not None:
             return exchange.invalid([missing(None, "body", key)])
-        return value.absent(exchange, key)
+        return absent(exchange)
 
     return read
 
 
-def _takes_null(value: Value) -> bool:
+def _takes_null(value: RequestValue) -> bool:
     """Tell whether `null` is a value, where otherwise it is as if nothing had been sent."""
-    return value.make_default is None and allows_none(value.annotation)
+    return value.is_required and allows_none(value.annotation)
 
 
 def _decoded_body(exchange: Exchange) -> Any:

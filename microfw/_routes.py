@@ -40,7 +40,7 @@ from microfw._readers import Bodies
 from microfw._receiving import SharedReceive
 from microfw._streaming import item_of, streamer
 from microfw._validation import Selection, UnsupportedTypeError, parts_of
-from microfw.dependencies import Dependency, Lifetime, Shape, Signature, place_of
+from microfw.dependencies import Dependency, Lifetime, Plan, Shape, Signature, place_of
 from microfw.dependencies import Scope as DependencyScope
 from microfw.exceptions import (
     RequestValidationError,
@@ -124,6 +124,15 @@ class Route(starlette.routing.Route):
         self.app: ASGIApp = _wrapped(self._serve, options.get("middleware"))
         # Whether a request that matches can go straight to `respond`.
         self.is_direct: bool = self.limits_body and type(self).handle is Route.handle
+
+    @property
+    def plan(self) -> Plan:
+        """What a request runs through, step by step, and the values that the steps read.
+
+        The plan is the one without overrides. Each of its `values` is a
+        `microfw.params.RequestValue`.
+        """
+        return self.handler.plan
 
     def get_route_handler(self) -> RequestHandler:
         """Return the function that makes the response to a request.
@@ -283,6 +292,15 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         )
         self.app: ASGIApp = _wrapped(self._serve, middleware)
         self.is_direct: bool = not middleware and type(self).handle is WebSocketRoute.handle
+
+    @property
+    def plan(self) -> Plan:
+        """What a WebSocket runs through, step by step, and the values that the steps read.
+
+        The plan is the one without overrides. Each of its `values` is a
+        `microfw.params.RequestValue`.
+        """
+        return self.handler.plan
 
     def exchange(self, scope: Scope, receive: Receive, send: Send) -> WebSocketExchange:
         """Make what accompanies one WebSocket of this route."""

@@ -19,7 +19,10 @@ from microfw.dependencies import (
     Declarations,
     Dependency,
     Handler,
+    Lifetime,
+    Plan,
     Run,
+    Scope,
     Shape,
     Threads,
     compile_plan,
@@ -32,7 +35,7 @@ from microfw.dependencies import (
 )
 from microfw.exceptions import DeclarationError, NotCallableError, UnresolvableAnnotationError
 
-__all__ = ["BackgroundTask", "BackgroundTasks"]
+__all__ = ["BackgroundTask", "BackgroundTasks", "plan_of"]
 
 logger: logging.Logger = logging.getLogger("microfw")
 
@@ -75,7 +78,8 @@ class _DependentTask(BackgroundTask):
         _handler(func, None, Environment())
         super().__init__(func, *args, **kwargs)
 
-    async def run(self, environment: Environment, holding: int) -> None:
+    async def run(self, environment: Environment, holding: int) -> Any:
+        """Run it; return its result, or `None` where a dependency swallowed its error."""
         handler = _handler(self.func, environment.active_overrides(), environment)
         run = Run(environment.cleanup, environment.app_values)
         if holding:
@@ -84,6 +88,22 @@ class _DependentTask(BackgroundTask):
             await handler.call(run, self.args, self.kwargs)
         finally:
             run.swallowed = None
+        return None if run.result is None else run.result.value
+
+
+def plan_of(func: Callable[..., Any], *, default_scope: Scope = "function") -> Plan:
+    """Return the plan of a task function: its dependencies in order, and the function itself.
+
+    Args:
+        func: The function.
+        default_scope: The scope of yield dependencies for which none is given, as `App` has it.
+
+    Raises:
+        RegistrationError: A dependency cannot be opened outside of a request.
+        ScopeError: There is no such scope.
+    """
+    default = Lifetime.of(default_scope, f"plan_of(default_scope={default_scope!r})")
+    return _make_plan(func, {}, default)
 
 
 async def run_tasks(
@@ -251,25 +271,29 @@ def _handler(
     func: Callable[..., Any], overrides: Overrides | None, environment: Environment
 ) -> Handler:
     def make() -> Handler:
-        bind = refuse_request_values("a background task", "pass the value: add_task(..., value)")
-        plan = make_plan(
-            Declarations(func, bind, bind, overrides=overrides or {}, default=environment.default)
-        )
+        plan = _make_plan(func, overrides or {}, environment.default)
         return compile_plan(plan, _shape(name_of(func)))
 
     return _handlers.get((hashable(func), environment.default), overrides, make)
+
+
+def _make_plan(func: Callable[..., Any], overrides: Overrides, default: Lifetime) -> Plan:
+    bind = refuse_request_values("a background task", "pass the value: add_task(..., value)")
+    return make_plan(Declarations(func, bind, bind, overrides=overrides, default=default))
 
 
 def _shape(name: str) -> Shape:
     return Shape(
         title=f"background task {name}",
         run="run",
-        finish="finished(returned)",
-        names={"finished": _finished},
+        finish="Finished(returned)",
+        names={"Finished": _Finished},
         parameters=("args", "kwargs"),
         pass_on="*args, **kwargs",
     )
 
 
-def _finished(_: object) -> bool:
-    return True
+class _Finished(Struct, frozen=True):
+    """The result of a task function that has returned."""
+
+    value: Any

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypedDict, Unpack
 from msgspec import Struct, field
 
 from microfw._validation import CONSTRAINTS, Constraints
+from microfw.dependencies import ReadValue
 
 __all__ = [
     "Body",
@@ -23,6 +24,7 @@ __all__ = [
     "Header",
     "Path",
     "Query",
+    "RequestValue",
     "Source",
 ]
 
@@ -76,6 +78,29 @@ class Declaration(Struct, frozen=True, eq=False):
     embed: bool = False
     """Whether the body is an object that holds the value under its name."""
     media_type: str = "application/json"
+
+
+class RequestValue(ReadValue, frozen=True, kw_only=True):
+    """What a parameter of an endpoint or of a dependency reads from the request.
+
+    Attributes:
+        source: The part of the request.
+        key: The name there. A body has it only where it is an object that holds several values.
+        annotation: The type, in `Annotated` with what annotates it, the declaration's limits
+            included.
+        default: The value where none was sent; `...` where one is required or a function makes it.
+        default_factory: The function.
+        declaration: What the author wrote, `Query(...)`; `None` where the type alone decides.
+    """
+
+    source: Source
+    default_factory: Callable[[], Any] | None = None
+    declaration: Declaration | None = None
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a request without it is answered with an error."""
+        return self.default is ... and self.default_factory is None
 
 
 class Options(TypedDict, total=False):

@@ -19,14 +19,18 @@ from microfw.dependencies._graph import (
     override_error,
 )
 from microfw.dependencies._plan import (
+    AppValue,
+    Argument,
     Attribute,
     Bind,
     Constant,
     Plan,
     Reader,
+    ReadValue,
     Site,
     Step,
     Surrounding,
+    Use,
 )
 from microfw.dependencies._runtime import INVALID, Run
 from microfw.dependencies._signatures import (
@@ -44,6 +48,8 @@ from microfw.dependencies._uninterrupted import uninterrupted
 __all__ = [
     "EMPTY",
     "INVALID",
+    "AppValue",
+    "Argument",
     "Attribute",
     "Bind",
     "Cleanup",
@@ -55,6 +61,7 @@ __all__ = [
     "Lifetime",
     "Parameter",
     "Plan",
+    "ReadValue",
     "Reader",
     "Run",
     "Scope",
@@ -66,6 +73,7 @@ __all__ = [
     "Step",
     "Surrounding",
     "Threads",
+    "Use",
     "compile_plan",
     "dependency_of",
     "describe",

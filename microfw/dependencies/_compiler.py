@@ -381,12 +381,7 @@ class _Writer:
 
     def _read(self, function: _Function, number: int) -> None:
         """Read the values that a step takes from its surroundings and that may be invalid."""
-        read = [
-            (argument.name, argument.source)
-            for argument in self._steps[number].arguments
-            if isinstance(argument.source, Reader)
-        ]
-        for argument_name, source in sorted(read, key=lambda each: each[1].turn):
+        for argument_name, source in self._steps[number].readers:
             name = self._name(argument_name)
             self._read_values[number, argument_name] = name
             reader = self._name_object(

@@ -40,9 +40,12 @@ class Lifetime(IntEnum):
         return cls[scope.upper()]
 
     @property
-    def scope(self) -> str:
+    def scope(self) -> Scope:
         """The word an author writes for it."""
-        return self.name.lower()
+        return _SCOPES[self]
+
+
+_SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 class Dependency(Struct, frozen=True, eq=False):

@@ -22,7 +22,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from microfw.dependencies._declarations import Lifetime
+from microfw.dependencies._declarations import Lifetime, Scope
 from microfw.dependencies._signatures import Parameter, Signature
 
 
@@ -45,6 +45,17 @@ class Attribute(Struct, frozen=True):
     name: str
 
 
+class ReadValue(Struct, frozen=True):
+    """What is known of a value that is read from an execution's surroundings."""
+
+    key: str
+    """Its name there."""
+    annotation: Any
+    """The type, in `Annotated` with what annotates it; `Any` where none is written."""
+    default: Any
+    """The value where none was sent; `...` where one is required or a function makes it."""
+
+
 class Reader(Struct, frozen=True):
     """A function of the object that accompanies one execution.
 
@@ -52,6 +63,8 @@ class Reader(Struct, frozen=True):
     """
 
     read: Callable[[Any], Any]
+    value: ReadValue
+    """What it reads."""
     turn: int = 0
     """The readers of one step are called by turns, those of the same turn as declared."""
 
@@ -106,9 +119,30 @@ class Step(Struct, frozen=True):
         """Whether something stays open after setup."""
         return self.signature.yields
 
+    @property
+    def scope(self) -> Scope:
+        """When its exit code runs, if it has any; and how long its value is shared."""
+        return self.lifetime.scope
+
+    @property
+    def readers(self) -> list[tuple[str, Reader]]:
+        """The parameters that are read from the surroundings, in the order in which they are."""
+        read = [(a.name, a.source) for a in self.arguments if isinstance(a.source, Reader)]
+        return sorted(read, key=lambda each: each[1].turn)
+
 
 class Plan(Struct, frozen=True):
-    """The steps of one execution, the endpoint last."""
+    """The steps of one execution, in the order in which setup runs; the endpoint is the last.
+
+    A plan is data: it can be listed, documented and traced without being run.
+
+    ```python
+    for step in route.plan.steps:
+        print(step.signature.name, step.scope, step.in_thread, step.opens)
+    for value in route.plan.values:
+        print(value.source, value.key, value.annotation, value.default)
+    ```
+    """
 
     steps: tuple[Step, ...]
     app_steps: tuple[Step, ...] = ()
@@ -122,6 +156,14 @@ class Plan(Struct, frozen=True):
     def fallible(self) -> bool:
         """Whether any step reads a value that may be invalid."""
         return any(step.fallible for step in self.steps)
+
+    @property
+    def values(self) -> tuple[ReadValue, ...]:
+        """What the steps read from their surroundings, in the order in which they read it.
+
+        In the plan of a route each is a `microfw.params.RequestValue`.
+        """
+        return tuple(reader.value for step in self.steps for _, reader in step.readers)
 
     def sources(self, kind: type[Any]) -> list[Any]:
         """All sources of one kind that the steps of the plan have, in order."""

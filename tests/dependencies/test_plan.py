@@ -15,6 +15,7 @@ from microfw.dependencies import (
     Parameter,
     Plan,
     Reader,
+    ReadValue,
     Security,
     SecurityScopes,
     Site,
@@ -54,8 +55,11 @@ def read_token(_: Any) -> str:
     return "token"
 
 
+TOKEN = Reader(read_token, ReadValue("token", str, ...))
+
+
 def bind(parameter: Parameter, site: Site) -> Surrounding | None:
-    return Reader(read_token) if parameter.name == "token" else None
+    return TOKEN if parameter.name == "token" else None
 
 
 def test_a_plan_lists_its_steps_in_the_order_of_their_setup() -> None:
@@ -72,8 +76,8 @@ def test_a_plan_lists_its_steps_in_the_order_of_their_setup() -> None:
     assert [step.fallible for step in plan.steps] == [False, True, True, True]
     assert [step.arguments for step in plan.steps] == [
         (Argument("engine", False, AppValue((get_engine, ()), "get_engine")),),
-        (Argument("session", False, Use(0)), Argument("token", False, Reader(read_token))),
-        (Argument("session", False, Use(0)), Argument("token", False, Reader(read_token))),
+        (Argument("session", False, Use(0)), Argument("token", False, TOKEN)),
+        (Argument("session", False, Use(0)), Argument("token", False, TOKEN)),
         (
             Argument("user", True, Use(1)),
             Argument("session", True, Use(0)),
@@ -84,7 +88,9 @@ def test_a_plan_lists_its_steps_in_the_order_of_their_setup() -> None:
     assert plan.app_steps[0].key == (get_engine, ())
     assert plan.endpoint is plan.steps[-1]
     assert plan.fallible
-    assert plan.sources(Reader) == [Reader(read_token)] * 2
+    assert plan.sources(Reader) == [TOKEN] * 2
+    assert plan.values == (TOKEN.value, TOKEN.value)
+    assert [step.scope for step in plan.steps] == ["request", "function", "function", "function"]
     assert plan.sources(Attribute) == []
 
 

@@ -27,6 +27,7 @@ from microfw.dependencies import (
     Depends,
     Parameter,
     Reader,
+    ReadValue,
     Run,
     Scope,
     Shape,
@@ -542,7 +543,8 @@ def depends_on(use: Use, graph: Graph, functions: Sequence[Callable[..., Any]]) 
 
 def bind(parameter: Parameter, site: Site) -> Surrounding | None:
     assert parameter.name == "invalid"
-    return Reader(lambda run: run.invalid([{"name": site.signature.name}]))
+    value = ReadValue(parameter.name, Any, ...)
+    return Reader(lambda run: run.invalid([{"name": site.signature.name}]), value)
 
 
 # ---------------------------------------------------------------------- the tests
