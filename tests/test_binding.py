@@ -1,11 +1,17 @@
 """How the parameters of a route are bound, and what an author is told who writes a wrong one."""
 
 import dataclasses
+import io
+import sqlite3
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 import pytest
+import sqlalchemy.ext.asyncio
+import sqlalchemy.orm
 from starlette.background import BackgroundTasks
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
@@ -175,6 +181,88 @@ def test_a_body_of_such_a_type_is_told_too():
     def endpoint(sessions: dict[str, Session]): ...
 
     assert "which nothing in a request can become" in told(UnfillableParameterError, endpoint)
+
+
+class Iterates:
+    """As the sessions of database libraries do."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+
+class Rows(list[Any]): ...
+
+
+class Columns(dict[str, Any]): ...
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        sqlalchemy.ext.asyncio.AsyncSession,
+        sqlalchemy.orm.Session,
+        sqlite3.Connection,
+        io.StringIO,
+        Iterates,
+        Rows,
+        Columns,
+        range,
+        memoryview,
+    ],
+    ids=lambda kind: kind.__name__,
+)
+def test_a_forgotten_depends_is_told_also_where_the_class_iterates_as_values_do(kind: type[Any]):
+    name = kind.__qualname__
+
+    def required(session: Any): ...
+    def optional(session: Any = None): ...
+    def optional_by_union(session: Any = None): ...
+    def among_others(session: Any): ...
+
+    required.__annotations__["session"] = optional.__annotations__["session"] = kind
+    optional_by_union.__annotations__["session"] = kind | None
+    among_others.__annotations__["session"] = list[kind]  # type: ignore[valid-type]
+
+    for endpoint in (required, optional):
+        assert told(UnfillableParameterError, endpoint) == (
+            f"'session' is a {name}, which nothing in a request can become: {name} is not a type of values\n"
+            "  in:   <where>\n"
+            f"  path: endpoint -> {endpoint.__name__}\n"
+            f"  cure: if a dependency makes it, write session: Annotated[{name}, Depends(...)]"
+        )
+    for endpoint in (optional_by_union, among_others):
+        assert f"{name} is not a type of values" in told(UnfillableParameterError, endpoint)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        dict,
+        defaultdict,
+        OrderedDict,
+        Counter,
+        Mapping,
+        list,
+        set,
+        frozenset,
+        tuple,
+        deque,
+        Iterable,
+        Sequence,
+        Set,
+        dict[str, int],
+        Mapping[str, int],
+        list[int],
+        Iterable[int],
+        deque[int],
+    ],
+    ids=str,
+)
+def test_pythons_own_containers_are_bodies(kind: Any):
+    def endpoint(values: Any): ...
+
+    endpoint.__annotations__["values"] = kind
+    assert bound(endpoint)[0].reads_body
 
 
 def test_two_declarations_of_one_parameter_are_told():

@@ -1,7 +1,7 @@
 """The shapes of types that hold others: collections, tuples, dictionaries, unions."""
 
 import threading
-from collections import deque
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, TypeGuard
@@ -26,6 +26,19 @@ COLLECTIONS: tuple[tuple[type[Any], type[Any], Family, tuple[str, str]], ...] = 
     (Iterable, list, Family.LIST, ("list_type", "Input should be a valid list")),
 )
 _TUPLE_REFUSAL = ("tuple_type", "Input should be a valid tuple")
+_CONTAINERS = frozenset(
+    {Counter, OrderedDict, defaultdict, deque, dict, frozenset, list, set, tuple}
+)
+
+
+def is_container(kind: type[Any]) -> bool:
+    """Tell whether a class is one of Python's own containers of values.
+
+    What only iterates is none: a database session, a file, a class of the author's.
+    """
+    return kind in _CONTAINERS or (
+        kind.__module__ == "collections.abc" and issubclass(kind, Iterable)
+    )
 
 
 def collection(

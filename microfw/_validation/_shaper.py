@@ -38,6 +38,7 @@ from microfw._validation._containers import (
     collection,
     dictionary,
     fixed_tuple,
+    is_container,
     optional,
     tagged,
 )
@@ -190,6 +191,8 @@ class _Shaper:
         return choice(shapes)
 
     def _container(self, origin: type[Any], arguments: tuple[Any, ...]) -> Shape:
+        if not is_container(origin):
+            return self._foreign(origin)
         if issubclass(origin, Mapping):
             key, value = arguments or (Any, Any)
             key_shape = self.shape(key)
@@ -197,15 +200,16 @@ class _Shaper:
             return dictionary(key_shape, self.shape(value), is_foreseen)
         if issubclass(origin, tuple) and arguments and arguments[-1] is not Ellipsis:
             return fixed_tuple([self.shape(argument) for argument in arguments if argument != ()])
-        if not issubclass(origin, str | bytes | bytearray):
-            for kind, make, family, refusal in COLLECTIONS:
-                if issubclass(origin, kind):
-                    item = self.shape(arguments[0] if arguments else Any)
-                    self.beyond_msgspec |= origin not in _OF_MSGSPEC
-                    takes = Iterable if self._medium is Medium.RESULT else (list, tuple)
-                    is_foreseen = family in _SETS and self._is_foreseen(item)
-                    return collection(item, make, family, refusal, takes, is_foreseen)
-        return self._foreign(origin)
+        make, family, refusal = next(
+            (make, family, refusal)
+            for kind, make, family, refusal in COLLECTIONS
+            if issubclass(origin, kind)
+        )
+        item = self.shape(arguments[0] if arguments else Any)
+        self.beyond_msgspec |= origin not in _OF_MSGSPEC
+        takes = Iterable if self._medium is Medium.RESULT else (list, tuple)
+        is_foreseen = family in _SETS and self._is_foreseen(item)
+        return collection(item, make, family, refusal, takes, is_foreseen)
 
     def _is_foreseen(self, looked_up: Shape) -> bool:
         """Tell, and remember, whether a client can choose the hashes of what it sends."""
