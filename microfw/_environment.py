@@ -10,7 +10,7 @@ import anyio
 from starlette.types import Scope
 
 from microfw._limits import Limits
-from microfw.dependencies import Cleanup, Lifetime, hashable, override_error
+from microfw.dependencies import Cleanup, Lifetime, Signal, hashable, override_error
 
 Value = TypeVar("Value")
 
@@ -53,7 +53,7 @@ class Requests:
 
     def __init__(self) -> None:
         self._count = 0
-        self._all_ended: anyio.Event | None = None
+        self._waiting: list[Signal] = []
 
     def begin(self) -> None:
         """Count one more."""
@@ -62,16 +62,21 @@ class Requests:
     def end(self) -> None:
         """Count one less."""
         self._count -= 1
-        if self._all_ended is not None and not self._count:
-            self._all_ended.set()
+        if self._waiting and not self._count:
+            for signal in self._waiting:
+                signal.set()
 
     async def wait(self, seconds: float | None) -> None:
         """Wait until none is under way, or so many seconds have passed."""
-        if self._count:
-            self._all_ended = anyio.Event()
+        if not self._count:
+            return
+        signal = Signal()
+        self._waiting.append(signal)
+        try:
             with anyio.move_on_after(seconds):
-                await self._all_ended.wait()
-            self._all_ended = None
+                await signal.wait()
+        finally:
+            self._waiting.remove(signal)
 
 
 class Environment:

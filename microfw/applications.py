@@ -321,9 +321,8 @@ class App(Decorators, starlette.applications.Starlette):
                 has_started = True
                 yield
             finally:
-                try:
-                    if opened_keys:  # a server out of patience does not wait itself
-                        await environment.requests.wait(environment.cleanup.timeout)
+                try:  # a server out of patience does not wait itself
+                    await environment.requests.wait(environment.cleanup.timeout)
                 finally:
                     for key in opened_keys:
                         environment.app_values.pop(key, None)

@@ -33,6 +33,7 @@ from microfw.dependencies._plan import (
     Use,
 )
 from microfw.dependencies._runtime import INVALID, Run
+from microfw.dependencies._signals import Signal
 from microfw.dependencies._signatures import (
     EMPTY,
     Parameter,
@@ -68,6 +69,7 @@ __all__ = [
     "Security",
     "SecurityScopes",
     "Shape",
+    "Signal",
     "Signature",
     "Site",
     "Step",

@@ -54,7 +54,7 @@ FORM = content_type("application/x-www-form-urlencoded")
 MULTIPART = content_type("multipart/form-data; boundary=here")
 
 FORGED = jwt.encode({"sub": "ada", "exp": END_OF_TIME}, "x" * 32, ALGORITHM)
-UNSIGNED = jwt.encode({"sub": "ada", "exp": END_OF_TIME}, None, "none")
+UNSIGNED = jwt.encode({"sub": "ada", "exp": END_OF_TIME}, "", "none")
 
 
 # ---------------------------------------------------------------------- looking around
