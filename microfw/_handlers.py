@@ -83,6 +83,15 @@ class RouteHandler:
             step.opens and step.lifetime is Lifetime.REQUEST for step in plan.steps
         )
 
+    def closed_before_sending(self, environment: Environment) -> list[Signature]:
+        """The dependencies that have exited when a response is sent, in the order of setup."""
+        plan = self._planned_for(environment).plan
+        return [
+            step.signature
+            for step in plan.steps[:-1]
+            if step.opens and step.lifetime is Lifetime.FUNCTION
+        ]
+
     def get(self, environment: Environment) -> Handler:
         """The compiled plan, with the overrides that are in force."""
         overrides = environment.active_overrides()

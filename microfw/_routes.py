@@ -1,5 +1,6 @@
 """Route and WebSocketRoute: from a function with dependencies to an ASGI application."""
 
+import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol, Unpack, cast
@@ -49,6 +50,8 @@ from microfw.exceptions import (
     WebSocketRequestValidationError,
 )
 from microfw.responses import JSONResponse, responder
+
+logger = logging.getLogger("microfw")
 
 Finish = Callable[[Exchange, Any], Any]
 
@@ -191,6 +194,8 @@ class Route(starlette.routing.Route):
             except ClientDisconnect:
                 pass  # there is nobody to answer
             except Exception as error:
+                if exchange.is_sending:
+                    self._log_closed(exchange, error)
                 if not await answered(exchange, error):
                     raise
             finally:
@@ -200,6 +205,20 @@ class Route(starlette.routing.Route):
             environment.requests.end()
             if exchange.form is not None:
                 await exchange.close_form(exchange.form)
+
+    def _log_closed(self, exchange: Exchange, error: Exception) -> None:
+        """Name what had closed before a stream (or file) failed, which may have read from it."""
+        closed = self.handler.closed_before_sending(exchange.environment)
+        if closed and type(exchange.result).__call__ is not Response.__call__:
+            logger.error(
+                "the response that %s returned failed with %s while it was being sent. These"
+                " dependencies had closed before: %s. One that the response still needs is to stay"
+                ' open for it: Depends(%s, scope="request")',
+                self.handler.endpoint.where,
+                type(error).__name__,
+                ", ".join(each.where for each in closed),
+                closed[-1].name,
+            )
 
     def _shape(self, bodies: Bodies) -> Shape:
         receive = bodies.receive

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Annotated, Any
 
+import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from starlette.applications import Starlette
@@ -101,6 +102,143 @@ async def test_request_scope_feeds_a_file(is_async: bool, tmp_path: Any) -> None
     answer = await request(app)
 
     assert (answer.status, answer.body, path.exists()) == (200, b"report", False)
+
+
+# ---------------------------------------------------------------------- streams that come too late
+
+
+class Session:
+    """What is closed when its dependency has exited, as a database's session."""
+
+    is_open = True
+
+    def row(self) -> str:
+        if not self.is_open:
+            raise Oops("the session is closed")
+        return "row"
+
+
+async def session_async() -> AsyncIterator[Session]:
+    session = Session()
+    yield session
+    session.is_open = False
+
+
+def session_sync() -> Iterator[Session]:
+    session = Session()
+    yield session
+    session.is_open = False
+
+
+def transaction(session: Annotated[Session, Depends(session_async)]) -> Iterator[Session]:
+    yield session
+
+
+async def settings() -> str:
+    return "settings"
+
+
+def rows_of(session: Session) -> StreamingResponse:
+    return StreamingResponse(session.row() for _ in range(2))
+
+
+@both
+async def test_a_stream_that_outlives_what_it_reads_is_told_with_the_cure(
+    is_async: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """E7, S1"""
+    session = session_async if is_async else session_sync
+    app = App(dependencies=[Depends(settings)])
+
+    @app.get("/")
+    async def endpoint(session: Annotated[Session, Depends(session)]) -> StreamingResponse:
+        return rows_of(session)
+
+    answer = await request(app)
+
+    assert told(answer.raised or Exception()) == "Oops(the session is closed)"
+    (message,) = caplog.messages
+    assert message == (
+        f"the response that {place(endpoint)} returned failed with Oops while it was being sent."
+        f" These dependencies had closed before: {place(session)}. One that the response still"
+        f' needs is to stay open for it: Depends({session.__name__}, scope="request")'
+    )
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+async def test_what_had_closed_before_a_stream_is_told_in_the_order_of_setup(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """E7, S1: what has request scope is still open, and not named."""
+    app = App(dependencies=[Depends(session_sync, scope="request")])
+
+    @app.get("/")
+    async def endpoint(session: Annotated[Session, Depends(transaction)]) -> StreamingResponse:
+        return rows_of(session)
+
+    await request(app)
+
+    (message,) = caplog.messages
+    assert message == (
+        f"the response that {place(endpoint)} returned failed with Oops while it was being sent."
+        f" These dependencies had closed before: {place(session_async)}, {place(transaction)}. One"
+        ' that the response still needs is to stay open for it: Depends(transaction, scope="request")'
+    )
+
+
+async def test_the_replacement_of_a_dependency_is_named_where_it_is_overridden(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """E7, S1, X2"""
+    app = App()
+
+    @app.get("/")
+    async def endpoint(session: Annotated[Session, Depends(session_async)]) -> StreamingResponse:
+        return rows_of(session)
+
+    with app.override({session_async: session_sync}):
+        await request(app)
+
+    assert f"had closed before: {place(session_sync)}. One" in caplog.text
+
+
+async def test_nothing_is_told_of_a_stream_that_fails_while_what_it_reads_is_open(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """E7, S1, S6"""
+    app = App()
+
+    @app.get("/")
+    async def wide(
+        session: Annotated[Session, Depends(session_async, scope="request")],
+    ) -> StreamingResponse:
+        session.is_open = False
+        return rows_of(session)
+
+    @app.get("/generator")
+    async def generator(session: Annotated[Session, Depends(session_async)]) -> AsyncIterator[str]:
+        yield session.row()
+        session.is_open = False
+        yield session.row()
+
+    @app.get("/whole")
+    async def whole(session: Annotated[Session, Depends(session_async)]) -> None: ...
+
+    async def send_nothing(_: Any) -> None:
+        raise OSError("gone")
+
+    for path in ("/", "/generator"):
+        assert told((await request(app, path)).raised or Exception()).startswith("Oops")
+    with pytest.raises(OSError, match="gone"):
+        await app(SCOPE | {"path": "/whole"}, receive_nothing, send_nothing)
+    assert caplog.messages == []
+
+
+SCOPE = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
+
+
+async def receive_nothing() -> Any:
+    await anyio.sleep_forever()
 
 
 # ---------------------------------------------------------------------- S2: app scope
