@@ -1,0 +1,225 @@
+"""The commands and their options."""
+
+import importlib.metadata
+import platform
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from microfw.applications import App
+from microfw.cli._discovery import Found, find
+from microfw.cli._failures import CommandError, ImportFailure
+from microfw.cli._graph import GRAPHS
+from microfw.cli._printing import print_source, print_table
+from microfw.cli._routes import lines_of, methods_of, planned_routes, rows_of
+from microfw.cli._serving import serve
+from microfw.routing import Route, WebSocketRoute
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+PACKAGES = ("starlette", "anyio", "uvicorn", "pydantic", "msgspec")
+"""Those whose versions matter."""
+
+
+class _Commands(click.Group):
+    """The commands; with `--traceback` they show what an import has raised."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ImportFailure as failure:
+            if ctx.params.get("with_traceback"):
+                traceback.print_exception(failure.error)
+            raise
+
+
+def _print_versions(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if not wanted:
+        return
+    for name in ("microfw-asgi", *PACKAGES):
+        click.echo(f"{name.removesuffix('-asgi')} {_version_of(name)}")
+    click.echo(f"Python {platform.python_version()}")
+    ctx.exit()
+
+
+def _version_of(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "is not installed"
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_versions,
+    help="Show the versions of microfw and of what it stands on.",
+)
+@click.option(
+    "--traceback", "with_traceback", is_flag=True, help="Show the traceback of a failed import."
+)
+def main(with_traceback: bool) -> None:
+    """Serve an application, and show what it consists of.
+
+    APP is module:app, a file, or either with a factory, module:create_app(). Without it,
+    MICROFW_APP, [tool.microfw] app in pyproject.toml and the usual places are tried.
+    """
+
+
+def _takes_app(command: Command) -> Command:
+    return click.argument("target", metavar="[APP]", required=False)(command)
+
+
+_address = (
+    click.option("--host", default="127.0.0.1", show_default=True),
+    click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535)),
+)
+
+
+def _takes_address(command: Command) -> Command:
+    for option in reversed(_address):
+        command = option(command)
+    return command
+
+
+_OF_UVICORN = {"ignore_unknown_options": False, "allow_interspersed_args": True}
+
+
+@main.command(context_settings=_OF_UVICORN)
+@_takes_app
+@_takes_address
+@click.argument(
+    "uvicorn_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTIONS OF UVICORN]"
+)
+def dev(target: str | None, host: str, port: int, uvicorn_arguments: tuple[str, ...]) -> None:
+    """Serve the application; start it anew when a file changes.
+
+    What follows `--` goes on to uvicorn.
+    """
+    target, rest = _without_separator(target, uvicorn_arguments)
+    try:
+        found = find(target)
+    except ImportFailure as failure:
+        failure.show()
+        raise click.exceptions.Exit(1) from None
+    click.echo(", ".join(_introduction(found)), err=True)
+    # An open stream or WebSocket would hold a restart up for as long as it is open.
+    own = ["--reload", "--reload-dir", str(found.folder), "--timeout-graceful-shutdown", "1"]
+    serve(found, [*own, "--host", host, "--port", str(port), *rest], freezes=False)
+
+
+def _introduction(found: Found) -> Iterator[str]:
+    yield found.target
+    yield found.reason
+    if isinstance(found.app, App):
+        routes = [*planned_routes(found.app.routes)]
+        yield "1 route" if len(routes) == 1 else f"{len(routes)} routes"
+
+
+@main.command(context_settings=_OF_UVICORN)
+@_takes_app
+@_takes_address
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--root-path", default="", help="The path below which a proxy serves it.")
+@click.option("--proxy-headers/--no-proxy-headers", default=True, show_default=True)
+@click.option("--log-config", type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--gc-freeze/--no-gc-freeze",
+    default=True,
+    show_default=True,
+    help="Take what start-up makes out of the garbage collector's sight.",
+)
+@click.argument(
+    "uvicorn_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTIONS OF UVICORN]"
+)
+def run(
+    target: str | None,
+    host: str,
+    port: int,
+    workers: int,
+    root_path: str,
+    proxy_headers: bool,
+    log_config: str | None,
+    gc_freeze: bool,
+    uvicorn_arguments: tuple[str, ...],
+) -> None:
+    """Serve the application in production.
+
+    What follows `--` goes on to uvicorn.
+    """
+    target, rest = _without_separator(target, uvicorn_arguments)
+    arguments = ["--host", host, "--port", str(port), "--workers", str(workers)]
+    arguments += ["--root-path", root_path] if root_path else []
+    arguments += ["--log-config", log_config] if log_config else []
+    arguments.append("--proxy-headers" if proxy_headers else "--no-proxy-headers")
+    serve(find(target), [*arguments, *rest], freezes=gc_freeze)
+
+
+def _without_separator(
+    target: str | None, arguments: Sequence[str]
+) -> tuple[str | None, Sequence[str]]:
+    """What is the application's, and uvicorn's, where only `--` and options were given."""
+    if target is not None and target.startswith("-"):
+        return None, (target, *arguments)
+    return target, arguments
+
+
+@main.command()
+@_takes_app
+@click.option("--path", help="Only routes whose path holds this text.")
+@click.option("--method", help="Only routes for this method; WEBSOCKET is one.")
+@click.option("--uses", metavar="NAME", help="Only routes that use this dependency.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def routes(
+    target: str | None, path: str | None, method: str | None, uses: str | None, as_json: bool
+) -> None:
+    """List the routes and their dependencies, in the order of setup."""
+    lines = lines_of(_application(find(target)), path=path, method=method, uses=uses)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(lines)))
+    else:
+        print_table(rows_of(lines))
+
+
+@main.command()
+@click.argument("method")
+@click.argument("path")
+@click.option("--app", "target", help="The application, as for the other commands.")
+@click.option("--graph", type=click.Choice([*GRAPHS]), help="Print the dependencies as a graph.")
+def explain(method: str, path: str, target: str | None, graph: str | None) -> None:
+    """Print the source of the function that handles a route.
+
+    For example: microfw explain POST /orders
+    """
+    app = _application(find(target))
+    if graph is not None:
+        click.echo(GRAPHS[graph](_route(app, path, method).plan))
+        return
+    try:
+        print_source(app.explain(path, method))
+    except LookupError as error:
+        raise CommandError(str(error), "`microfw routes` lists what there is") from None
+
+
+def _route(app: App, path: str, method: str) -> Route | WebSocketRoute:
+    for whole_path, route in planned_routes(app.routes):
+        if whole_path == path and method.upper() in methods_of(route):
+            return route
+    raise CommandError(
+        f"no route is declared for {method.upper()} {path}", "`microfw routes` lists what there is"
+    )
+
+
+def _application(found: Found) -> App:
+    if isinstance(found.app, App):
+        return found.app
+    raise CommandError(
+        f"{found.target} is {type(found.app).__name__}, no application of microfw's",
+        "name the App inside of it",
+    )

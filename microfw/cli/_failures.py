@@ -1,0 +1,89 @@
+"""What a command says where it cannot go on: one sentence, and a cure."""
+
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import IO, Any
+
+import click
+
+from microfw.exceptions import RegistrationError
+
+_OURS = str(Path(__file__).parent.parent)
+
+
+class CommandError(click.ClickException):
+    """The end of a command that cannot go on; the exit status is 1.
+
+    Args:
+        message: What is wrong.
+        cure: What to do instead.
+    """
+
+    def __init__(self, message: str, cure: str) -> None:
+        super().__init__(message)
+        self.cure = cure
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"Error: {self.message}", file=file, err=True)
+        click.echo(f"  cure: {self.cure}", file=file, err=True)
+
+
+class ImportFailure(CommandError):
+    """The application's code raised an exception as it was imported.
+
+    Args:
+        module: What was imported.
+        error: What it raised.
+    """
+
+    def __init__(self, module: str, error: BaseException) -> None:
+        super().__init__(
+            f"{module!r} could not be imported", "correct it; --traceback shows the whole traceback"
+        )
+        self.error = error
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"Error: {self.message}", file=file, err=True)
+        click.echo(indented(described(self.error)), file=file, err=True)
+        if not isinstance(self.error, RegistrationError):
+            click.echo(f"  cure: {self.cure}", file=file, err=True)
+
+
+def described(error: BaseException) -> str:
+    """The line of the author's code that raised an exception, and what it says."""
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return f"{shown(error.filename)}:{error.lineno}: {type(error).__name__}: {error.msg}"
+    place = _own_line(error.__traceback__)
+    return f"{place}{type(error).__name__}: {error}"
+
+
+def indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def _own_line(raised: TracebackType | None) -> str:
+    """The innermost line that is neither microfw's nor an installed package's."""
+    own = [
+        (frame.f_code.co_filename, line)
+        for frame, line in traceback.walk_tb(raised)
+        if _is_own(frame)
+    ]
+    if not own:
+        return ""
+    file, line = own[-1]
+    return f"{shown(file)}:{line}: "
+
+
+def _is_own(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return not (
+        file.startswith(("<", _OURS, sys.base_prefix)) or "site-packages" in Path(file).parts
+    )
+
+
+def shown(file: str) -> str:
+    """A file's path; relative, where it is below the working directory."""
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file

@@ -1,0 +1,43 @@
+"""Tables and source on a terminal: with colour where `rich` is installed, else as plain text."""
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+import click
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows below their head, in columns."""
+    if _is_coloured():
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=SIMPLE_HEAD)
+        for name in rows[0]:
+            table.add_column(name, overflow="fold")
+        for row in rows[1:]:
+            table.add_row(*map(Text, row))
+        Console().print(table)
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+def print_source(source: str) -> None:
+    """Print Python source."""
+    if _is_coloured():
+        from rich.console import Console
+        from rich.syntax import Syntax
+
+        Console().print(Syntax(source, "python", background_color="default"))
+        return
+    click.echo(source.rstrip("\n"))
+
+
+def _is_coloured() -> bool:
+    return sys.stdout.isatty() and find_spec("rich") is not None

@@ -1,0 +1,68 @@
+"""Serves an application by uvicorn, whose worker processes find it again by their environment."""
+
+import gc
+import os
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from microfw.applications import App
+from microfw.cli._discovery import Found, find
+from microfw.cli._failures import CommandError
+
+FACTORY = "microfw.cli._serving:application"
+
+_TARGET, _FOLDER, _FREEZES = "MICROFW_SERVED", "MICROFW_SERVED_FROM", "MICROFW_GC_FREEZE"
+
+
+def serve(found: Found, arguments: Sequence[str], *, freezes: bool) -> None:
+    """Run uvicorn until it is stopped.
+
+    Args:
+        found: The application.
+        arguments: Of the command `uvicorn`.
+        freezes: Whether what start-up has made is taken out of the garbage collector's sight.
+    """
+    os.environ[_TARGET] = found.target
+    os.environ[_FOLDER] = str(found.folder)
+    os.environ[_FREEZES] = "1" if freezes else ""
+    uvicorn.main.main(
+        [FACTORY, "--factory", "--app-dir", str(found.folder), *arguments],
+        prog_name="uvicorn",
+        standalone_mode=False,
+    )
+
+
+def application() -> Any:
+    """Make the application that this process serves."""
+    try:
+        app = find(os.environ[_TARGET], Path(os.environ[_FOLDER])).app
+    except CommandError as error:
+        error.show()
+        raise SystemExit(error.exit_code) from None
+    if os.environ[_FREEZES] and isinstance(app, App):
+        freeze_after_start_up(app)
+    return app
+
+
+def freeze_after_start_up(app: App) -> None:
+    """Take what there is once start-up is over out of the garbage collector's sight.
+
+    It lives as long as the process, and each full collection would walk through it.
+    """
+    lifespan = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def frozen(served: Any) -> AsyncGenerator[Any]:
+        async with lifespan(served) as state:
+            gc.collect()
+            gc.freeze()
+            try:
+                yield state
+            finally:
+                gc.unfreeze()
+
+    app.router.lifespan_context = frozen

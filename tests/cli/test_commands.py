@@ -1,0 +1,376 @@
+"""What the commands print."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import msgspec
+import pytest
+
+from tests.cli.conftest import Folder
+from tests.servers import PATIENCE, Log
+
+APP = """
+from enum import Enum
+from fastapi_of_ours import *
+
+class Tag(Enum):
+    SHOP = "shop"
+
+app = App()
+inner = App()
+
+async def get_engine():
+    yield 1
+
+def get_session(engine=Depends(get_engine, scope="app")):
+    yield engine
+
+def get_user(session=Depends(get_session)):
+    return session
+
+@app.get("/orders/{number}", tags=[Tag.SHOP, "orders"])
+async def read(number: int, user=Depends(get_user)): ...
+
+@app.post("/orders")
+def create(session=Depends(get_session, scope="request")): ...
+
+@inner.websocket("/feed")
+async def feed(websocket: WebSocket): ...
+
+app.mount("/inner", inner)
+app.router.host("shop.example", Router(routes=[]))
+app.add_route("/plain", len)
+""".replace("fastapi_of_ours", "microfw")
+
+
+@pytest.fixture
+def shop(folder: Folder) -> Folder:
+    folder.write("main.py", APP)
+    return folder
+
+
+def test_routes_are_listed_with_their_dependencies_in_order(shop: Folder) -> None:
+    assert [re.split("  +", line) for line in shop.output("routes").splitlines()] == [
+        ["methods", "path", "name", "endpoint", "dependencies", "tags"],
+        [
+            "GET",
+            "/orders/{number}",
+            "read",
+            "read (main.py:20, loop)",
+            "get_engine (app), get_session (function, thread), get_user (thread)",
+            "shop, orders",
+        ],
+        [
+            "POST",
+            "/orders",
+            "create",
+            "create (main.py:23, thread)",
+            "get_engine (app), get_session (request, thread)",
+        ],
+        ["WEBSOCKET", "/inner/feed", "feed", "feed (main.py:26, loop)"],
+    ]
+
+
+def test_routes_are_listed_as_json(shop: Folder) -> None:
+    assert msgspec.json.decode(shop.output("routes", "--json", "--path", "{number}")) == [
+        {
+            "path": "/orders/{number}",
+            "methods": ["GET"],
+            "name": "read",
+            "endpoint": "read",
+            "where": "main.py:20",
+            "runs": "loop",
+            "dependencies": [
+                {"name": "get_engine", "where": "main.py:11", "scope": "app", "runs": "loop"},
+                {
+                    "name": "get_session",
+                    "where": "main.py:14",
+                    "scope": "function",
+                    "runs": "thread",
+                },
+                {"name": "get_user", "where": "main.py:17", "scope": None, "runs": "thread"},
+            ],
+            "tags": ["shop", "orders"],
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "paths"),
+    [
+        (["--method", "post"], ["/orders"]),
+        (["--method", "websocket"], ["/inner/feed"]),
+        (["--uses", "get_user"], ["/orders/{number}"]),
+        (["--uses", "get_session", "--path", "/orders"], ["/orders/{number}", "/orders"]),
+        (["--uses", "nobody"], []),
+    ],
+)
+def test_routes_are_selected(shop: Folder, options: list[str], paths: list[str]) -> None:
+    lines = msgspec.json.decode(shop.output("routes", "--json", *options))
+
+    assert [line["path"] for line in lines] == paths
+
+
+def test_the_source_of_a_route_is_printed(shop: Folder) -> None:
+    source = shop.output("explain", "post", "/orders")
+
+    assert source.startswith("# POST /orders\nasync def handle(exchange):\n")
+
+
+def test_the_dependencies_of_a_route_are_printed_as_a_graph(shop: Folder) -> None:
+    assert shop.output("explain", "GET", "/orders/{number}", "--graph", "mermaid") == (
+        "flowchart TD\n"
+        '    s0["get_engine (app)"]\n'
+        '    s1["get_session (function)"]\n'
+        '    s2["get_user"]\n'
+        '    s3["read"]\n'
+        "    s1 --> s0\n"
+        "    s2 --> s1\n"
+        "    s3 --> s2\n"
+    )
+    assert shop.output("explain", "WEBSOCKET", "/inner/feed", "--graph", "dot") == (
+        'digraph {\n    s0 [label="feed"];\n}\n'
+    )
+
+
+def test_an_edge_is_drawn_between_dependencies_of_scope_app(folder: Folder) -> None:
+    folder.write(
+        "main.py",
+        "from microfw import App, Depends\napp = App()\n"
+        "def a(): yield\ndef b(a=Depends(a)): yield\n"
+        "@app.get('/')\ndef read(b=Depends(b, scope='app')): ...\n",
+    )
+
+    assert folder.output("explain", "GET", "/", "--graph", "dot").splitlines()[4:] == [
+        "    s1 -> s0;",
+        "    s2 -> s1;",
+        "}",
+    ]
+
+
+@pytest.mark.parametrize("options", [[], ["--graph", "dot"]])
+def test_an_unknown_route_is_an_error(shop: Folder, options: list[str]) -> None:
+    message = shop.error("explain", "GET", "/nowhere", *options)
+
+    assert "GET /nowhere\n  cure: `microfw routes` lists what there is\n" in message
+
+
+def test_the_application_is_named_by_an_option_where_a_path_is_given(folder: Folder) -> None:
+    folder.write("shop.py", APP)
+
+    assert folder.output("explain", "POST", "/orders", "--app", "shop:app").startswith("# POST")
+
+
+def test_versions_are_shown(folder: Folder) -> None:
+    names = [line.split()[0] for line in folder.output("--version").splitlines()]
+
+    assert names == ["microfw", "starlette", "anyio", "uvicorn", "pydantic", "msgspec", "Python"]
+
+
+def test_the_version_of_what_is_not_installed_is_not_shown(folder: Folder) -> None:
+    code = (
+        "import importlib.metadata as m, sys; real = m.version\n"
+        "def version(name):\n"
+        "    if name == 'msgspec': raise m.PackageNotFoundError(name)\n"
+        "    return real(name)\n"
+        "m.version = version\n"
+        "from microfw.cli import main; main(['--version'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "msgspec is not installed\n" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["", "dev", "run", "routes", "explain"])
+def test_help_fits_a_screen(folder: Folder, command: str) -> None:
+    shown = folder.output(*([command] if command else []), "--help").splitlines()
+
+    assert len(shown) <= 24
+    assert max(map(len, shown)) <= 80
+    assert not [line for line in shown[1:] if line.endswith("...")]
+
+
+def test_it_is_a_module_as_well(shop: Folder) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "microfw", "explain", "POST", "/orders"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.startswith("# POST /orders\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [(["explain", "POST", "/orders"], "async def handle"), (["routes"], "/orders/{number}")],
+)
+def test_a_terminal_gets_colour(shop: Folder, arguments: list[str], expected: str) -> None:
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "200"}
+    subprocess.run(
+        [sys.executable, "-m", "microfw", *arguments], stdout=slave, env=environment, check=True
+    )
+    os.close(slave)
+    printed = b""
+    while b"\x1b[0m\r\n\r\n" not in printed[-12:]:
+        try:
+            printed += os.read(master, 65536)
+        except OSError:  # the other end is closed
+            break
+    os.close(master)
+
+    assert b"\x1b[" in printed
+    assert expected in re.sub(rb"\x1b\[[0-9;]*m", b"", printed).decode()
+
+
+class Served:
+    """The command at work in a process of its own."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.log = Log()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.log.add(line)
+        self.process.stdout.close()
+        self.log.close()
+
+    @property
+    def url(self) -> str:
+        text = self.log.wait_until(
+            lambda log: "running on" in log and "startup complete" in log, "started"
+        )
+        found = re.search(r"running on (http://\S+)", text)
+        assert found
+        return found[1]
+
+
+@contextmanager
+def served(*arguments: str) -> Iterator[Served]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "microfw", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    server = Served(process)
+    try:
+        yield server
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE)
+
+
+SERVED = """
+import gc
+from microfw import App
+from microfw.responses import StreamingResponse
+app = App()
+
+@app.get("/frozen")
+async def frozen() -> int:
+    return gc.get_freeze_count()
+
+@app.get("/endless")
+async def endless():
+    async def items():
+        import anyio
+        while True:
+            yield b"x"
+            await anyio.sleep(0.01)
+    return StreamingResponse(items())
+"""
+
+
+def test_dev_serves_what_has_changed_though_a_stream_is_open(folder: Folder) -> None:
+    folder.write("main.py", SERVED)
+
+    with served("dev", "--port", "0") as server, httpx2.Client(timeout=PATIENCE) as client:
+        assert client.get(f"{server.url}/frozen").json() == 0
+        with client.stream("GET", f"{server.url}/endless") as answer:
+            next(answer.iter_raw())
+            folder.write("main.py", SERVED.replace("gc.get_freeze_count()", "12345"))
+            server.log.wait_until(
+                lambda log: log.count("Application startup complete.") == 2, "started again"
+            )
+        assert client.get(f"{server.url}/frozen").json() == 12345
+
+    assert server.log.text.startswith("main:app, found in main.py, 2 routes\n")
+    assert server.process.returncode == 0
+
+
+def test_dev_explains_a_mistake(folder: Folder) -> None:
+    folder.write("main.py", "from microfw import App\napp = App(\n")
+
+    assert folder.error("dev") == (
+        "Error: 'main' could not be imported\n"
+        "  main.py:2: SyntaxError: '(' was never closed\n"
+        "  cure: correct it; --traceback shows the whole traceback\n"
+    )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_run_freezes_what_start_up_has_made_in_each_worker(folder: Folder, workers: str) -> None:
+    folder.write("main.py", SERVED)
+
+    with served("run", "--port", "0", "--workers", workers, "--", "--no-access-log") as server:
+        assert httpx2.get(f"{server.url}/frozen", timeout=PATIENCE).json() > 10_000
+    assert server.process.returncode == 0
+
+
+def test_run_passes_on_what_is_uvicorns(folder: Folder) -> None:
+    folder.write("shop.py", SERVED)
+    formatters = '"formatters": {"f": {"format": "LOGGED %(message)s"}}'
+    handlers = '"handlers": {"h": {"class": "logging.StreamHandler", "formatter": "f"}}'
+    loggers = '"loggers": {"uvicorn": {"handlers": ["h"], "level": "INFO"}}'
+    folder.write("log.json", f'{{"version": 1, {formatters}, {handlers}, {loggers}}}')
+    options = ("--no-gc-freeze", "--no-proxy-headers", "--root-path", "/below")
+    log = ("--log-config", "log.json")
+
+    with served(
+        "run", "shop:app", "--port", "0", *options, *log, "--", "--header", "x-shop: open"
+    ) as server:
+        answer = httpx2.get(f"{server.url}/frozen", timeout=PATIENCE)
+
+    assert (answer.json(), answer.headers["x-shop"]) == (0, "open")
+    assert "LOGGED 127.0.0.1" in server.log.text
+    assert '"GET /below/frozen HTTP/1.1" 200' in server.log.text
+
+
+def test_what_is_no_application_of_ours_is_served_as_well(folder: Folder) -> None:
+    folder.write(
+        "main.py",
+        """
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+""",
+    )
+
+    with served("run", "main:app", "--port", "0", "--", "--lifespan", "off") as server:
+        log = server.log.wait_until(lambda log: "running on" in log, "ran")
+        url = re.findall(r"http://\S+", log)[0]
+        assert httpx2.get(url, timeout=PATIENCE).status_code == 204
+
+
+def test_a_worker_that_cannot_import_the_application_says_why(folder: Folder) -> None:
+    folder.write("main.py", "import os\nif 'MICROFW_SERVED' in os.environ: 1 / 0\n" + SERVED)
+
+    with served("run", "--port", "0", "--", "--reload") as server:
+        server.log.wait_until(lambda log: "ZeroDivisionError" in log, "failed")
+        server.log.wait_until(lambda log: "cure: " in log, "explained")
+
+    assert "main.py:2: ZeroDivisionError: division by zero\n" in server.log.text
