@@ -16,7 +16,7 @@ the cookies and the body, so that errors are told in this order.
 from collections.abc import Callable, Collection
 from functools import cache
 from types import FunctionType
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from starlette.background import BackgroundTasks
 from starlette.datastructures import UploadFile
@@ -26,7 +26,14 @@ from starlette.websockets import WebSocket
 
 from microfw._forms import FILES, can_parse
 from microfw._groups import group_reader, members_of, names_of
-from microfw._readers import Bodies, Read, body_reader, form_reader, text_reader
+from microfw._readers import (
+    Bodies,
+    Read,
+    body_reader,
+    form_reader,
+    outer_reader,
+    text_reader,
+)
 from microfw._validation import (
     ConstraintError,
     Constraints,
@@ -80,11 +87,16 @@ class RequestBinder:
     Args:
         path_parameters: The names in the route's path.
         websocket: Whether the route is for WebSockets, whose handshake has no body.
+
+    Attributes:
+        outer: What is declared as `Path()` and is not in the route's path, by the name in the path;
+            it has to be in the path of a mount.
     """
 
     def __init__(self, path_parameters: Collection[str] = (), *, websocket: bool = False) -> None:
         self._path_parameters = frozenset(path_parameters)
         self._unused = set(path_parameters)
+        self.outer: dict[str, PathParameterError] = {}
         self._websocket = websocket
         self.bodies = Bodies()
         self._not_json: list[tuple[Parameter, Site, str]] = []
@@ -104,7 +116,7 @@ class RequestBinder:
         Raises:
             DeclarationError: It is declared with a function that is not called.
             UnfillableParameterError: Nothing in the request can fill it.
-            PathParameterError: It and the path do not fit each other.
+            PathParameterError: It is in the path, and is declared as something else.
         """
         attribute = self._by_type(parameter, site)
         if attribute is not None:
@@ -131,9 +143,12 @@ class RequestBinder:
         """Check what can be known only when the whole plan has been made.
 
         Raises:
-            PathParameterError: No step takes a value of the path, and none takes the request.
+            PathParameterError: No step takes a value of the path, and none takes the request; or
+                one takes another value of the path instead.
             MultipleBodiesError: Several steps read a body that cannot be shared.
         """
+        if self._unused and self.outer:
+            raise next(iter(self.outer.values()))
         if self._unused and not self._takes_connection:
             names = ", ".join(f"{{{name}}}" for name in sorted(self._unused))
             raise PathParameterError(
@@ -203,12 +218,14 @@ class RequestBinder:
             return Source.QUERY if scalar else Source.BODY
         key = declaration.alias or name
         if declaration.source is Source.PATH and key not in self._path_parameters:
-            raise _error(
+            mistake = _error(
                 PathParameterError,
                 f"{name!r} is declared as Path(), but the path has no {{{key}}}",
                 site,
-                f"add {{{key}}} to the path, or declare {name!r} as Query()",
+                f"add {{{key}}} to the path, or declare {name!r} as Query(); if a mount's path has"
+                " it, add the route to a Router",
             )
+            self.outer.setdefault(key, mistake)
         if declaration.source is not Source.PATH and name in self._path_parameters:
             raise _error(
                 PathParameterError,
@@ -242,6 +259,9 @@ class RequestBinder:
         convert = _made(_text_converter, value, parameter, site)
         self._unused.discard(value.key if value.source is Source.PATH else "")
         self._names_in(value.source).update(names_of(value.source, [value.key]))
+        if value.source is Source.PATH and value.key in self.outer:
+            read = text_reader(value, convert)
+            return outer_reader(read, value.key, self.outer[value.key])
         if value.source not in _IN_FORM:
             return text_reader(value, convert)
         in_memory = value.source is Source.FILE and _is_content(value.annotation)
@@ -533,7 +553,10 @@ def _made(make: Callable[[Any], Any], value: RequestValue, parameter: Parameter,
         ) from problem
 
 
-def _error(kind: type[RegistrationError], what: str, site: Site, cure: str) -> RegistrationError:
+_Mistake = TypeVar("_Mistake", bound=RegistrationError)
+
+
+def _error(kind: type[_Mistake], what: str, site: Site, cure: str) -> _Mistake:
     return kind(what, where=site.signature.where, path=site.path, cure=cure)
 
 

@@ -103,7 +103,8 @@ class Decorators:
             **options: See `RouteOptions`.
 
         Raises:
-            RegistrationError: The subclass tells the mistake in the function or below it.
+            RegistrationError: The subclass tells the mistake. One in the function, or below it, is
+                raised on an application. A router raises it when an application includes it.
         """
 
     @abstractmethod

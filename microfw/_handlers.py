@@ -1,6 +1,7 @@
-"""A route's plan: made and checked when the route is added, compiled when it is first used."""
+"""A route's plan: made when the route is prepared, compiled when it is first used."""
 
-from collections.abc import Callable, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ from microfw.dependencies import (
     compile_plan,
     make_plan,
 )
+from microfw.exceptions import PathParameterError
 
 _bind_app = refuse_request_values(
     'scope "app"', "give the dependency a narrower scope, or the parameter a plain default value"
@@ -32,6 +34,7 @@ KEPT_VARIANTS = 16
 class _Planned(Struct):
     plan: Plan
     bodies: Bodies
+    outer: dict[str, PathParameterError] | None
     handler: Handler | None = None
 
 
@@ -60,17 +63,27 @@ class RouteHandler:
         self._binder = binder
         self._shape = shape
         self._variants: Variants[_Planned] = Variants(KEPT_VARIANTS)
-        self._planned = self._make_plan(None)
+        self._planned: _Planned | None = None
 
     @property
     def plan(self) -> Plan:
         """The plan without overrides."""
-        return self._planned.plan
+        return self._unchanged().plan
 
     @property
     def endpoint(self) -> Signature:
         """What the plan's last step calls."""
         return self.plan.endpoint.signature
+
+    def check_outer(self, outer: Collection[str]) -> None:
+        """Check that what the route's path does not have is among the names of the outer paths.
+
+        Raises:
+            PathParameterError: A value of the path is declared that no path has.
+        """
+        for name, mistake in (self._unchanged().outer or {}).items():
+            if name not in outer:
+                raise mistake
 
     def app_steps(self, environment: Environment) -> tuple[Step, ...]:
         """The dependencies of scope "app" that the route needs, in the order of their setup."""
@@ -96,6 +109,7 @@ class RouteHandler:
         """The compiled plan, with the overrides that are in force."""
         overrides = environment.active_overrides()
         planned = self._planned if overrides is None else self._variant(overrides)
+        planned = planned or self._unchanged()
         return planned.handler or self._compile(planned)
 
     def _compile(self, planned: _Planned) -> Handler:
@@ -104,7 +118,13 @@ class RouteHandler:
 
     def _planned_for(self, environment: Environment) -> _Planned:
         overrides = environment.active_overrides()
-        return self._planned if overrides is None else self._variant(overrides)
+        return self._unchanged() if overrides is None else self._variant(overrides)
+
+    def _unchanged(self) -> _Planned:
+        """What is planned without overrides."""
+        if self._planned is None:
+            self._planned = self._make_plan(None)
+        return self._planned
 
     def _variant(self, overrides: Overrides) -> _Planned:
         return self._variants.get(None, overrides, lambda: self._make_plan(overrides))
@@ -123,4 +143,32 @@ class RouteHandler:
         )
         if overrides is None:
             binder.finish(plan.endpoint.signature)
-        return _Planned(plan, binder.bodies)
+        return _Planned(plan, binder.bodies, binder.outer or None)
+
+
+class Prepared:
+    """A route that reads its function when it gets an application, not when it is made.
+
+    Until then, an outer router may add to its path, and a decorator may replace the function's
+    signature.
+
+    Attributes:
+        is_direct: Whether a request that matches can go straight to `respond`.
+    """
+
+    handler: RouteHandler
+    is_direct: bool = False
+    _is_prepared = False
+
+    def prepare(self) -> None:
+        """Read the function and plan the route, unless that is done.
+
+        Raises:
+            RegistrationError: The subclass tells the mistake in the function or below it.
+        """
+        if not self._is_prepared:
+            self._prepare()
+            self._is_prepared = True
+
+    @abstractmethod
+    def _prepare(self) -> None: ...

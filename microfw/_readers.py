@@ -31,6 +31,7 @@ from microfw._validation import (
     parse_json,
     showable,
 )
+from microfw.exceptions import RegistrationError
 from microfw.params import RequestValue, Source
 
 
@@ -150,6 +151,17 @@ def text_reader(value: RequestValue, convert: Convert) -> Read:
             return exchange.invalid(below(problem.errors, place, key))
 
     return read
+
+
+def outer_reader(read: Read, key: str, mistake: RegistrationError) -> Read:
+    """Make the reader of a value of the path that only an outer path, a mount's, may have."""
+
+    def read_outer(exchange: Exchange) -> Any:
+        if key not in exchange.scope["path_params"]:
+            raise mistake.below(mistake.path)
+        return read(exchange)
+
+    return read_outer
 
 
 def _look_up(value: RequestValue) -> Callable[[Exchange], Any]:

@@ -25,7 +25,7 @@ from microfw._custom_handlers import (
 from microfw._decorators import RouteOptions
 from microfw._environment import environment_of
 from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange
-from microfw._handlers import RouteHandler
+from microfw._handlers import Prepared, RouteHandler
 from microfw._limits import changes_of
 from microfw._matching import PathPattern
 from microfw._mistakes import (
@@ -66,11 +66,14 @@ class DirectRoute(Protocol):
         """Handle it to its end."""
 
 
-class Route(starlette.routing.Route):
+class Route(starlette.routing.Route, Prepared):
     """A path whose requests are handled by a function with dependencies.
 
+    The function is read by `prepare`: when an application gets the route, itself or in a router,
+    and at the latest with the first request.
+
     Raises:
-        RegistrationError: The subclass tells the mistake in the function or below it.
+        RegistrationError: The path, an option or what is among `dependencies` cannot be.
     """
 
     path_regex: re.Pattern[str] = cast("Any", PathPattern())
@@ -117,15 +120,16 @@ class Route(starlette.routing.Route):
             lambda: RequestBinder(self.param_convertors),
             self._shape,
         )
-        self._streams = self.handler.endpoint.yields
-        self._finish = self._make_finish()
         self._exchange_class = Exchange
         self._entry: RouteHandler | CustomRouteHandler = self.handler
         if type(self).get_route_handler is not Route.get_route_handler:
             self._entry = CustomRouteHandler(self.handler, self.get_route_handler())
             self._exchange_class = OfferingExchange
         self.app: ASGIApp = _wrapped(self._serve, options.get("middleware"))
-        # Whether a request that matches can go straight to `respond`.
+
+    def _prepare(self) -> None:
+        self._streams = self.handler.endpoint.yields
+        self._finish = self._make_finish()
         self.is_direct: bool = self.limits_body and type(self).handle is Route.handle
 
     @property
@@ -174,6 +178,7 @@ class Route(starlette.routing.Route):
         return self._exchange_class(environment, scope, receive, send, self.limit_changes)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.prepare()
         await self.respond(self.exchange(scope, receive, send))
 
     async def respond(self, exchange: Exchange) -> None:
@@ -273,11 +278,14 @@ class Route(starlette.routing.Route):
         return _respond_with(build)
 
 
-class WebSocketRoute(starlette.routing.WebSocketRoute):
+class WebSocketRoute(starlette.routing.WebSocketRoute, Prepared):
     """A path whose WebSockets are handled by a function with dependencies.
 
+    The function is read by `prepare`: when an application gets the route, itself or in a router,
+    and at the latest with the first request.
+
     Raises:
-        RegistrationError: The subclass tells the mistake in the function or below it.
+        RegistrationError: The path, an option or what is among `dependencies` cannot be.
     """
 
     path_regex: re.Pattern[str] = cast("Any", PathPattern())
@@ -294,7 +302,6 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
     ) -> None:
         check_endpoint(endpoint)
         check_path(path, endpoint)
-        check_websocket_endpoint(endpoint)
         super().__init__("/", endpoint, name=name)
         PathPattern.set_path(self, path or "/")
         self.path = path
@@ -310,7 +317,11 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
             self._shape,
         )
         self.app: ASGIApp = _wrapped(self._serve, middleware)
-        self.is_direct: bool = not middleware and type(self).handle is WebSocketRoute.handle
+
+    def _prepare(self) -> None:
+        check_websocket_endpoint(self.endpoint)
+        _ = self.plan
+        self.is_direct: bool = not self.middleware and type(self).handle is WebSocketRoute.handle
 
     @property
     def plan(self) -> Plan:
@@ -326,6 +337,7 @@ class WebSocketRoute(starlette.routing.WebSocketRoute):
         return WebSocketExchange(environment_of(scope), scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.prepare()
         await self.respond(self.exchange(scope, receive, send))
 
     async def respond(self, exchange: WebSocketExchange) -> None:

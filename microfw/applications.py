@@ -17,7 +17,7 @@ import starlette.applications
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Host, Mount, compile_path
+from starlette.routing import PARAM_REGEX, BaseRoute, Host, Mount, compile_path
 from starlette.types import ASGIApp, Lifespan, Receive, Send
 from starlette.types import Scope as ASGIScope
 from starlette.websockets import WebSocket
@@ -144,6 +144,11 @@ class App(Decorators, starlette.applications.Starlette):
             default_scope=default_scope,
         )
         self.router.lifespan_context = self._run_lifespan
+        self.router.is_of_application = True
+        for route in self.router.routes:
+            if isinstance(route, Route | WebSocketRoute):
+                route.prepare()
+                route.handler.check_outer(())
 
     def build_middleware_stack(self) -> ASGIApp:
         """Wrap the routes in the middleware, once; Starlette calls it at the first request."""
@@ -276,18 +281,19 @@ class App(Decorators, starlette.applications.Starlette):
         """
         wanted = method.upper()
         handled = [each for each in _handled_routes(self) if wanted in _methods(each.route)]
-        for owner, route, declared in handled:
+        for owner, route, declared, _ in handled:
             if declared == path:
-                return route.handler.get(owner.environment).source
-        for owner, route, declared in handled:
+                return _source_of(route, owner)
+        for owner, route, declared, _ in handled:
             if compile_path(declared or "/")[0].match(path):
-                return route.handler.get(owner.environment).source
+                return _source_of(route, owner)
         raise LookupError(f"no route of microfw's handles {wanted} {path}")
 
     @asynccontextmanager
     async def _run_lifespan(self, app: Any) -> AsyncGenerator[Any]:
         """Run the lifespans of this application and of those mounted in it, then scope "app"."""
         applications = list(dict.fromkeys(_applications(self)))
+        self._check_routes()
         state: dict[str, Any] = {}
         async with AsyncExitStack() as stack:
             for each in applications:
@@ -296,6 +302,12 @@ class App(Decorators, starlette.applications.Starlette):
             for each in applications:
                 await stack.enter_async_context(each.open_app_scope())
             yield state or None
+
+    def _check_routes(self) -> None:
+        """Prepare the routes that are not; check what they take of the paths of mounts."""
+        for _, route, _, outer in _handled_routes(self):
+            route.prepare()
+            route.handler.check_outer(outer)
 
     @asynccontextmanager
     async def open_app_scope(self) -> AsyncGenerator[None]:
@@ -314,8 +326,9 @@ class App(Decorators, starlette.applications.Starlette):
         has_started = False
         async with AsyncExitStack() as stack:
             try:
-                for owner, route, _ in _handled_routes(self):
+                for owner, route, *_ in _handled_routes(self):
                     if owner is self:
+                        route.prepare()
                         steps = route.handler.app_steps(environment)
                         await open_app_steps(steps, run, stack, opened_keys)
                 has_started = True
@@ -343,11 +356,17 @@ class _Below:
 
 
 class _Handled(NamedTuple):
-    """A route of microfw's, with the application it belongs to and its path from the outermost."""
+    """A route of microfw's, with the application it belongs to and its path from the outermost.
+
+    Attributes:
+        outer: The names of the parameters in the paths of the mounts, and in the names of the
+            hosts, through which a request gets to it.
+    """
 
     owner: App
     route: Route | WebSocketRoute
     path: str
+    outer: frozenset[str]
 
 
 def _applications(app: App) -> Iterator[App]:
@@ -365,16 +384,25 @@ def _mounted_among(routes: Sequence[BaseRoute]) -> Iterator[App]:
 
 
 def _handled_routes(owner: App) -> Iterator[_Handled]:
-    return _handled_among(owner, owner.routes, "")
+    return _handled_among(owner, owner.routes, "", frozenset())
 
 
-def _handled_among(owner: App, routes: Sequence[BaseRoute], prefix: str) -> Iterator[_Handled]:
+def _handled_among(
+    owner: App, routes: Sequence[BaseRoute], prefix: str, outer: frozenset[str]
+) -> Iterator[_Handled]:
     for route in routes:
         if isinstance(route, Route | WebSocketRoute):
-            yield _Handled(owner, route, prefix + route.path)
-        elif isinstance(route, Mount):
+            yield _Handled(owner, route, prefix + route.path, outer)
+        elif isinstance(route, Mount | Host):
             inner = route.app if isinstance(route.app, App) else owner
-            yield from _handled_among(inner, route.routes, prefix + route.path)
+            path, text = (route.path,) * 2 if isinstance(route, Mount) else ("", route.host)
+            names = {name for name, _ in PARAM_REGEX.findall(text)}
+            yield from _handled_among(inner, route.routes, prefix + path, outer | names)
+
+
+def _source_of(route: Route | WebSocketRoute, owner: App) -> str:
+    route.prepare()
+    return route.handler.get(owner.environment).source
 
 
 def _methods(route: Route | WebSocketRoute) -> Collection[str]:

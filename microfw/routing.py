@@ -50,6 +50,9 @@ AnyLifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 class Router(Decorators, starlette.routing.Router):
     """Maps paths to endpoints; an application has one, and includes others.
 
+    The functions of its routes are read when an application includes it: until then, an outer
+    router may add to their paths, and a decorator may replace their signatures.
+
     Args:
         routes: Routes of Starlette's or microfw's, to start with. They are taken as they are:
             what is said here of routes is said of those that are declared or included here.
@@ -104,6 +107,7 @@ class Router(Decorators, starlette.routing.Router):
         self._matcher = Matcher()
         self.included: list[starlette.routing.Router] = []
         check_prefix(prefix, "Router")
+        self.is_of_application: bool = False
         self.prefix = prefix
         self.route_class = route_class
         self.tags: list[str | Enum] = list(tags or ())
@@ -153,7 +157,7 @@ class Router(Decorators, starlette.routing.Router):
             default_scope=self.default_scope,
             **merged,
         )
-        self.routes.append(route)
+        self._add(route)
 
     def add_api_websocket_route(
         self,
@@ -175,6 +179,12 @@ class Router(Decorators, starlette.routing.Router):
             ],
             default_scope=self.default_scope,
         )
+        self._add(route)
+
+    def _add(self, route: Route | WebSocketRoute) -> None:
+        if self.is_of_application:
+            route.prepare()
+            route.handler.check_outer(())
         self.routes.append(route)
 
     def route(
@@ -226,6 +236,11 @@ class Router(Decorators, starlette.routing.Router):
         """Add another router's routes below a prefix: those that it has, and each added later.
 
         This router's dependencies run first, then those given here, then the other router's.
+
+        Raises:
+            RegistrationError: This is an application's router, and one of the routes has a mistake
+                in its function or below it. None of them is included then. The mistakes of routes
+                that are added later are raised at start-up, or by the first request.
         """
         check_router(router, contains_itself=router is self or _contains(router, self))
         check_prefix(prefix, "include_router")
@@ -243,8 +258,12 @@ class Router(Decorators, starlette.routing.Router):
             deprecated=deprecated,
             include_in_schema=include_in_schema,
         )
-        for route in router.routes:
-            self.routes.append(self._included_route(route, including))
+        included = [self._included_route(route, including) for route in router.routes]
+        for route in included:
+            if self.is_of_application and isinstance(route, Route | WebSocketRoute):
+                route.prepare()
+        for route in included:
+            self.routes.append(route)
         if isinstance(router.routes, Routes):
             router.routes.followers.append(self._follower(including))
         self.included.append(router)

@@ -147,11 +147,12 @@ def test_a_part_of_the_path_that_nobody_takes_is_told():
 def test_a_path_parameter_that_the_path_has_not_is_told():
     def endpoint(a: int = Path()): ...
 
-    assert told(PathParameterError, endpoint) == (
+    assert told(PathParameterError, endpoint, "b") == (
         "'a' is declared as Path(), but the path has no {a}\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
-        "  cure: add {a} to the path, or declare 'a' as Query()"
+        "  cure: add {a} to the path, or declare 'a' as Query(); if a mount's path has it, add the"
+        " route to a Router"
     )
 
 

@@ -107,7 +107,10 @@ def test_an_error_holds_what_its_message_says() -> None:
     assert error.what == "'user_id' is declared as Path(), but the path has no {user_id}"
     assert error.where == place(get_user)
     assert error.path == ("read_item", "get_user")
-    assert error.cure == "add {user_id} to the path, or declare 'user_id' as Query()"
+    assert error.cure == (
+        "add {user_id} to the path, or declare 'user_id' as Query(); if a mount's path has it,"
+        " add the route to a Router"
+    )
     assert str(error) == message(error.what, error.where, error.cure, "read_item -> get_user")
 
 
@@ -324,7 +327,8 @@ def test_a_path_parameter_that_the_path_has_not_is_named() -> None:
     assert added(PathParameterError, read_item, "/items") == message(
         "'item_id' is declared as Path(), but the path has no {item_id}",
         place(read_item),
-        "add {item_id} to the path, or declare 'item_id' as Query()",
+        "add {item_id} to the path, or declare 'item_id' as Query(); if a mount's path has it,"
+        " add the route to a Router",
     )
 
 
@@ -975,7 +979,7 @@ def test_a_generator_cannot_serve_a_websocket() -> None:
     async def feed(websocket: WebSocket):
         yield "news"
 
-    assert mistake(EndpointError, Router().websocket("/feed"), feed) == message(
+    assert mistake(EndpointError, App().websocket("/feed"), feed) == message(
         "the WebSocket endpoint 'feed' yields, and nobody takes what it yields",
         place(feed),
         "send with `await websocket.send_json(...)`",

@@ -1,0 +1,487 @@
+"""When a route reads its function: on an application at once, on a router when it is included.
+
+Until then an outer router may add to the path. What is only known later is checked at start-up, or
+by the first request.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Host, Mount
+
+from microfw import (
+    App,
+    Depends,
+    Path,
+    Query,
+    Request,
+    Route,
+    Router,
+    WebSocket,
+    WebSocketRoute,
+)
+from microfw.exceptions import (
+    EndpointError,
+    PathParameterError,
+    RegistrationError,
+    ResponseTypeError,
+    UnfillableParameterError,
+    UnresolvableAnnotationError,
+)
+from microfw.testclient import TestClient
+from tests.asgi import get
+
+
+def place(function: Any) -> str:
+    """Where a function stands, as messages say it."""
+    return f"{function.__qualname__} ({__file__}:{function.__code__.co_firstlineno})"
+
+
+def no_such(name: str, where: Any, path: str = "") -> str:
+    """What is said of a value of the path that no path has."""
+    lines = [
+        f"{name!r} is declared as Path(), but the path has no {{{name}}}",
+        f"  in:   {place(where)}",
+        *([f"  path: {path}"] if path else []),
+        f"  cure: add {{{name}}} to the path, or declare {name!r} as Query(); if a mount's path has",
+    ]
+    return "\n".join(lines) + " it, add the route to a Router"
+
+
+async def start(app: Any) -> None:
+    async with app.router.lifespan_context(app):
+        pass
+
+
+Declared = Annotated[str, Path()]
+
+
+def read_declared(shop: Declared) -> str:
+    return shop
+
+
+def read_bare(shop: str) -> str:
+    return shop
+
+
+async def read_async(shop: Declared) -> str:
+    return shop
+
+
+def get_shop(shop: Declared) -> str:
+    return shop
+
+
+def get_bare_shop(shop: str) -> str:
+    return shop
+
+
+def read_depending(shop: Annotated[str, Depends(get_shop)]) -> str:
+    return shop
+
+
+def read_depending_bare(shop: Annotated[str, Depends(get_bare_shop)]) -> str:
+    return shop
+
+
+def read_request(request: Request) -> str:
+    found: str = request.path_params["shop"]
+    return found
+
+
+READERS = [
+    read_declared,
+    read_bare,
+    read_async,
+    read_depending,
+    read_depending_bare,
+    read_request,
+]
+
+
+# ---------------------------------------------------------------------- the whole path
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_parameter_of_the_path_may_stand_in_a_prefix(read: Any) -> None:
+    router = Router()
+    router.get("/books")(read)
+    app = App()
+    app.include_router(router, prefix="/shops/{shop}")
+    assert get(app, "/shops/a/books").json() == "a"
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_parameter_of_the_path_may_stand_in_the_prefix_of_the_router_itself(read: Any) -> None:
+    router = Router(prefix="/shops/{shop}")
+    router.get("/books")(read)
+    app = App()
+    app.include_router(router)
+    assert get(app, "/shops/a/books").json() == "a"
+    assert get(router, "/shops/a/books").json() == "a"
+
+
+@pytest.mark.parametrize("get_shop", [get_shop, get_bare_shop])
+def test_dependencies_of_a_router_take_what_stands_in_the_prefix(get_shop: Any) -> None:
+    taken: list[str] = []
+
+    def take(shop: Annotated[str, Depends(get_shop)]) -> None:
+        taken.append(shop)
+
+    router = Router(dependencies=[Depends(take)])
+    router.get("/books", dependencies=[Depends(get_shop)])(lambda: "books")
+    app = App()
+    app.include_router(router, prefix="/shops/{shop}", dependencies=[Depends(take)])
+    assert get(app, "/shops/a/books").json() == "books"
+    assert taken == ["a"]
+
+
+@given(
+    read=st.sampled_from(READERS),
+    prefixes=st.lists(st.sampled_from(["", "/a", "/{other}"]), max_size=4, unique=True),
+    data=st.data(),
+)
+def test_it_may_stand_in_any_prefix_whatever_is_included_first(
+    read: Any, prefixes: list[str], data: st.DataObject
+) -> None:
+    prefixes.insert(data.draw(st.integers(0, len(prefixes))), "/{shop}")
+    taken: list[str] = []
+
+    def take_other(request: Request) -> None:
+        taken.extend(request.path_params.values())
+
+    routers = [Router(dependencies=[Depends(take_other)]) for _ in prefixes]
+    app = App()
+    inclusions: list[Callable[[], object]] = [partial(routers[-1].get("/books"), read)]
+    outers: list[App | Router] = [app, *routers]
+    for outer, inner, prefix in zip(outers, routers, prefixes, strict=False):
+        inclusions.append(partial(outer.include_router, inner, prefix=prefix))
+    for include in data.draw(st.permutations(inclusions)):
+        include()
+
+    whole = "".join(prefixes) + "/books"
+    assert get(app, whole.format(shop="mine", other="its")).json() == "mine"
+    assert sorted(set(taken)) == sorted({"mine", "its"} if "/{other}" in prefixes else {"mine"})
+
+
+def test_websockets_take_what_stands_in_the_prefix() -> None:
+    router = Router()
+
+    @router.websocket("/feed")
+    async def feed(
+        websocket: WebSocket, shop: Declared, same: Annotated[str, Depends(get_bare_shop)]
+    ) -> None:
+        await websocket.accept()
+        await websocket.send_json([shop, same])
+
+    app = App()
+    app.include_router(router, prefix="/shops/{shop}")
+    with TestClient(app).websocket_connect("/shops/a/feed") as websocket:
+        assert websocket.receive_json() == ["a", "a"]
+
+
+def test_a_route_that_is_made_by_hand_is_included_below_a_prefix_too() -> None:
+    router = Router([Route("/books", read_declared)])
+    app = App()
+    app.include_router(router, prefix="/shops/{shop}")
+    assert get(app, "/shops/a/books").json() == "a"
+
+
+# ---------------------------------------------------------------------- which mistake shows when
+
+
+def returns_missing(shop: str) -> "Missing":  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+    raise NotImplementedError
+
+
+def read_group(shop: Annotated[list[str], Path()]) -> None: ...
+
+
+def read_self(self, shop: str) -> None: ...
+
+
+def returns_three(shop: str) -> 3: ...  # type: ignore[valid-type]
+
+
+def read_misnamed(shops: Declared) -> None: ...
+
+
+MISTAKES: list[tuple[Any, type[RegistrationError]]] = [
+    (read_group, UnfillableParameterError),
+    (read_self, UnfillableParameterError),
+    (returns_missing, UnresolvableAnnotationError),
+    (returns_three, ResponseTypeError),
+    (lambda: None, PathParameterError),
+    (read_misnamed, PathParameterError),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "kind"), MISTAKES)
+def test_an_application_refuses_a_mistake_at_once(
+    endpoint: Any, kind: type[RegistrationError]
+) -> None:
+    app = App()
+    with pytest.raises(kind) as at_once:
+        app.get("/shops/{shop}")(endpoint)
+    with pytest.raises(kind) as given_to_it:
+        App(routes=[Route("/shops/{shop}", endpoint)])
+    assert app.routes == []
+    assert str(given_to_it.value) == str(at_once.value)
+    assert f"  in:   {place(endpoint)}" in str(at_once.value).splitlines()
+
+
+@pytest.mark.parametrize(("endpoint", "kind"), MISTAKES)
+def test_a_mistake_on_a_router_shows_when_an_application_includes_it(
+    endpoint: Any, kind: type[RegistrationError]
+) -> None:
+    with pytest.raises(kind) as at_once:
+        App().get("/shops/{shop}")(endpoint)
+    inner, router, app = Router(), Router(), App()
+    inner.get("/before")(read_declared)
+    inner.get("")(endpoint)
+    router.include_router(inner, prefix="/{shop}")
+    with pytest.raises(kind) as included:
+        app.include_router(router, prefix="/shops")
+    assert str(included.value) == str(at_once.value)
+    assert app.routes == []  # all of a router is included, or nothing
+
+
+@pytest.mark.parametrize(("endpoint", "kind"), MISTAKES)
+async def test_a_mistake_that_is_added_after_the_inclusion_shows_at_start_up_or_when_used(
+    endpoint: Any, kind: type[RegistrationError]
+) -> None:
+    with pytest.raises(kind) as at_once:
+        App().get("/shops/{shop}")(endpoint)
+    router = Router()
+    opened: list[str] = []
+
+    async def open_it() -> None:
+        opened.append("opened")
+
+    app = App(on_startup=[open_it])
+    app.include_router(router, prefix="/shops")
+    router.get("/{shop}")(endpoint)
+    for use in (
+        lambda: TestClient(app).get("/shops/a"),
+        lambda: app.explain("/shops/{shop}"),
+        lambda: app.explain("/shops/a"),
+    ):
+        with pytest.raises(kind) as used:
+            use()
+        assert str(used.value) == str(at_once.value)
+    with pytest.raises(kind) as started:
+        await start(app)
+    assert str(started.value) == str(at_once.value)
+    assert opened == []
+
+
+def test_a_handler_may_answer_requests_for_a_route_with_a_mistake() -> None:
+    router = Router()
+    app = App()
+    app.include_router(router, prefix="/shops")
+    router.get("/{shop}")(lambda: None)
+    router.get("/{shop}/books")(read_bare)
+
+    @app.exception_handler(RegistrationError)
+    async def answer(_: Request, error: RegistrationError) -> Any:
+        return JSONResponse(error.what, 500)
+
+    client = TestClient(app)
+    for _ in range(2):
+        answered = client.get("/shops/a")
+        assert (answered.status_code, answered.json()) == (
+            500,
+            "the path has {shop}, but neither the function nor a dependency takes it",
+        )
+    assert client.get("/shops/a/books").json() == "a"
+
+
+def test_a_websocket_with_a_mistake_on_a_router_shows_when_it_is_included() -> None:
+    def feed(websocket: WebSocket) -> None: ...
+
+    router = Router()
+    router.websocket("/feed")(feed)
+    with pytest.raises(EndpointError, match="is not an async function"):
+        App().include_router(router)
+    with (
+        pytest.raises(EndpointError, match="is not an async function"),
+        TestClient(router).websocket_connect("/feed"),
+    ):
+        pass
+
+
+def test_what_a_route_in_an_application_of_starlettes_lacks_shows_with_the_first_request() -> None:
+    async def feed(websocket: WebSocket, shop: Declared) -> None: ...
+
+    app = Starlette(routes=[Route("/books", read_declared), WebSocketRoute("/feed", feed)])
+    with pytest.raises(PathParameterError) as raised:
+        TestClient(app).get("/books?shop=a")
+    assert str(raised.value) == no_such("shop", read_declared)
+    with (
+        pytest.raises(PathParameterError) as raised,
+        TestClient(app).websocket_connect("/feed?shop=a"),
+    ):
+        pass
+    assert str(raised.value) == no_such("shop", feed)
+
+
+# ---------------------------------------------------------------------- values of no path
+
+
+def test_path_of_a_name_that_only_differs_is_refused_in_place_of_the_one_nobody_takes() -> None:
+    router = Router(dependencies=[Depends(get_shop)])
+    router.get("/books")(lambda: "books")
+    app = App()
+    with pytest.raises(PathParameterError) as raised:
+        app.include_router(router, prefix="/shops/{shop_id}")
+    assert str(raised.value) == no_such("shop", get_shop, "<lambda> -> get_shop")
+
+
+async def test_a_value_of_no_path_is_refused_at_start_up_and_never_missing_from_a_request() -> None:
+    router = Router()
+    router.get("/books")(read_depending)
+    app = App()
+    app.include_router(router)
+    expected = no_such("shop", get_shop, "read_depending -> get_shop")
+    with pytest.raises(PathParameterError) as started:
+        await start(app)
+    with pytest.raises(PathParameterError) as first:
+        TestClient(app).get("/books?shop=a")
+    with pytest.raises(PathParameterError) as second:
+        TestClient(app).get("/books?shop=a")
+    assert [str(each.value) for each in (started, first, second)] == [expected] * 3
+    assert first.value is not second.value  # whose tracebacks would grow
+
+
+def test_the_dependencies_that_are_open_see_that_a_value_is_of_no_path() -> None:
+    seen: list[type[Exception]] = []
+
+    def watch() -> Any:
+        try:
+            yield
+        except Exception as error:
+            seen.append(type(error))
+            raise
+
+    router = Router()
+    router.get("/books", dependencies=[Depends(watch)])(read_declared)
+    app = App()
+    app.include_router(router)
+    assert TestClient(app, raise_server_exceptions=False).get("/books").status_code == 500
+    assert seen == [PathParameterError]
+
+
+def test_an_override_that_takes_a_value_of_no_path_says_so() -> None:
+    app = App()
+    app.get("/books")(lambda it=Depends(lambda: 1): it)
+
+    def get_it() -> str:
+        return "it"
+
+    @app.get("/shelves")
+    def read(it: Annotated[str, Depends(get_it)]) -> str:
+        return it
+
+    with app.override({get_it: get_shop}), pytest.raises(PathParameterError) as raised:
+        get(app, "/shelves?shop=a")
+    assert str(raised.value) == no_such("shop", get_shop, "read -> get_shop")
+    assert get(app, "/shelves").json() == "it"
+
+
+# ---------------------------------------------------------------------- mounts and hosts
+
+
+def router_of_books() -> Router:
+    router = Router()
+    router.get("/books")(read_declared)
+    router.get("/depending")(read_depending)
+    return router
+
+
+def application_of_books() -> App:
+    app = App()
+    app.include_router(router_of_books())
+    return app
+
+
+@pytest.mark.parametrize("make", [router_of_books, application_of_books])
+async def test_the_path_of_a_mount_and_the_name_of_a_host_give_values(
+    make: Callable[[], Any],
+) -> None:
+    outer = App()
+    outer.mount("/shops/{shop}", make())
+    outer.routes.append(Mount("/in", routes=[Mount("/{shop}", app=make())]))
+    outer.routes.append(Host("{shop}.example.org", make()))
+    await start(outer)
+    client = TestClient(outer)
+    for name in ("books", "depending"):
+        assert client.get(f"/shops/a/{name}").json() == "a"
+        assert client.get(f"/in/a/{name}").json() == "a"
+        assert client.get(f"http://b.example.org/{name}").json() == "b"
+
+
+def test_a_mount_in_an_application_of_starlettes_gives_values() -> None:
+    app = Starlette(routes=[Mount("/shops/{shop}", app=application_of_books())])
+    assert TestClient(app).get("/shops/a/books").json() == "a"
+
+
+@pytest.mark.parametrize("make", [router_of_books, application_of_books])
+@pytest.mark.parametrize("path", ["/shops/{shops}", "/shops", ""])
+async def test_a_mount_whose_path_lacks_the_value_shows_at_start_up(
+    make: Callable[[], Any], path: str
+) -> None:
+    app = App()
+    app.mount(path, make())
+    with pytest.raises(PathParameterError) as raised:
+        await start(app)
+    assert str(raised.value) == no_such("shop", read_declared)
+
+
+def test_a_bare_parameter_is_not_read_from_the_path_of_a_mount() -> None:
+    """As in FastAPI."""
+    router = Router()
+    router.get("/books")(read_bare)
+    app = App()
+    app.mount("/shops/{shop}", router)
+    assert get(app, "/shops/a/books?shop=b").json() == "b"
+
+
+async def test_the_lifespan_of_an_application_may_add_routes() -> None:
+    opened: list[str] = []
+
+    def get_engine() -> Any:
+        opened.append("opened")
+        yield "engine"
+
+    def read(engine: Annotated[str, Depends(get_engine, scope="app")]) -> str:
+        return engine
+
+    router = Router()
+
+    def add() -> None:
+        router.get("/late")(read)
+
+    app = App(on_startup=[add])
+    app.include_router(router)
+    with anyio.fail_after(5):
+        async with app.router.lifespan_context(app):
+            assert opened == ["opened"]
+
+
+def test_a_query_of_the_name_of_a_prefix_is_refused_when_it_is_included() -> None:
+    def read(shop: Annotated[str, Query()]) -> None: ...
+
+    router = Router()
+    router.get("/books")(read)
+    with pytest.raises(PathParameterError, match="stands in the path, but is declared as Query"):
+        App().include_router(router, prefix="/{shop}")
+    app = App()
+    app.include_router(router)
+    assert get(app, "/books?shop=a").status_code == 200
