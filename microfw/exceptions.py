@@ -144,7 +144,7 @@ class LifecycleError(MicrofwError, RuntimeError):
 
 
 class YieldError(LifecycleError):
-    """A yield dependency did not yield, or yielded twice."""
+    """A yield dependency did not yield, yielded twice, or returned a value."""
 
 
 class SwallowedExceptionError(LifecycleError):

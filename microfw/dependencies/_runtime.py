@@ -137,19 +137,23 @@ class opened:  # noqa: N801 - reads as a word in generated code
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool:
-        generator: Generator[Any, None, None] = self._generator
+        generator: Generator[Any, None, object] = self._generator
         try:
-            if error is None:
-                next(generator)
-            else:
-                generator.throw(error)
             try:
-                generator.close()
-            except (Exception, BaseExceptionGroup) as closing:
-                raise self._yielded_twice() from closing
-            raise self._yielded_twice()
-        except StopIteration:
-            return error is not None and self._swallows(error)
+                if error is None:
+                    next(generator)
+                else:
+                    generator.throw(error)
+            except StopIteration as stop:
+                if stop.value is None:
+                    return error is not None and self._swallows(error)
+            else:
+                try:
+                    generator.close()
+                except (Exception, BaseExceptionGroup) as closing:
+                    raise self._yielded_twice() from closing
+                raise self._yielded_twice()
+            raise YieldError(f"{self._place()} returned a value, which nobody receives")
         except BaseException as raised:
             if error is None or not self._lets_out(error, raised, traceback):
                 raise

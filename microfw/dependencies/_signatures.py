@@ -1,12 +1,10 @@
 """A callable -> its parameters, its kind (sync or async, return or yield) and its place."""
 
-import dis
 import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from itertools import pairwise
 from operator import is_
 from types import CodeType, FunctionType, MethodType, SimpleNamespace
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
@@ -14,16 +12,13 @@ from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
+from microfw.dependencies import _code
 from microfw.exceptions import UnresolvableAnnotationError
 
 EMPTY: Any = inspect.Parameter.empty
 
 _CALL = "__call__"
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-_SUSPENDING = {"GET_AWAITABLE", "GET_AITER", "GET_ANEXT", "BEFORE_ASYNC_WITH"}
-
-_KEPT_CODES = 1024
-"""For how many functions it is kept what their code shows; many routes use the same ones."""
 
 _ANY: Any = id
 
@@ -114,7 +109,7 @@ def describe(call: Callable[..., Any], source: tuple[Any, ...] = ()) -> Signatur
         parameters=parameters,
         is_async=is_async,
         yields=yields,
-        can_suspend=is_async and _can_suspend(function.__code__),
+        can_suspend=is_async and _can_suspend(function),
         written_return=written_return,
         source=source,
     )
@@ -278,9 +273,9 @@ def _kind(call: Any) -> tuple[Any, bool, bool]:
     return function, False, False
 
 
-@functools.lru_cache(_KEPT_CODES)
-def _can_suspend(code: CodeType) -> bool:
-    return any(instruction.opname in _SUSPENDING for instruction in dis.get_instructions(code))
+def _can_suspend(function: Any) -> bool:
+    code = getattr(function, "__code__", None)
+    return not isinstance(code, CodeType) or _code.can_suspend(code)
 
 
 def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
@@ -392,16 +387,7 @@ def _resolved(annotation: Any, names: Callable[[], dict[str, Any]], call: Any, w
 
 
 def returns_a_value(signature: Signature) -> bool:
-    """Whether a generator function has a `return` with a value, as far as its code shows."""
+    """Whether a generator function has a `return` with a value, as far as its source shows."""
     function, _, _ = _kind(signature.call)
-    return _returns_a_value(function.__code__)
-
-
-@functools.lru_cache(_KEPT_CODES)
-def _returns_a_value(code: CodeType) -> bool:
-    for before, instruction in pairwise(dis.get_instructions(code)):
-        if instruction.opname in ("RETURN_VALUE", "RETURN_CONST"):
-            given = before if instruction.opname == "RETURN_VALUE" else instruction
-            if given.opname not in ("LOAD_CONST", "RETURN_CONST") or given.argval is not None:
-                return True
-    return False
+    code = getattr(function, "__code__", None)
+    return isinstance(code, CodeType) and _code.returns_a_value(code)

@@ -323,7 +323,7 @@ def scene() -> Scene:
 def place(dependency: Any) -> str:
     """A dependency as the log names it."""
     code = dependency.call.__code__
-    return f"{code.co_qualname} ({__file__}:{code.co_firstlineno})"
+    return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
 
 
 # ---------------------------------------------------------------------- C1: where it arrives
@@ -1573,10 +1573,19 @@ async def test_no_dependency_can_make_a_response_of_a_cancellation(
         assert isinstance(caplog.records[0].exc_info[1], HTTPException)  # type: ignore[index]
 
 
+RETURNING = """
+def returning(first):
+    try:
+        yield
+    except CANCELLATIONS:
+        return 1
+"""
+
+
 @cancelled(*LASTING)
-@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
-async def test_a_dependency_that_yields_again_makes_no_response_of_a_cancellation_either(
-    scene: Scene, cancel: Cancel, is_async: bool, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("kind", ["twice, async", "twice, sync", "returning"])
+async def test_a_misused_generator_makes_no_response_of_a_cancellation_either(
+    scene: Scene, cancel: Cancel, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """C2, E9"""
     app = App()
@@ -1594,11 +1603,20 @@ async def test_a_dependency_that_yields_again_makes_no_response_of_a_cancellatio
         except CANCELLATIONS:
             yield
 
+    names: dict[str, Any] = {"CANCELLATIONS": CANCELLATIONS}
+    exec(RETURNING, names)
+    names["returning"].__annotations__["first"] = Annotated[str, first]
+
     @app.exception_handler(YieldError)
     async def answer(request: Request, error: YieldError) -> Response:
         return Response("response of a cancellation")
 
-    twice = Depends(twice_async if is_async else twice_sync)
+    kinds = {
+        "twice, async": twice_async,
+        "twice, sync": twice_sync,
+        "returning": names["returning"],
+    }
+    twice = Depends(kinds[kind])
 
     @app.get("/", dependencies=[twice])
     async def endpoint() -> None:

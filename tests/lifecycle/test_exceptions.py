@@ -77,7 +77,7 @@ class Unit:
 def place(function: Any) -> str:
     """The place of a function as a log shows it."""
     code = function.__code__
-    return f"{code.co_qualname} ({__file__}:{code.co_firstlineno})"
+    return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
 
 
 @pytest.mark.parametrize("endpoint_is_async", [True, False], ids=["async", "sync"])
@@ -711,10 +711,46 @@ def twice_sync() -> Iterator[None]:
     yield
 
 
+def _without_source(name: str, body: str) -> Any:
+    """Make a function in which only running it shows that it returns a value."""
+    names: dict[str, Any] = {"Oops": Oops}
+    exec(f"def {name}():{body}", names)
+    return names[name]
+
+
+returns_after = _without_source(
+    "returns_after",
+    """
+    yield
+    return 1
+    """,
+)
+returns_what_another_returns = _without_source(
+    "returns_what_another_returns",
+    """
+    def other():
+        yield
+        return False
+    return (yield from other())
+    """,
+)
+returns_instead_of_raising = _without_source(
+    "returns_instead_of_raising",
+    """
+    try:
+        yield
+    except Oops:
+        return 0
+    """,
+)
+
+
 @pytest.mark.parametrize("endpoint_is_async", [True, False], ids=["async", "sync"])
 @pytest.mark.parametrize(
     ("dependency", "does"),
     [
+        (returns_after, "returned a value, which nobody receives"),
+        (returns_what_another_returns, "returned a value, which nobody receives"),
         (never_async, "did not yield"),
         (never_sync, "did not yield"),
         (twice_async, "yielded twice"),
@@ -743,10 +779,36 @@ async def test_a_generator_that_does_not_yield_once_is_named_with_file_and_line(
     answer = await request(app, log=log)
 
     message = f"{place(dependency)} {does}"
-    ran = ["endpoint"] if does == "yielded twice" else []
+    ran = [] if does == "did not yield" else ["endpoint"]
     assert log == ["outer opens", *ran, f"outer sees YieldError({message})", "sends 500"]
     assert type(answer.raised) is YieldError
     assert str(answer.raised) == message
+
+
+@pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "loop"])
+async def test_a_generator_that_returns_a_value_after_an_error_chains_that_error(
+    in_thread: bool,
+) -> None:
+    """E9, E8"""
+    log = Log()
+
+    def outer() -> Iterator[None]:
+        with log.opened("outer"):
+            yield
+
+    async def endpoint() -> None:
+        raise Oops("x")
+
+    inner = Depends(returns_instead_of_raising, sync_to_thread=in_thread)
+    app = App(dependencies=[Depends(outer), inner])
+    app.get("/")(endpoint)
+
+    answer = await request(app, log=log)
+
+    message = f"{place(returns_instead_of_raising)} returned a value, which nobody receives"
+    assert log == ["outer opens", f"outer sees YieldError({message})", "sends 500"]
+    assert answer.raised is not None
+    assert chain_of(answer.raised.__context__) == of_oops("x")
 
 
 @pytest.mark.parametrize("flavour", ["async", "quick", "thread", "loop"])
