@@ -29,6 +29,7 @@ from microfw.dependencies import (
     dependency_of,
     describe,
     hashable,
+    inspect_signature,
     make_plan,
     name_of,
     place_of,
@@ -217,7 +218,7 @@ def _read_parameters(func: Callable[..., Any]) -> _Parameters:
             cure="give `add_task` the function, and its arguments behind it: add_task(f, value)",
         )
     try:
-        signature = inspect.signature(func)
+        signature = inspect_signature(func)
     except ValueError:
         return _Parameters(None, frozenset())
     try:

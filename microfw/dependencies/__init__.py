@@ -1,5 +1,6 @@
 """The heart: dependencies, their plan, and its execution. It knows no HTTP."""
 
+from microfw.dependencies._annotations import inspect_signature
 from microfw.dependencies._app_scope import open_app_steps
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._compiler import Handler, Shape, compile_plan
@@ -80,6 +81,7 @@ __all__ = [
     "dependency_of",
     "describe",
     "hashable",
+    "inspect_signature",
     "is_async_callable",
     "make_plan",
     "name_of",

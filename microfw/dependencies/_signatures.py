@@ -2,24 +2,32 @@
 
 import functools
 import inspect
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from operator import is_
-from types import CodeType, FunctionType, MethodType, SimpleNamespace
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import CodeType, FunctionType, MethodType
+from typing import Annotated, Any, get_origin
 from weakref import WeakValueDictionary
 
 from msgspec import Struct
 
 from microfw.dependencies import _code
+from microfw.dependencies._annotations import (
+    annotations_of,
+    inspect_signature,
+    is_evaluated,
+    names_a_dependency,
+    names_known_to,
+    resolved,
+    without_type,
+)
 from microfw.exceptions import UnresolvableAnnotationError
 
 EMPTY: Any = inspect.Parameter.empty
 
+
 _CALL = "__call__"
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-
 _ANY: Any = id
 
 # The functions that the decorators of contextlib make share one code object each.
@@ -76,8 +84,10 @@ class Signature(Struct, frozen=True, eq=False, weakref=True):
         Raises:
             UnresolvableAnnotationError: It is a string that names something unknown.
         """
-        names = functools.partial(_names_known_to, _function_of(self.call), self.call)
-        return _resolved(self.written_return, names, self.call, "the return value")
+        names = functools.partial(names_known_to, _function_of(self.call), self.call)
+        return resolved(
+            self.written_return, names, "the return value", functools.partial(place_of, self.call)
+        )
 
     def __eq__(self, other: object) -> bool:
         """Whether both are of the same callable; what is known of it is the same then."""
@@ -140,14 +150,14 @@ def _source_of(call: Any) -> tuple[Any, ...]:
     """What decides the signature of a plain function whose annotations are no strings."""
     if not _is_plain(call):
         return ()
-    annotations: dict[str, Any] = call.__annotations__
-    if not all(_is_evaluated(each) for name, each in annotations.items() if name != "return"):
+    annotations = annotations_of(call)
+    if not all(is_evaluated(each) for name, each in annotations.items() if name != "return"):
         return ()
     return _parts_of(call)
 
 
 def _parts_of(call: Any) -> tuple[Any, ...]:
-    annotations: dict[str, Any] = call.__annotations__
+    annotations = annotations_of(call)
     keyword_only: dict[str, Any] = call.__kwdefaults__ or {}
     values: tuple[Any, ...] = (*keyword_only.values(), *annotations, *annotations.values())
     return (call.__code__, call.__name__, call.__qualname__, call.__defaults__, *values)
@@ -280,10 +290,16 @@ def _can_suspend(function: Any) -> bool:
 
 def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
     written, written_return = _written_in(call) if _is_plain(call) else _inspected(call)
-    names = functools.cache(functools.partial(_names_known_to, function, call))
+    names = functools.cache(functools.partial(names_known_to, function, call))
+    place = functools.partial(place_of, call)
     parameters: list[Parameter] = []
     for name, declared, default, positional_only in written:
-        annotation = _resolved(declared, names, call, f"parameter {name!r}")
+        try:
+            annotation = resolved(declared, names, f"parameter {name!r}", place)
+        except UnresolvableAnnotationError:
+            if not names_a_dependency(declared, default):
+                raise
+            annotation = without_type(declared)
         metadata: tuple[Any, ...] = ()
         if get_origin(annotation) is not Annotated:
             annotation = getattr(annotation, "__value__", annotation)  # `type X = ...`
@@ -307,7 +323,7 @@ def _written_in(function: FunctionType) -> tuple[_Written, Any]:
         zip(reversed(names[:last]), reversed(function.__defaults__ or ()), strict=False)
     )
     defaults.update(function.__kwdefaults__ or {})
-    annotations = function.__annotations__
+    annotations = annotations_of(function)
     written = [
         (
             name,
@@ -322,7 +338,7 @@ def _written_in(function: FunctionType) -> tuple[_Written, Any]:
 
 def _inspected(call: Any) -> tuple[_Written, Any]:
     try:
-        signature = inspect.signature(call)
+        signature = inspect_signature(call)
     except (ValueError, TypeError):  # a callable made in C that does not tell
         return [], EMPTY
     bound: set[str] = set()
@@ -336,54 +352,6 @@ def _inspected(call: Any) -> tuple[_Written, Any]:
         if each.kind not in _VARIADIC and each.name not in bound
     ]
     return written, EMPTY if isinstance(call, type) else signature.return_annotation
-
-
-def _names_known_to(function: Any, call: Any) -> dict[str, Any]:
-    """The global names, and those of enclosing functions, that annotations may use."""
-    module = sys.modules.get(getattr(call, "__module__", ""))
-    names = dict(getattr(function, "__globals__", None) or getattr(module, "__dict__", {}))
-    code = getattr(function, "__code__", None)
-    closure = getattr(function, "__closure__", None) or ()
-    for name, cell in zip(getattr(code, "co_freevars", ()), closure, strict=False):
-        try:
-            names[name] = cell.cell_contents
-        except ValueError:  # not assigned yet
-            continue
-    return names
-
-
-def _is_evaluated(annotation: Any) -> bool:
-    """Whether an annotation is a class, or made of classes alone."""
-    if isinstance(annotation, type):
-        return True
-    if get_origin(annotation) is Annotated:
-        return _is_evaluated(annotation.__origin__)
-    parts = get_args(annotation)
-    return bool(parts) and all(map(_is_evaluated, parts))
-
-
-def _resolved(annotation: Any, names: Callable[[], dict[str, Any]], call: Any, what: str) -> Any:
-    """The annotation with the strings in it evaluated."""
-    if _is_evaluated(annotation):
-        return annotation
-    try:
-        holder = SimpleNamespace(__annotations__={"it": annotation})
-        # With a namespace of its own: one `Optional["X"]` may stand for different classes X.
-        return get_type_hints(holder, names(), {}, include_extras=True)["it"]
-    except (NameError, AttributeError) as error:
-        missing = error.name if isinstance(error, NameError) and error.name else annotation
-        raise UnresolvableAnnotationError(
-            f"the annotation {annotation!r} of {what} names {missing!r}, which is not known",
-            where=place_of(call),
-            cure=f"make {missing!r} importable from the function's module: define or import it at"
-            " the module's top level, outside of `if TYPE_CHECKING:` and of other functions",
-        ) from error
-    except Exception as error:
-        raise UnresolvableAnnotationError(
-            f"the annotation {annotation!r} of {what} is no type: {error}",
-            where=place_of(call),
-            cure="write a type, without quotes if it is a type already",
-        ) from error
 
 
 def returns_a_value(signature: Signature) -> bool:
