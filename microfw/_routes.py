@@ -258,8 +258,7 @@ class Route(starlette.routing.Route, Prepared):
         }
         try:
             if self._streams:
-                default = options.get("response_model", Any)
-                item = item_of(annotation, default)
+                item = item_of(annotation, options.get("response_model"))
                 return streamer(item=item, response_class=response_class, **choices)
             build = responder(annotation=annotation, response_class=response_class, **choices)
         except UnsupportedTypeError as problem:

@@ -332,7 +332,7 @@ def _take(generator: Any, encode: Encode) -> Any:
     return item if item is _END else encode(item)
 
 
-def item_of(annotation: Any, default: Any = Any) -> Any:
+def item_of(annotation: Any, default: Any) -> Any:
     """Find in the annotation of a generator function of what type its items are.
 
     Args:

@@ -29,10 +29,12 @@ from microfw._validation import (
     encoder_finder,
     fields_of_class,
     inside_of,
+    is_class,
     is_mapping,
     is_of_pydantic,
     kind_of,
     parts_of,
+    visible_attributes,
 )
 
 __all__ = ["ENCODERS_BY_TYPE", "decimal_encoder", "isoformat", "jsonable_encoder"]
@@ -148,7 +150,7 @@ class _Encoder:
         custom = self._find_custom(kind_of(value))
         if custom is not None:
             return custom(value)
-        if hasattr(value, "model_dump"):
+        if _is_model(value):
             return self._of_pydantic(value, include, exclude)
         if isinstance(value, Enum):
             return value.value
@@ -158,7 +160,7 @@ class _Encoder:
             return self._of_mapping(value, include, exclude)
         if isinstance(value, _ARRAYS):
             return [self.encode(item, include, exclude) for item in iter(value)]
-        known = self._find_known(kind_of(value))
+        known = self._find_known(kind_of(value)) or _posed_as(value)
         if known is not None:
             return known(value)
         return self._of_object(value, include, exclude)
@@ -203,19 +205,39 @@ class _Encoder:
     def _of_attributes(self, value: Any, include: Parts, exclude: Parts) -> Any:
         if type(value).__name__ == "PydanticUndefinedType":
             return None
-        if hasattr(value, "get_secret_value") or is_of_pydantic(value):
+        is_text = hasattr(value, "get_secret_value") or is_of_pydantic(value)
+        if is_text and not is_class(value):
             return str(value)
-        attributes: Any
-        try:
-            attributes = dict(value)
-        except (TypeError, ValueError) as not_iterable:
-            attributes = getattr(value, "__dict__", None)
-            if attributes is None or isinstance(value, type) or callable(value):
-                raise ValueError(f"nothing can be seen on {value!r}") from not_iterable
-        return self._of_mapping(attributes, include, exclude)
+        return self._of_mapping(_data_of(value), include, exclude)
 
     def _is_wanted(self, name: object, item: object) -> bool:
         if item is None and self._exclude_none:
             return False
         # "_sa" begins the names of what SQLAlchemy keeps on its objects.
         return not (self._sqlalchemy_safe and isinstance(name, str) and name.startswith("_sa"))
+
+
+def _is_model(value: object) -> bool:
+    return hasattr(value, "model_dump") and not is_class(value)
+
+
+def _posed_as(value: Any) -> Encode | None:
+    """Find the encoder of the class that a value says it is of, as proxies do."""
+    if value.__class__ is type(value):
+        return None
+    known = (encode for kind, encode in ENCODERS_BY_TYPE.items() if isinstance(value, kind))
+    return next(known, None)
+
+
+def _data_of(value: Any) -> Mapping[Any, Any]:
+    attributes: Mapping[Any, Any] | None
+    try:
+        return dict(value)
+    except Exception as not_iterable:
+        try:
+            attributes = visible_attributes(value)
+        except Exception:  # a `__dict__` of its own
+            attributes = None
+        if attributes is None:
+            raise ValueError(f"nothing can be seen on {value!r}") from not_iterable
+        return attributes

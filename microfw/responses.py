@@ -1,7 +1,8 @@
 """A returned value -> a response; and the response classes."""
 
 from collections.abc import Callable
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from starlette.responses import (
     FileResponse,
@@ -34,6 +35,7 @@ __all__ = [
 Respond = Callable[[Any], Response]
 
 _UNREAD = (FileResponse, RedirectResponse, StreamingResponse)
+_UNIONS = (Union, UnionType)
 _TEXT = (str, bytes, bytearray, memoryview)
 
 
@@ -72,7 +74,7 @@ def responder(
     """Make the function that turns what one route's endpoint returns into a response.
 
     A `Response` passes as it is. Other values are validated and filtered by the return annotation,
-    unless that is a `Response` itself, then handed to `response_class` with the route's status.
+    by what it names beside a `Response`, then handed to `response_class` with the route's status.
 
     Args:
         annotation: What is returned.
@@ -150,11 +152,15 @@ def _content_of(results: ResultConverter, response_class: type[Response]) -> Cal
 
 
 def _model_of(annotation: Any) -> Any:
-    """Find what results are validated by: the annotation, unless it speaks of responses."""
-    if annotation is EMPTY or any(map(_is_response, (annotation, *get_args(annotation)))):
-        return Any
-    return annotation
+    """Find what results are validated by: the annotation without what it says of responses."""
+    members = get_args(annotation) if get_origin(annotation) in _UNIONS else (annotation,)
+    values = [member for member in members if not _is_response(member)]
+    if annotation is EMPTY or not values:
+        return None
+    return annotation if len(values) == len(members) else Union[tuple(values)]  # noqa: UP007 - made
 
 
 def _is_response(kind: Any) -> bool:
+    if get_origin(kind) is Annotated:
+        return _is_response(kind.__origin__)
     return isinstance(kind, type) and issubclass(kind, Response)

@@ -406,11 +406,16 @@ def status(**request: Any) -> Callable[[Any], Any]:
     return lambda client: client.request(**{"method": "GET", "url": "/", **request}).status_code
 
 
+class Hollow:
+    """Has no attributes."""
+
+
 BEHAVIOUR = {
     "bytes": Answered(returning(b"ab"), body_of, '"YWI="', '"ab"'),
     "NaN": Answered(returning(math.nan), status(), 200, 500),
     "floats": Answered(returning([1e16, 1e-7]), body_of, "[1e16,1e-7]", "[1e+16,1e-07]"),
     "decimals": Answered(returning(Decimal("1.10")), body_of, "1.10", "1.1"),
+    "objects without attributes": Answered(returning(Hollow()), status(), 500, 200),
     "durations": Answered(returning(timedelta(seconds=90)), body_of, '"PT90S"', "90.0"),
     "exclude": Answered(
         returning({"a": 1, "b": 2}, response_model_exclude={"a"}),

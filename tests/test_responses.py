@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from enum import Enum
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import pydantic
@@ -77,13 +77,28 @@ def test_the_annotation_filters():
 
 
 @pytest.mark.parametrize(
-    "annotation", [Response, JSONResponse, Response | None, RedirectResponse | Item, None, Any]
+    "annotation",
+    [Response, JSONResponse, Response | None, Annotated[Response, "a"], None, Any],
 )
 def test_an_annotation_that_speaks_of_responses_is_no_model(annotation):
     assert (
         responder(annotation=annotation)(Secret("saw")).body
         == b'{"name":"saw","password":"secret"}'
     )
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [RedirectResponse | Item, Response | Item | None],
+    ids=["two", "three"],
+)
+def test_a_value_is_filtered_by_what_stands_beside_a_response(annotation):
+    redirect = RedirectResponse("/")
+
+    assert responder(annotation=annotation)(Secret("saw")).body == b'{"name":"saw"}'
+    assert responder(annotation=annotation)(redirect) is redirect
+    with pytest.raises(ResponseValidationError):
+        responder(annotation=annotation)({"title": "saw"})
 
 
 @pytest.mark.parametrize("status_code", [100, 204, 205, 304])

@@ -411,7 +411,7 @@ async def test_no_comment_is_sent_while_the_generator_is_closed() -> None:
 
     answer = await request(app, log=log)
 
-    assert isinstance(answer.raised, TypeError)
+    assert isinstance(answer.raised, ResponseValidationError)
     assert log == lines("sends 200, sends data: 1, closes, closed")
 
 

@@ -65,7 +65,7 @@ async def test_each_item_is_a_line_of_json(is_async: bool) -> None:
     assert log == [
         "sends 200",
         'sends {"a":1}',
-        'sends {"name":"b","price":1.50}',
+        'sends {"name":"b","price":"1.50"}',
         'sends "text\\n"',
         "sends null",
         "sends [2]",

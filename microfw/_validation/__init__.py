@@ -14,9 +14,9 @@ from microfw._validation._constraints import (
     ConstraintError,
     Constraints,
 )
-from microfw._validation._encoding import encode_json, is_of_pydantic
+from microfw._validation._encoding import encode_json, is_of_pydantic, visible_attributes
 from microfw._validation._errors import Error, Invalid, below, invalid, missing
-from microfw._validation._plain import is_array, is_builtin, is_mapping, kind_of
+from microfw._validation._plain import is_array, is_builtin, is_class, is_mapping, kind_of
 from microfw._validation._pydantic import is_field
 from microfw._validation._received import JSONConverter, parse_json, text_converter
 from microfw._validation._results import ResultConverter, result_encoder
@@ -60,6 +60,7 @@ __all__ = [
     "invalid",
     "is_array",
     "is_builtin",
+    "is_class",
     "is_field",
     "is_mapping",
     "is_of_pydantic",
@@ -73,4 +74,5 @@ __all__ = [
     "result_encoder",
     "showable",
     "text_converter",
+    "visible_attributes",
 ]

@@ -1,7 +1,11 @@
 """Any value -> JSON."""
 
 import re
+import reprlib
+from collections import UserString
 from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from ipaddress import (
     IPv4Address,
     IPv4Interface,
@@ -11,40 +15,110 @@ from ipaddress import (
     IPv6Network,
 )
 from pathlib import PurePath
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
+from microfw._validation._plain import kind_of
 from microfw._validation._pydantic import adapter_of
 
 _ADDRESSES = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
 
 
+class NoJSONValueError(TypeError):
+    """There is no JSON for a value."""
+
+
 def encoded_object(value: Any) -> Any:
-    """Find what stands in JSON for an object that msgspec does not know."""
+    """Find what stands in JSON for an object that msgspec does not know.
+
+    Raises:
+        NoJSONValueError: Nothing does.
+    """
     if type(value) in _ONLY_KEYS:
         return _encoded_key(value)
-    for kind, convert in _ENCODERS:
-        if isinstance(value, kind):
-            return convert(value)
+    for known, convert in _ENCODERS:
+        if isinstance(value, known):
+            return _converted(value, convert)
+    kind = kind_of(value)
+    if issubclass(kind, type) and not hasattr(kind, "__iter__"):  # which enums have
+        raise _no_value(value)
     if hasattr(value, "__pydantic_serializer__"):
-        return adapter_of(type(value)).dump_python(value, mode="json", by_alias=True)
+        return _converted(value, _dumped)
     if hasattr(value, "get_secret_value") or is_of_pydantic(value):
         return str(value)
+    if hasattr(kind, "keys") and hasattr(kind, "__getitem__"):  # a database's row
+        return _converted(value, dict)
     if hasattr(value, "__iter__"):
-        return list(value)
-    attributes = getattr(value, "__dict__", None)
-    if attributes is None or isinstance(value, type) or callable(value):
-        kind = f"{type(value).__module__}.{type(value).__qualname__}"
-        raise TypeError(f"a {kind} is no JSON value: {value!r}")
+        return _converted(value, list)
+    return _attributes(value)
+
+
+_repr = reprlib.Repr()  # which survives a `__repr__` that raises
+_repr.maxother = 100
+_shown = _repr.repr
+
+
+def _converted(value: Any, convert: Callable[[Any], Any]) -> Any:
+    """Convert a value that may only pose as one of its class."""
+    try:
+        return convert(value)
+    except _MISFITS as problem:
+        raise _no_value(value) from problem
+
+
+_MISFITS = (AttributeError, TypeError, ValueError, OverflowError)
+
+
+def _dumped(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", by_alias=True)
+    return adapter_of(type(value)).dump_python(value, mode="json", by_alias=True)
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    attributes = visible_attributes(value)
+    if attributes is None:
+        raise _no_value(value)
     # "_sa" begins the names of what SQLAlchemy keeps on its objects.
     return {name: item for name, item in attributes.items() if not name.startswith("_sa")}
+
+
+def visible_attributes(value: Any) -> dict[str, Any] | None:
+    """Return the attributes that are an object's data; `None` if it keeps its data elsewhere."""
+    attributes: dict[str, Any] | None = getattr(value, "__dict__", None)
+    if attributes is None or callable(value):
+        return None
+    has_some = any(not name.startswith("_sa") for name in attributes)
+    return attributes if has_some or isinstance(value, _PERHAPS_EMPTY) else None
+
+
+# Exceptions stand in the errors of validation, where FastAPI has their attributes, too.
+_PERHAPS_EMPTY = (SimpleNamespace, BaseException)
+
+
+def encoded_result(value: Any) -> Any:
+    """Find the same for what an endpoint returns, where an exception is no empty object.
+
+    Raises:
+        NoJSONValueError: There is nothing.
+    """
+    if isinstance(value, BaseException) and not value.__dict__:
+        raise _no_value(value)
+    return encoded_object(value)
+
+
+def _no_value(value: Any) -> NoJSONValueError:
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    return NoJSONValueError(f"a {kind} is no JSON value: {_shown(value)}")
 
 
 def _encoded_key(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return encode_json(value).decode()  # as the standard library has it
-    raise TypeError(f"{value!r} cannot be a key in JSON")
+    raise NoJSONValueError(f"{_shown(value)} cannot be a key in JSON")
 
 
 def is_of_pydantic(value: object) -> bool:
@@ -55,14 +129,32 @@ def is_of_pydantic(value: object) -> bool:
 # msgspec asks about these where they are keys.
 _ONLY_KEYS = {type(None), bool, list, tuple, set, frozenset, dict}
 
+
+def _to_datetime(value: datetime) -> datetime | str:
+    parts = (value.year, value.month, value.day, value.hour, value.minute, value.second)
+    plain = datetime(*parts, value.microsecond, value.tzinfo, fold=value.fold)
+    return plain if plain == value else value.isoformat()  # pandas' have nanoseconds
+
+
+def _to_time(value: time) -> time:
+    parts = (value.hour, value.minute, value.second, value.microsecond, value.tzinfo)
+    return time(*parts, fold=value.fold)
+
+
 # Subclasses of what msgspec knows are unknown to it.
 _ENCODERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (int, int),
     (float, float),
     (str, "".join),
-    ((bytes, bytearray), bytes),
+    ((bytes, bytearray, memoryview), bytes),
+    (datetime, _to_datetime),
+    (date, lambda value: date(value.year, value.month, value.day)),
+    (time, _to_time),
+    (timedelta, lambda value: timedelta(value.days, value.seconds, value.microseconds)),
+    (Decimal, Decimal),
+    (UUID, lambda value: UUID(int=value.int)),
     (Mapping, dict),
-    ((PurePath, *_ADDRESSES), str),
+    ((PurePath, UserString, *_ADDRESSES), str),
     (re.Pattern, lambda value: value.pattern),
 )
 
@@ -72,8 +164,13 @@ encode_json: Callable[[Any], bytes] = msgspec.json.Encoder(
 ).encode
 """Encode any value; decimals as numbers, bytes in base64, NaN and infinity as `null`.
 
-Raises `TypeError` where nothing stands in JSON for a value.
+Raises `NoJSONValueError` where nothing stands in JSON for a value.
 """
 
-encode_declared: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=encoded_object).encode
+encode_undeclared: Callable[[Any], bytes] = msgspec.json.Encoder(
+    enc_hook=encoded_result, decimal_format="number"
+).encode
+"""The same for what an endpoint returns."""
+
+encode_declared: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=encoded_result).encode
 """The same for a value that its annotation describes; decimals as text, with all their digits."""

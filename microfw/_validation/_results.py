@@ -15,8 +15,8 @@ import msgspec
 from microfw._validation._annotations import bare
 from microfw._validation._constraints import Constraints
 from microfw._validation._defaults import completer_of
-from microfw._validation._encoding import encode_declared, encode_json
-from microfw._validation._errors import Invalid, below
+from microfw._validation._encoding import NoJSONValueError, encode_declared, encode_undeclared
+from microfw._validation._errors import Invalid, below, error
 from microfw._validation._exactness import nests_models, predicate_of
 from microfw._validation._models import model_of
 from microfw._validation._pydantic import adapter_of, pydantic_converter, speaks_pydantic
@@ -33,7 +33,8 @@ from microfw._validation._shape import Convert, Medium
 from microfw._validation._shaper import shape_of
 from microfw.exceptions import ResponseValidationError
 
-_UNDECLARED = (Any, object, None, type(None))
+_UNDECLARED = (None, type(None))
+_ANYTHING = (Any, object)
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
@@ -43,7 +44,8 @@ class ResultConverter:
     Both functions raise `ResponseValidationError` where a result does not fit.
 
     Args:
-        annotation: What results are validated and filtered by; `Any` lets everything pass.
+        annotation: What results are validated and filtered by. `Any` lets everything pass, and so
+            does `None`, with which decimals are numbers; where a type is declared they are text.
         selection: What is sent of them.
         encoders: Functions of the user's, by class.
         endpoint: What the error says of the endpoint; see `ResponseValidationError`.
@@ -70,12 +72,13 @@ class ResultConverter:
     ) -> None:
         bared, metadata = bare(annotation)
         chooses = selection != EVERYTHING or bool(encoders)
-        if bared in _UNDECLARED:
+        if bared in _UNDECLARED or bared in _ANYTHING:
+            encode = encode_undeclared if bared in _UNDECLARED else encode_declared
             self.narrow = _unchanged
-            self.encode = encode_json
+            self.encode = encode
             if chooses:
                 select = selector(selection, encoders)
-                self.encode = lambda value: encode_json(select(value, value))
+                self.encode = lambda value: encode(select(value, value))
         elif speaks_pydantic(bared, metadata):
             self.narrow = _reporting(pydantic_converter(annotation), endpoint)
             self.encode = _by_pydantic(annotation, self.narrow, selection, encoders)
@@ -87,6 +90,7 @@ class ResultConverter:
             if chooses:
                 select = selector(selection, encoders)
                 self.encode = lambda value: encode_declared(select(self.narrow(value), value))
+        self.encode = _refusing(self.encode, endpoint)
 
 
 def result_encoder(annotation: Any) -> Callable[[Any], bytes]:
@@ -105,9 +109,20 @@ def _unchanged(value: Any) -> Any:
 def _by_pydantic(
     annotation: Any, validate: Convert, selection: Selection, encoders: Encoders
 ) -> Callable[[Any], bytes]:
+    from pydantic_core import PydanticSerializationError
+
     dump = adapter_of(annotation).dump_json
     arguments = pydantic_arguments(selection, encoder_finder(encoders) if encoders else None)
-    return lambda value: dump(validate(value), **arguments)
+
+    def encode(value: Any) -> bytes:
+        validated = validate(value)
+        try:
+            written: bytes = dump(validated, **arguments)
+        except PydanticSerializationError as problem:
+            raise NoJSONValueError(str(problem)) from problem
+        return written
+
+    return encode
 
 
 class _Narrower:
@@ -190,6 +205,20 @@ def _doubter(annotation: Any) -> Callable[[Any, Any], bool]:
         if get_origin(bared) is list and model_of(bare(get_args(bared)[0])[0]) is not None:
             return lambda value, narrowed: any(map(is_, value, narrowed))
     return lambda value, narrowed: True
+
+
+def _refusing(
+    encode: Callable[[Any], bytes], endpoint: Mapping[str, Any]
+) -> Callable[[Any], bytes]:
+    def encode_result(value: Any) -> bytes:
+        try:
+            return encode(value)
+        except NoJSONValueError as problem:
+            message = f"Value error, {problem}"
+            errors = [error("value_error", message, value, "response", error=str(problem))]
+            raise ResponseValidationError(errors, body=value, endpoint_ctx=endpoint) from problem
+
+    return encode_result
 
 
 def _reporting(convert: Convert, endpoint: Mapping[str, Any]) -> Convert:

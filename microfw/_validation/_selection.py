@@ -17,7 +17,7 @@ from uuid import UUID
 
 import msgspec
 
-from microfw._validation._encoding import encoded_object
+from microfw._validation._encoding import encoded_result
 from microfw._validation._models import Style, style_of
 from microfw._validation._plain import is_array, is_mapping, is_set, kind_of
 
@@ -114,7 +114,7 @@ def pydantic_arguments(selection: Selection, find_encoder: FindEncoder | None) -
 
         def encode(value: Any) -> Any:
             custom = find_encoder(kind_of(value))
-            return encoded_object(value) if custom is None else custom(value)
+            return encoded_result(value) if custom is None else custom(value)
 
         arguments["fallback"] = encode
     return arguments
@@ -185,7 +185,7 @@ class _Walk:
             return self._of_items(value, value, None, None)
         if hasattr(kind, "__struct_config__"):  # one that asks to be an array
             return value
-        return self.selected(encoded_object(value), origin, include, exclude)
+        return self.selected(encoded_result(value), origin, include, exclude)
 
     def _of_mapping(
         self, value: dict[Any, Any], origin: Any, include: Parts | None, exclude: Parts | None

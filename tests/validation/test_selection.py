@@ -17,6 +17,7 @@ import pydantic
 import pytest
 
 from microfw._validation import ResultConverter, Selection, SelectionError, parts_of
+from microfw.exceptions import ResponseValidationError
 
 
 class Owner(msgspec.Struct):
@@ -349,6 +350,11 @@ ENCODERS: dict[Any, Any] = {
 }
 
 
+class Fault(Exception):
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
 class Bill(msgspec.Struct):
     total: Any
     due: datetime
@@ -387,7 +393,9 @@ def test_values_are_encoded_wherever_they_stand() -> None:
         "due": "02.01.2020",
         "inner": [1, None],
     }
-    assert chosen(Any, Exception("a"), ENCODERS) == {}
+    assert chosen(Any, {"a": Fault(3)}, ENCODERS) == {"a": {"code": 3}}
+    with pytest.raises(ResponseValidationError, match=r"a builtins\.Exception is no JSON value"):
+        chosen(Any, Exception("a"), ENCODERS)
 
 
 def test_what_a_function_returns_is_encoded_in_the_usual_way() -> None:
