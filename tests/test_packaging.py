@@ -71,6 +71,7 @@ def test_the_wheel_holds_the_package_alone(built: Path) -> None:
         f"{about}/METADATA",
         f"{about}/RECORD",
         f"{about}/WHEEL",
+        f"{about}/entry_points.txt",
         f"{about}/licenses/LICENSE",
     }
     assert "microfw/py.typed" in names

@@ -232,6 +232,13 @@ def test_a_terminal_gets_colour(shop: Folder, arguments: list[str], expected: st
     assert expected in re.sub(rb"\x1b\[[0-9;]*m", b"", printed).decode()
 
 
+@pytest.fixture
+def client() -> Iterator[httpx2.Client]:
+    """One that tries again: a worker says that it has started a moment before it listens."""
+    with httpx2.Client(timeout=PATIENCE, transport=httpx2.HTTPTransport(retries=6)) as client:
+        yield client
+
+
 class Served:
     """The command at work in a process of its own."""
 
@@ -294,10 +301,12 @@ async def endless():
 """
 
 
-def test_dev_serves_what_has_changed_though_a_stream_is_open(folder: Folder) -> None:
+def test_dev_serves_what_has_changed_though_a_stream_is_open(
+    folder: Folder, client: httpx2.Client
+) -> None:
     folder.write("main.py", SERVED)
 
-    with served("dev", "--port", "0") as server, httpx2.Client(timeout=PATIENCE) as client:
+    with served("dev", "--port", "0") as server:
         assert client.get(f"{server.url}/frozen").json() == 0
         with client.stream("GET", f"{server.url}/endless") as answer:
             next(answer.iter_raw())
@@ -322,15 +331,17 @@ def test_dev_explains_a_mistake(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_run_freezes_what_start_up_has_made_in_each_worker(folder: Folder, workers: str) -> None:
+def test_run_freezes_what_start_up_has_made_in_each_worker(
+    folder: Folder, client: httpx2.Client, workers: str
+) -> None:
     folder.write("main.py", SERVED)
 
     with served("run", "--port", "0", "--workers", workers, "--", "--no-access-log") as server:
-        assert httpx2.get(f"{server.url}/frozen", timeout=PATIENCE).json() > 10_000
+        assert client.get(f"{server.url}/frozen").json() > 10_000
     assert server.process.returncode == 0
 
 
-def test_run_passes_on_what_is_uvicorns(folder: Folder) -> None:
+def test_run_passes_on_what_is_uvicorns(folder: Folder, client: httpx2.Client) -> None:
     folder.write("shop.py", SERVED)
     formatters = '"formatters": {"f": {"format": "LOGGED %(message)s"}}'
     handlers = '"handlers": {"h": {"class": "logging.StreamHandler", "formatter": "f"}}'
@@ -342,14 +353,16 @@ def test_run_passes_on_what_is_uvicorns(folder: Folder) -> None:
     with served(
         "run", "shop:app", "--port", "0", *options, *log, "--", "--header", "x-shop: open"
     ) as server:
-        answer = httpx2.get(f"{server.url}/frozen", timeout=PATIENCE)
+        answer = client.get(f"{server.url}/frozen")
 
     assert (answer.json(), answer.headers["x-shop"]) == (0, "open")
     assert "LOGGED 127.0.0.1" in server.log.text
     assert '"GET /below/frozen HTTP/1.1" 200' in server.log.text
 
 
-def test_what_is_no_application_of_ours_is_served_as_well(folder: Folder) -> None:
+def test_what_is_no_application_of_ours_is_served_as_well(
+    folder: Folder, client: httpx2.Client
+) -> None:
     folder.write(
         "main.py",
         """
@@ -363,7 +376,7 @@ async def app(scope, receive, send):
     with served("run", "main:app", "--port", "0", "--", "--lifespan", "off") as server:
         log = server.log.wait_until(lambda log: "running on" in log, "ran")
         url = re.findall(r"http://\S+", log)[0]
-        assert httpx2.get(url, timeout=PATIENCE).status_code == 204
+        assert client.get(url).status_code == 204
 
 
 def test_a_worker_that_cannot_import_the_application_says_why(folder: Folder) -> None:
