@@ -8,6 +8,8 @@ Rules
    of any text: that its words stand where they should is proof.
 3. A route with a `matches` of its own, or with a pattern other than Starlette makes of its path, is
    a candidate for every path. So is a `Host`.
+4. What routes of Starlette's classes are asked, they answer with Starlette's own code, but by a
+   pattern that does not backtrack where that of `re` could: see `_patterns`.
 
 Theory of operation: the segments of a route's path are words or parameters. Routes that have words
 in the same places share a table, in which the words of a request's path are looked up; there are as
@@ -24,21 +26,32 @@ from operator import is_, itemgetter
 from typing import Any
 
 from starlette.convertors import (
-    CONVERTOR_TYPES,
     FloatConvertor,
     IntegerConvertor,
-    PathConvertor,
     StringConvertor,
     UUIDConvertor,
 )
-from starlette.routing import PARAM_REGEX, BaseRoute, Match, Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
 from starlette.types import Scope
+
+from microfw._patterns import PARAMETER
+from microfw._route_patterns import (
+    MatchesInLinearTime,
+    PathPattern,
+    asked_for_host,
+    asked_for_path,
+    is_usual,
+    matches_of,
+    pattern_of,
+)
 
 Places = Sequence[tuple[str, int]]
 """The names of parameters, and in which segments they stand."""
 
-Candidate = tuple[int, BaseRoute, Places | None]
-"""A route's number; the route; where its parameters stand, `None` where it is to be asked."""
+Candidate = tuple[int, BaseRoute, Any, Places | None]
+"""A route's number; the route; what to ask by its `matches`; where the route's parameters stand,
+`None` where there is something to be asked.
+"""
 
 Found = tuple[BaseRoute | None, Scope, frozenset[str]]
 """The route that matches, and what it adds to the scope; the methods of those that would match."""
@@ -47,13 +60,10 @@ Found = tuple[BaseRoute | None, Scope, frozenset[str]]
 _FULL, _PARTIAL, _NONE = Match.FULL, Match.PARTIAL, Match.NONE
 _NO_METHODS: frozenset[str] = frozenset()
 
-_INDEXED = (Route.matches, WebSocketRoute.matches, Mount.matches)
-_PARAMETER = re.compile(r"{([a-z_]\w*)}", re.ASCII | re.IGNORECASE)
 _WITHIN_SEGMENT = {
     kind.regex for kind in (FloatConvertor, IntegerConvertor, StringConvertor, UUIDConvertor)
 }
-_OF_STARLETTE = {*_WITHIN_SEGMENT, PathConvertor.regex}
-_FLAGS = re.compile("").flags
+_INDEXED = (Route.matches, WebSocketRoute.matches, Mount.matches, MatchesInLinearTime.matches)
 
 
 class Routes(list[BaseRoute]):
@@ -110,9 +120,9 @@ class Matcher:
         allowed = _NO_METHODS
         nearest: BaseRoute | None = None
         nearest_scope: Scope = {}
-        for _, route, places in candidates:
+        for _, route, asked, places in candidates:
             if places is None:
-                match, child_scope = route.matches(scope)
+                match, child_scope = asked.matches(scope)
             else:
                 match, child_scope = _match(route, places, path, scope)
             if match is _FULL:
@@ -195,9 +205,11 @@ class _Index:
         with_parameters: list[Candidate] = []
         for number, route in enumerate(self._routes):
             if not _is_indexed(route):
-                self._always.append((number, route, None))
+                self._always.append((number, route, asked_for_host(route), None))
                 continue
-            candidate = (number, route, _places_of(route))
+            places = _places_of(route)
+            asked = asked_for_path(route, has_choices=places is None)
+            candidate = (number, route, asked, places)
             if route.param_convertors:
                 with_parameters.append(candidate)
                 self._add(route, candidate)
@@ -219,7 +231,7 @@ class _Index:
         if "\n" in path:
             path = path.rstrip("\n")
             found = self.known.get(path) or self._with_parameters(path, self._always)
-            return [(number, route, None) for number, route, _ in found]
+            return [(number, route, asked, None) for number, route, asked, _ in found]
         if self._few is not None:
             return self._few
         return self._with_parameters(path, self._always)
@@ -230,7 +242,7 @@ class _Index:
         tables = self._closed.setdefault(len(segments), {})
         places: list[int] = []
         for place, segment in enumerate(segments):
-            names = _PARAMETER.findall(segment)
+            names = PARAMETER.findall(segment)
             if not names:
                 places.append(place)
             elif any(route.param_convertors[name].regex not in _WITHIN_SEGMENT for name in names):
@@ -253,58 +265,17 @@ class _Index:
         return found
 
 
-class PathPattern:
-    """The `path_regex` of a class of routes: what Starlette makes of the path, when first asked.
-
-    A route that the index finds by the words of its path is never asked for it, and to compile it
-    takes longer than all else that Starlette does for a route.
-    """
-
-    @staticmethod
-    def set_path(route: Any, path: str) -> None:
-        """Have a route match another path.
-
-        Raises:
-            re.error: The pattern of somebody's own convertor is none.
-        """
-        parameters: list[tuple[str, str]] = PARAM_REGEX.findall(path)
-        route.path_format = PARAM_REGEX.sub(r"{\1}", path) if ":" in path else path
-        route.param_convertors = {
-            name: CONVERTOR_TYPES[kind.removeprefix(":") or "str"] for name, kind in parameters
-        }
-        del route.path_regex
-        if not {each.regex for each in route.param_convertors.values()} <= _OF_STARLETTE:
-            vars(route)["path_regex"] = re.compile(_pattern_of(route))
-
-    def __get__(self, route: Any, owner: object = None) -> Any:
-        if route is None:
-            return self
-        pattern = vars(route)["path_regex"] = re.compile(_pattern_of(route))
-        return pattern
-
-
-def _pattern_of(route: Any) -> str:
-    first, *others = _PARAMETER.split(route.path_format)
-    pattern = f"^{re.escape(first)}"
-    for name, text in zip(others[::2], others[1::2], strict=True):
-        convertor = route.param_convertors.get(name)
-        pattern += f"(?P<{name}>{convertor and convertor.regex}){re.escape(text)}"
-    return f"{pattern}$"
-
-
 def _is_indexed(route: Any) -> bool:
     """Whether what a route matches can be told by its path."""
-    matches = getattr(route.__class__, "matches", None)
-    if not any(matches is each for each in _INDEXED) or "matches" in vars(route):
+    if not any(matches_of(route) is each for each in _INDEXED):
         return False
-    pattern = _pattern_of(route)
+    pattern = pattern_of(route)
     if not pattern.startswith("^/") or "\n" in pattern:
         return False
     is_made_here = isinstance(getattr(route.__class__, "path_regex", None), PathPattern)
-    if not is_made_here or "path_regex" in vars(route):
-        regex: re.Pattern[str] = route.path_regex
-        if regex.pattern != pattern or regex.flags != _FLAGS:
-            return False
+    may_be_another = not is_made_here or "path_regex" in vars(route)
+    if may_be_another and not is_usual(route.path_regex, pattern):
+        return False
     return all(_is_whole(each.regex) for each in route.param_convertors.values())
 
 
@@ -319,7 +290,7 @@ def _is_whole(regex: str) -> bool:
 
 def _places_of(route: Any) -> Places | None:
     """Where the parameters stand; `None` unless each is a whole segment of any text."""
-    if route.__class__.matches is not Route.matches:
+    if not isinstance(route, Route):
         return None
     segments: list[str] = route.path_format.split("/")
     places: list[tuple[str, int]] = []

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol, Unpack, cast
+from typing import Any, Protocol, Unpack
 
 import starlette.routing
 from starlette.convertors import Convertor, IntegerConvertor
@@ -27,7 +27,6 @@ from microfw._environment import environment_of
 from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange
 from microfw._handlers import Prepared, RouteHandler
 from microfw._limits import changes_of
-from microfw._matching import PathPattern
 from microfw._mistakes import (
     check_dependencies,
     check_endpoint,
@@ -39,6 +38,7 @@ from microfw._mistakes import (
 )
 from microfw._readers import Bodies
 from microfw._receiving import SharedReceive
+from microfw._route_patterns import MatchesInLinearTime, PathPattern
 from microfw._streaming import item_of, streamer
 from microfw._validation import Selection, UnsupportedTypeError, parts_of
 from microfw.dependencies import Dependency, Lifetime, Plan, Shape, Signature, place_of
@@ -66,7 +66,7 @@ class DirectRoute(Protocol):
         """Handle it to its end."""
 
 
-class Route(starlette.routing.Route, Prepared):
+class Route(MatchesInLinearTime, starlette.routing.Route, Prepared):
     """A path whose requests are handled by a function with dependencies.
 
     The function is read by `prepare`: when an application gets the route, itself or in a router,
@@ -75,8 +75,6 @@ class Route(starlette.routing.Route, Prepared):
     Raises:
         RegistrationError: The path, an option or what is among `dependencies` cannot be.
     """
-
-    path_regex: re.Pattern[str] = cast("Any", PathPattern())
 
     def __init__(
         self,
@@ -277,7 +275,7 @@ class Route(starlette.routing.Route, Prepared):
         return _respond_with(build)
 
 
-class WebSocketRoute(starlette.routing.WebSocketRoute, Prepared):
+class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prepared):
     """A path whose WebSockets are handled by a function with dependencies.
 
     The function is read by `prepare`: when an application gets the route, itself or in a router,
@@ -286,8 +284,6 @@ class WebSocketRoute(starlette.routing.WebSocketRoute, Prepared):
     Raises:
         RegistrationError: The path, an option or what is among `dependencies` cannot be.
     """
-
-    path_regex: re.Pattern[str] = cast("Any", PathPattern())
 
     def __init__(
         self,

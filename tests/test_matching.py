@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -137,6 +138,21 @@ def route_patched(path: str, endpoint: Endpoint) -> Route:
     return route
 
 
+def host_in_its_own_way(host: str, endpoint: Endpoint) -> Host:
+    """A host of which case counts."""
+    route = Host(host, endpoint)
+    route.host_regex = re.compile(route.host_regex.pattern)
+    return route
+
+
+HOSTS = [
+    "one.test",
+    "{name}.test",
+    "{A}-{b}.Test",
+    "{a}.{b}:8000",
+    "{a}-{b:unbalanced}",
+    "[::{a}:{b}]",
+]
 SEGMENTS = [
     *("a", "b", "a", "{}", "{}", "{}", "", "a.b", "{:int}", "{:float}", "{:path}", "{:path}b"),
     *(
@@ -149,13 +165,21 @@ SEGMENTS = [
         "a{}",
         "{:int}b",
     ),
+    *("{}-{}", "{}-{}.b", "{}{}", "{}{:int}{}", "{:int}-{:float}", "{:float}.{}", "{:uuid}-{}"),
+    *(
+        "{:path}/a/{:path}",
+        "{:path}{}",
+        "{}-{:anything}-{}",
+        "{:letter}-{}",
+        "{:picky}{:unbalanced}",
+    ),
 ]
 METHODS = [["GET"], ["GET", "POST"], ["POST"], ["put"], ["HEAD"], None]
 
 
 def named(path: str) -> str:
     """Give the parameters of a path their names."""
-    names = iter("pqrstuvwxyz")
+    names = iter("abcdefghijklmnopqrstuvwxyz")
     return re.sub("{", lambda _: "{" + next(names), path)
 
 
@@ -179,7 +203,8 @@ leaves: st.SearchStrategy[BaseRoute] = st.one_of(
     st.builds(route_ignoring_case, paths, endpoints),
     st.builds(route_patched, paths, endpoints),
     st.builds(Mount, prefixes, endpoints),
-    st.builds(Host, st.sampled_from(["one.test", "{name}.test"]), endpoints),
+    st.builds(Host, st.sampled_from(HOSTS), endpoints),
+    st.builds(host_in_its_own_way, st.sampled_from(HOSTS), endpoints),
 )
 
 
@@ -215,7 +240,9 @@ class Asked(NamedTuple):
 
 TEXTS = [
     *("a", "b", "a", "b", "c", "", "1", "1.5", "a.b", "1b", "ä", "A", "a\n", "a\nb", "a/b"),
+    *("-", "a-b", "a-b-a.b", "--", "1.5.1", "1-1", "a/a/a/b", "\U0001f600", "%2F", "%41"),
     "12345678123456781234567812345678",
+    "12345678-1234-5678-1234-567812345678",
 ]
 ENDS = [*[""] * 5, "/", "\n", "/\n", "/a", "\n\n"]
 
@@ -253,7 +280,19 @@ requests = st.builds(
     st.sampled_from(["GET", "GET", "GET", "POST", "PUT", "HEAD"]),
     st.sampled_from(["http", "http", "http", "http", "websocket"]),
     st.sampled_from(["", "", "", "/a", "/a/b", "/"]),
-    st.sampled_from(["test", "one.test", "two.test:80", ""]),
+    st.sampled_from(
+        [
+            "test",
+            "one.test",
+            "two.test:80",
+            "a-B-c.tEst:80",
+            "a.b",
+            "[::1:2]",
+            "-",
+            "A-B-C.Test",
+            "",
+        ]
+    ),
 )
 questions = st.builds(
     Question,
@@ -509,6 +548,142 @@ def test_what_a_convertor_raises_comes_out_when_its_route_is_asked() -> None:
 )
 def test_routes_look_at_what_is_below_the_root_path(root_path: str, path: str, number: int) -> None:
     assert number_of(table_of("/a/b", "/b", "/ab"), Asked(path, root_path=root_path)) == number
+
+
+# ---------------------------------------------------------------------- many choices
+
+
+def own_route(path: str) -> BaseRoute:
+    return added(path)[-2]  # type: ignore[no-any-return]
+
+
+def own_websocket_route(path: str) -> BaseRoute:
+    return added(path)[-1]  # type: ignore[no-any-return]
+
+
+def host_route(path: str) -> BaseRoute:
+    return Host(path.removeprefix("/"), Endpoint(0))
+
+
+ANY_KIND = [
+    own_route,
+    own_websocket_route,
+    lambda path: Route(path, Endpoint(0)),
+    lambda path: WebSocketRoute(path, Endpoint(0)),
+    lambda path: Mount(path, Endpoint(0)),
+    host_route,
+]
+KIND_NAMES = [
+    *("Route", "WebSocketRoute", "Starlette's Route", "Starlette's WebSocketRoute", "Mount", "Host")
+]
+
+
+def regexes_asked(function: Callable[[], Any]) -> list[Any]:
+    """The patterns of `re` by which something is matched while a function runs."""
+    asked: list[Any] = []
+
+    def note(_frame: Any, event: str, argument: Any) -> None:
+        if event == "c_call" and isinstance(argument.__self__, re.Pattern):
+            asked.append(argument.__self__)
+
+    sys.setprofile(note)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)
+    return asked
+
+
+def asked_for(path: str, route: BaseRoute) -> Asked:
+    protocol = "websocket" if isinstance(route, WebSocketRoute) else "http"
+    return Asked(path, protocol=protocol, host=path.removeprefix("/"))
+
+
+def regex_of(route: Any) -> Any:
+    return route.host_regex if isinstance(route, Host) else route.path_regex
+
+
+@pytest.mark.parametrize("make", ANY_KIND, ids=KIND_NAMES)
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_route_with_choices_is_never_matched_by_re(
+    make: Callable[[str], BaseRoute], end: str
+) -> None:
+    route = make("/{a}-{b}.txt")
+    regex = regex_of(route)
+    below = "/" if isinstance(route, Mount) else ""
+    asked = asked_for(f"/1-2-3.txt{below}{end}", route)
+    found: list[Any] = []
+    regexes = regexes_asked(lambda: found.append(Matcher().find([route], asked.scope())))
+    assert regex not in regexes
+    if isinstance(route, Host) and end:
+        assert found == [(None, {}, frozenset())]
+    else:
+        assert found[0][0] is route
+        assert found[0][1]["path_params"] == {"a": "1-2", "b": "3"}
+
+
+@pytest.mark.parametrize("make", ANY_KIND, ids=KIND_NAMES)
+def test_a_route_without_choices_is_matched_by_re(make: Callable[[str], BaseRoute]) -> None:
+    route = make("/a{a:float}!{b}.txt")
+    regex = regex_of(route)
+    asked = asked_for("/a1.5!b.txt", route)
+    assert regex in regexes_asked(lambda: Matcher().find([route], asked.scope()))
+
+
+@pytest.mark.parametrize("make", [own_route, own_websocket_route])
+def test_routes_of_microfw_are_not_matched_by_re_either_if_they_are_asked_themselves(
+    make: Callable[[str], Any],
+) -> None:
+    route = make("/{a}-{b}")
+    scope = asked_for("/1-2-3", route).scope()
+    regex = route.path_regex
+    assert regex not in regexes_asked(lambda: route.matches(scope))
+    match, child_scope = route.matches(scope)
+    assert match is Match.FULL
+    assert child_scope["path_params"] == {"a": "1-2", "b": "3"}
+    assert child_scope["endpoint"] is route.endpoint
+
+
+@pytest.mark.parametrize(
+    ("pattern", "host"),
+    [
+        ("{a}-{b}.Test", "1-2-3.test"),
+        ("{a}-{b}.test:8000", "1-2-3.TEST:80"),
+        ("[v1.{a}-{b}]", "[v1.1-2-3]:80"),
+        ("[v1.{a}-{b}]:80", "[v1.1-2-3]"),
+        ("[v1.{a}-{b}:9]", "[v1.1-2-3:9]"),
+    ],
+)
+def test_hosts_with_choices_are_not_matched_by_re(pattern: str, host: str) -> None:
+    route = Host(pattern, Endpoint(0))
+    scope = Asked("/", host=host).scope()
+    found: list[Any] = []
+    regexes = regexes_asked(lambda: found.append(Matcher().find([route], scope)))
+    assert route.host_regex not in regexes
+    assert (
+        found[0][1]["path_params"]
+        == {"a": "1-2", "b": "3"}
+        == route.matches(scope)[1]["path_params"]
+    )
+
+
+def test_a_host_with_a_pattern_made_by_hand_is_matched_by_that() -> None:
+    route = host_in_its_own_way("{a}-{b}.Test", Endpoint(0))
+    found: list[Any] = []
+    for host in ("1-2.test", "1-2.TEST"):
+        scope = Asked("/", host=host).scope()
+        asked = regexes_asked(lambda scope=scope: found.append(Matcher().find([route], scope)))  # type: ignore[misc]
+        assert route.host_regex in asked
+    assert found == [(None, {}, frozenset())] * 2
+
+
+def test_a_pattern_made_by_hand_is_asked_for_a_route_of_microfw() -> None:
+    route: Any = own_route("/{a}-{b}")
+    scope = Asked("/1-2-3").scope()
+    assert route.matches(scope)[1]["path_params"] == {"a": "1-2", "b": "3"}
+    route.path_regex = re.compile("^/(?P<a>[^-]+)-(?P<b>.+)$")
+    assert route.matches(scope)[1]["path_params"] == {"a": "1", "b": "2-3"}
+    assert Matcher().find([route], scope)[1]["path_params"] == {"a": "1", "b": "2-3"}
 
 
 # ---------------------------------------------------------------------- many routes
