@@ -2,4 +2,5 @@
 
 from microfw.cli import main
 
-main(prog_name="microfw")
+if __name__ == "__main__":
+    main(prog_name="microfw")
