@@ -301,7 +301,7 @@ class RequestBinder:
                 f"{parameter.name!r} is a part of a form, and the package that parses forms is not"
                 " installed",
                 site,
-                "pip install python-multipart, or microfw[standard]",
+                "pip install python-multipart",
             )
         self._in_form.append((parameter, site))
         self.bodies.names.add(parameter.name)

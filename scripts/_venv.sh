@@ -23,7 +23,7 @@ has_venv() { "$1" -c 'import ensurepip, venv' 2>/dev/null </dev/null; }
 # Sets $python to the first one that will do. A name on PATH proves nothing: it may be a shim.
 find_python() {
     local candidate version old="" bare=""
-    for candidate in ${PYTHON:+"$PYTHON"} ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11 python}; do
+    for candidate in ${PYTHON:+"$PYTHON"} ${PYTHON:-python3 python3.15 python3.14 python3.13 python3.12 python3.11 python}; do
         version=$(version_of "$candidate")
         if [[ -z $version ]]; then
             continue
@@ -91,7 +91,7 @@ make_venv() {
 
 install() {
     echo $$ >"$venv/.busy"
-    say "Installing microfw[$1] into $venv ..."
+    say "Installing microfw-asgi[$1] into $venv ..."
     if ! "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
         --editable ".[$1]" >&2 </dev/null; then
         rm -f "$venv/.busy"

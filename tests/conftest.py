@@ -7,6 +7,8 @@ Property tests try the same examples each time, so that a failure is the change'
 import gc
 import os
 from collections.abc import Generator
+from importlib.util import find_spec
+from types import UnionType
 from typing import Any
 
 import pytest
@@ -18,16 +20,24 @@ settings.register_profile("search", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
+with_uvloop = pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is not installed")
+
+
 @pytest.fixture(
     params=[
         pytest.param(("asyncio", {"use_uvloop": False}), id="asyncio"),
-        pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop"),
+        pytest.param(("asyncio", {"use_uvloop": True}), id="uvloop", marks=with_uvloop),
         pytest.param(("trio", {}), id="trio"),
     ]
 )
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     backend: tuple[str, dict[str, Any]] = request.param
     return backend
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name a union by its parts: CPython 3.14 calls each of them `Union`."""
+    return str(val) if isinstance(val, UnionType) else None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -480,7 +480,7 @@ class TestMistakes:
         assert told(MissingPackageError, endpoint) == (
             "'name' is a part of a form, and the package that parses forms is not installed\n"
             "  in:   <where>\n"
-            "  cure: pip install python-multipart, or microfw[standard]"
+            "  cure: pip install python-multipart"
         )
 
     def test_a_form_of_a_websocket_is_told(self):

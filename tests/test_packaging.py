@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -30,6 +31,27 @@ async def get_greeting():
 async def greet(name: str, greeting: Annotated[str, Depends(get_greeting)]) -> dict[str, str]:
     return {"message": f"{greeting} {name}"}
 """
+
+
+def test_no_file_has_another_project_installed() -> None:
+    """The name `microfw` on PyPI is another's; ours is imported by it, and installed by no name yet."""
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("which files are tracked is known to git")
+    git = ("git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z")
+    listed = subprocess.run(git, capture_output=True, text=True, check=True).stdout
+    files = [ROOT / name for name in listed.split("\0") if name]
+    taken = re.compile(
+        r"\bmicrofw\[\w"  # with extras
+        r"|pip3? (install|download)\b[^\n`]*\smicrofw(?![-\w/.])"
+        r"|\bname = \"microfw\"\s*$",  # in a pyproject.toml
+        re.MULTILINE,
+    )
+    texts = ((file, file.read_bytes().decode(errors="replace")) for file in files if file.is_file())
+    assert [f"{file}: {found[0]}" for file, text in texts for found in taken.finditer(text)] == []
+    assert ROOT / "README.md" in files
+    for line in ("pip install {}", "pip install -U '{}[standard]'", "{}[test]", 'name = "{}"'):
+        assert taken.search(line.format("microfw"))
+        assert not taken.search(line.format("microfw-asgi"))
 
 
 @pytest.fixture(scope="module")
