@@ -10,7 +10,7 @@ import anyio
 from starlette.types import Scope
 
 from microfw._limits import Limits
-from microfw.dependencies import Cleanup, Lifetime, Signal, hashable, override_error
+from microfw.dependencies import AppValues, Cleanup, Lifetime, Signal, hashable, override_error
 
 Value = TypeVar("Value")
 
@@ -86,7 +86,7 @@ class Environment:
         cleanup: The time that each exit code that can suspend may take.
         default: The lifetime of yield dependencies for which no scope is given.
         limits: What a request's body may be.
-        app_values: What the dependencies of scope "app" yielded, by key, while the lifespan runs.
+        app_values: What the dependencies of scope "app" yielded, while the lifespan runs.
         requests: Those that are under way.
         overrides: Those in force everywhere in the application.
     """
@@ -100,7 +100,7 @@ class Environment:
         self.limits = limits
         self.cleanup: Cleanup = Cleanup(cleanup_timeout)
         self.default = default
-        self.app_values: dict[Hashable, Any] = {}
+        self.app_values: AppValues = AppValues()
         self.requests: Requests = Requests()
         self.overrides: Overrides = DependencyOverrides()
         self._contexts: set[object] = set()

@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Awaitable, Collection, Hashable, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +20,7 @@ from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit,
 from microfw._query_values import QueryValues
 from microfw._receiving import GatheringReceive, ReplayedReceive
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
-from microfw.dependencies import Cleanup, Run, place_of
+from microfw.dependencies import AppValues, Cleanup, Run, error_of_swallowing, place_of
 from microfw.exception_handlers import Handler
 from microfw.exceptions import SwallowedExceptionError
 from microfw.responses import EmptyResponse
@@ -67,25 +67,10 @@ class _Connection(Run):
         if swallowed and isinstance(swallowed.error, ClientDisconnect | WebSocketDisconnect):
             return swallowed.error
         return (
-            error_of_swallowing(swallowed.by, swallowed.error)
+            error_of_swallowing(swallowed)
             if swallowed
             else SwallowedExceptionError("a dependency swallowed an exception")
         )
-
-
-def error_of_swallowing(by: str, swallowed: BaseException) -> SwallowedExceptionError:
-    """The error that names who swallowed an exception, which is its cause."""
-    error = SwallowedExceptionError(f"{by} swallowed {_shown(swallowed)}")
-    error.__cause__ = swallowed
-    return error
-
-
-def _shown(error: BaseException) -> str:
-    """An exception as the log shows it, also if its class cannot."""
-    try:
-        return repr(error)
-    except Exception:
-        return object.__repr__(error)
 
 
 class Exchange(_Connection):
@@ -99,7 +84,7 @@ class Exchange(_Connection):
     """
 
     cleanup: Cleanup
-    app_values: dict[Hashable, Any]
+    app_values: AppValues
     body: bytes
     decoded_body: Any
     result: Any

@@ -5,7 +5,6 @@ from collections.abc import (
     Awaitable,
     Callable,
     Collection,
-    Hashable,
     Iterator,
     Mapping,
     Sequence,
@@ -33,10 +32,10 @@ from microfw._decorators import (
 from microfw._direct import DirectApplication, DirectRoutes
 from microfw._documentation import AppDocumentation, check_documentation
 from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
-from microfw._exchange import BodyLimitMiddleware, error_of_swallowing
+from microfw._exchange import BodyLimitMiddleware
 from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
 from microfw._mistakes import check_encoders, check_handled
-from microfw.dependencies import Lifetime, Run, Scope, open_app_steps
+from microfw.dependencies import Lifetime, Scope, Step, app_scope
 from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.routing import Route, Router, WebSocketRoute
 
@@ -176,8 +175,8 @@ class App(Decorators, starlette.applications.Starlette):
     def dependency_overrides(self) -> Overrides:
         """Which dependency is replaced by which: `app.dependency_overrides[get_db] = fake_db`.
 
-        A dependency is replaced with all that is below it, at any depth, in background tasks and,
-        if it is overridden before start-up, in scope "app".
+        A dependency is replaced with all that is below it, at any depth, in background tasks and in
+        scope "app", where the replacement opens when it is first needed.
         """
         return self.environment.overrides
 
@@ -313,7 +312,9 @@ class App(Decorators, starlette.applications.Starlette):
     async def open_app_scope(self) -> AsyncGenerator[None]:
         """Keep the dependencies of scope "app" open that the application's routes need.
 
-        The lifespan does it, also for the applications that are mounted in it. One that runs within
+        Others open when they are first needed: those of background tasks, of routes that are added
+        later, of later overrides. The lifespan does all this, also for the applications that are
+        mounted in it. One that runs within
         another of the same application shares what that has opened, and closes only what it has
         opened itself; the first to start has to be the last to end.
 
@@ -321,26 +322,20 @@ class App(Decorators, starlette.applications.Starlette):
             SwallowedExceptionError: A dependency swallowed the error in the setup of another.
         """
         environment = self.environment
-        run = Run(environment.cleanup, environment.app_values)
-        opened_keys: list[Hashable] = []
-        has_started = False
-        async with AsyncExitStack() as stack:
-            try:
-                for owner, route, *_ in _handled_routes(self):
-                    if owner is self:
-                        route.prepare()
-                        steps = route.handler.app_steps(environment)
-                        await open_app_steps(steps, run, stack, opened_keys)
-                has_started = True
-                yield
-            finally:
-                try:  # a server out of patience does not wait itself
-                    await environment.requests.wait(environment.cleanup.timeout)
-                finally:
-                    for key in opened_keys:
-                        environment.app_values.pop(key, None)
-        if run.swallowed is not None and not has_started:
-            raise error_of_swallowing(run.swallowed.by, run.swallowed.error)
+
+        async def wait_for_requests() -> None:  # a server out of patience does not wait itself
+            await environment.requests.wait(environment.cleanup.timeout)
+
+        async with app_scope(
+            environment.app_values, self._app_steps(), environment.cleanup, wait_for_requests
+        ):
+            yield
+
+    def _app_steps(self) -> Iterator[Step]:
+        for owner, route, *_ in _handled_routes(self):
+            if owner is self:
+                route.prepare()
+                yield from route.handler.app_steps(self.environment)
 
 
 class _Below:

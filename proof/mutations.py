@@ -101,8 +101,8 @@ MUTATIONS = (
     Mutation(
         "_graph",
         "in scope app, `use_cache=False` is forgotten",
-        "if node.dependency.use_cache else (call, object())",
-        "if node.dependency.use_cache else (call, node.security_scopes)",
+        "        return call, object()\n",
+        "        return call, node.security_scopes\n",
     ),
     Mutation(
         "_graph",
@@ -277,13 +277,31 @@ MUTATIONS = (
         "        deadline",
     ),
     Mutation(
-        "_app_scope",
+        "_app_steps",
         "each route opens its own of scope app",
-        "        if step.key not in run.app_values:\n",
+        "        if step.key not in values:\n",
         "        if True:\n",
     ),
     Mutation(
-        "_app_scope",
+        "_late_opening",
+        "an opening that nobody waits for any more is not cancelled",
+        "                opening.scope.cancel()\n",
+        "                pass\n",
+    ),
+    Mutation(
+        "_late_opening",
+        "what opened late does not see the error with which the lifespan ends",
+        "self._seen = None if is_cancelled else error",
+        "self._seen = None",
+    ),
+    Mutation(
+        "_graph",
+        "in scope app, a dependency is the same whatever is overridden below it",
+        "current.replaced = frozenset(self._replaced(current))",
+        "pass",
+    ),
+    Mutation(
+        "_app_steps",
         "the exit code of scope app is not shielded",
         "shielded if signature.can_suspend else opened",
         "opened",
@@ -295,7 +313,9 @@ MUTATIONS = (
 QUICK, THOROUGH = ("-m", "not hypothesis"), ("-m", "hypothesis")
 
 LIKELIEST = {
-    "_app_scope": ("scopes",),
+    "_app_scope": ("scopes", "app_scope"),
+    "_app_steps": ("scopes", "cancellation"),
+    "_late_opening": ("app_scope",),
     "_cleanup": ("cancellation",),
     "_compiler": ("order", "scopes", "cancellation", "validation_order"),
     "_graph": ("order", "scopes", "overrides", "validation_order"),

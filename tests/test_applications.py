@@ -525,10 +525,11 @@ def test_scope_app_without_a_lifespan_says_what_to_do() -> None:
         with pytest.raises(AppScopeError) as raised:
             client.get("/")
         assert str(raised.value) == (
-            "'get_it' has scope 'app' and was not opened at start-up: the application's lifespan is"
-            " not running, or was started before this dependency was declared or overridden. Run the"
-            " application under a server, test it with `with TestClient(app)`, and name a dependency"
-            " that only background tasks use in `App(dependencies=[...])`"
+            "'get_it' has scope 'app', and the application's lifespan is not running. A server has to"
+            " speak ASGI's lifespan protocol: daphne and some adapters do not, and neither does"
+            " `uvicorn --lifespan off`. A test enters it with `with TestClient(app)`, or with"
+            " `async with app.router.lifespan_context(app)` where the client is httpx's. An application"
+            " that is mounted in one of another framework needs the lifespan of that one to do the same"
         )
         with client:
             assert client.get("/").json() == "engine"

@@ -1,7 +1,8 @@
 """The heart: dependencies, their plan, and its execution. It knows no HTTP."""
 
 from microfw.dependencies._annotations import inspect_signature
-from microfw.dependencies._app_scope import open_app_steps
+from microfw.dependencies._app_scope import app_scope
+from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._compiler import Handler, Shape, compile_plan
 from microfw.dependencies._declarations import (
@@ -44,6 +45,7 @@ from microfw.dependencies._signatures import (
     name_of,
     place_of,
 )
+from microfw.dependencies._swallowing import error_of_swallowing
 from microfw.dependencies._threads import Threads
 from microfw.dependencies._uninterrupted import uninterrupted
 
@@ -51,6 +53,7 @@ __all__ = [
     "EMPTY",
     "INVALID",
     "AppValue",
+    "AppValues",
     "Argument",
     "Attribute",
     "Bind",
@@ -77,15 +80,16 @@ __all__ = [
     "Surrounding",
     "Threads",
     "Use",
+    "app_scope",
     "compile_plan",
     "dependency_of",
     "describe",
+    "error_of_swallowing",
     "hashable",
     "inspect_signature",
     "is_async_callable",
     "make_plan",
     "name_of",
-    "open_app_steps",
     "override_error",
     "place_of",
     "uninterrupted",

@@ -1,89 +1,54 @@
-"""Opening the dependencies of scope "app", once, when the application starts."""
+"""The life of scope "app": from start-up to shutdown."""
 
-from collections.abc import Hashable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
-from types import TracebackType
+from collections import ChainMap
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from microfw.dependencies._plan import AppValue, Step
-from microfw.dependencies._runtime import Run, app_value, in_thread, opened, shielded
+from microfw.dependencies._app_steps import open_app_steps
+from microfw.dependencies._app_values import AppValues
+from microfw.dependencies._cleanup import Cleanup
+from microfw.dependencies._late_opening import LateOpener
+from microfw.dependencies._plan import Step
+from microfw.dependencies._runtime import Run
+from microfw.dependencies._swallowing import error_of_swallowing
 
 
-async def open_app_steps(
-    steps: tuple[Step, ...], run: Run, stack: AsyncExitStack, opened_keys: list[Hashable]
-) -> None:
-    """Run the setup of those that are not open yet; the exit stack holds their exit code.
+@asynccontextmanager
+async def app_scope(
+    values: AppValues,
+    steps: Iterable[Step],
+    cleanup: Cleanup,
+    before_exit: Callable[[], Awaitable[None]],
+) -> AsyncGenerator[None]:
+    """Keep steps of scope "app" open, and open others when they are needed.
 
-    Their values are kept in `run.app_values`, and their keys are added to `opened_keys`.
+    Args:
+        values: Takes the values; what has one already is open, and stays so.
+        steps: Those that are known, in the order of their setup.
+        cleanup: The time for each exit code.
+        before_exit: Is awaited before anything closes.
+
+    Raises:
+        SwallowedExceptionError: A dependency swallowed the error in the setup of another.
     """
-    for step in steps:
-        if step.key not in run.app_values:
-            run.app_values[step.key] = await _open(step, run, stack)
-            opened_keys.append(step.key)
-
-
-async def _open(step: Step, run: Run, stack: AsyncExitStack) -> Any:
-    signature = step.signature
-    positional = [_value(a.source, run) for a in step.arguments if a.positional_only]
-    named = {a.name: _value(a.source, run) for a in step.arguments if not a.positional_only}
-    if step.in_thread and not signature.yields:
-        return await run.threads.call(lambda: signature.call(*positional, **named))
-    value = signature.call(*positional, **named)
-    if step.in_thread:
-        return await stack.enter_async_context(_Handling(in_thread(value, run)))
-    if not signature.yields:
-        return await value if signature.is_async else value
-    if not signature.is_async:
-        return await stack.enter_async_context(_Handling(_Sync(opened(value, run))))
-    block = shielded if signature.can_suspend else opened
-    return await stack.enter_async_context(_Handling(block(value, run)))
-
-
-class _Handling:
-    """Has exit code handle the exception that it sees, as a `with` block does.
-
-    An exit stack does not, and so what exit code raises would be chained in another way.
-    """
-
-    def __init__(self, block: AbstractAsyncContextManager[Any, bool]) -> None:
-        self._block = block
-
-    async def __aenter__(self) -> Any:
-        return await self._block.__aenter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        if error is None:
-            return await self._block.__aexit__(None, None, None)
-        context = error.__context__
+    run = Run(cleanup, values)
+    opened: dict[Hashable, Any] = {}
+    has_started = False
+    async with AsyncExitStack() as stack:
+        await open_app_steps(steps, run, stack, ChainMap(opened, values))
+        opener = await stack.enter_async_context(LateOpener(values, cleanup))
+        values.update(opened)
+        values.openers.append(opener)
+        has_started = True
         try:
-            raise error
-        except BaseException:
-            error.with_traceback(traceback)
-            BaseException.__setattr__(error, "__context__", context)
-            return await self._block.__aexit__(kind, error, traceback)
+            yield
         finally:
-            del error, context  # the traceback holds this frame
-
-
-class _Sync:
-    """Makes an async block of a sync one."""
-
-    def __init__(self, block: AbstractContextManager[Any, bool]) -> None:
-        self._block = block
-
-    async def __aenter__(self) -> Any:
-        return self._block.__enter__()
-
-    async def __aexit__(self, *raised: Any) -> bool:
-        return self._block.__exit__(*raised)
-
-
-def _value(source: Any, run: Run) -> Any:
-    if isinstance(source, AppValue):
-        return app_value(run, source.key, source.name)
-    return source.value  # a constant: binders for scope "app" give nothing else
+            try:
+                await before_exit()
+            finally:
+                values.openers.remove(opener)
+                for key in opened:
+                    values.pop(key, None)
+    if run.swallowed is not None and not has_started:
+        raise error_of_swallowing(run.swallowed)

@@ -12,7 +12,8 @@ Rules
    - some do, async steps follow: a generator that yields the values inside of the `with` blocks;
    - the endpoint is among them: a plain function that returns the response. Where something of
      scope "request" opens in it, a generator that yields the response, to be sent meanwhile.
-5. CPython nests at most 20 blocks in one function. After `MAX_DEPTH` the rest goes on in a function
+5. What is missing of scope "app" opens before all other steps, and only then is a value looked up.
+6. CPython nests at most 20 blocks in one function. After `MAX_DEPTH` the rest goes on in a function
    of its own, called from the innermost block.
 
 Theory of operation: `_Writer` goes once over the steps. It writes into one `_Function` at a time;
@@ -34,6 +35,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct, field
 
 from microfw.dependencies import _runtime as runtime
+from microfw.dependencies._app_values import app_value, open_in_app_scope
 from microfw.dependencies._declarations import Lifetime
 from microfw.dependencies._plan import Argument, Attribute, Constant, Plan, Reader, Use
 
@@ -180,6 +182,7 @@ class _Writer:
 
     def __init__(self, plan: Plan, shape: Shape) -> None:
         self._steps = plan.steps
+        self._app_steps = plan.app_steps
         self._shape = shape
         self._fallible = plan.fallible
         self._last = len(plan.steps) - 1
@@ -202,9 +205,20 @@ class _Writer:
             handle.close_with(f"# {shape.last}")
         for line in shape.before:
             handle.write(line)
+        if self._app_steps:
+            self._write_opening_in_app_scope(handle)
         self._write(handle, 0, self._last, _Kind.HANDLER)
         functions = "\n\n".join(f"{function.text()}\n" for function in self._functions)
         return f"# {_escaped(shape.title)}\n{functions}"
+
+    def _write_opening_in_app_scope(self, function: _Function) -> None:
+        """Write what is done where start-up has not opened all that the plan needs of it."""
+        run, steps = self._shape.run, self._app_steps
+        keys = self._name_object("app_keys", frozenset(step.key for step in steps))
+        open_steps = partial(open_in_app_scope, steps=steps)
+        name = self._name_object("open_in_app_scope", open_steps)
+        function.write(f"if not {keys} <= {run}.app_values.keys():  # unknown at start-up")
+        function.write(f"{INDENT}await {name}({run})")
 
     def _write(self, function: _Function, number: int, last: int, kind: _Kind) -> None:
         """Write the steps from `number` to `last`."""
@@ -423,7 +437,7 @@ class _Writer:
             return f"{self._shape.run}.{source.name}"
         if isinstance(source, Constant):
             return self._name_object(argument.name, source.value)
-        look_up = partial(runtime.app_value, key=source.key, name=source.name)
+        look_up = partial(app_value, key=source.key, name=source.name)
         return f"{self._name_object(f'app_{source.name}', look_up)}({self._shape.run})"
 
     # -- names

@@ -84,6 +84,8 @@ class _Callable(Struct):
     signature: Signature
     uses: list[tuple[Parameter | None, Dependency, "_Callable"]]
     reads_security_scopes: bool = False
+    replaced: frozenset[Hashable] = frozenset()
+    """The overrides in force below it: what is replaced, and by what."""
 
 
 class _Node(Struct, eq=False):
@@ -153,6 +155,8 @@ class _Callables:
                 current.reads_security_scopes = any(
                     use.reads_security_scopes for _, _, use in current.uses
                 ) or any(p.annotation is SecurityScopes for p in current.signature.parameters)
+                if self._overrides:
+                    current.replaced = frozenset(self._replaced(current))
             elif id(below) in path:
                 raise _cycle([*path.values()], below)
             elif id(below) not in done:
@@ -176,9 +180,7 @@ class _Callables:
         parameter: Parameter | None,
         path: Iterable[_Callable],
     ) -> _Callable:
-        call = dependency.call
-        if call is None and parameter is not None and parameter.annotation not in _NO_CLASSES:
-            call = parameter.annotation
+        call = _declared_call(dependency, parameter)
         if not callable(call) or isinstance(call, ContextDecorator | AsyncContextDecorator):
             raise _not_callable(dependency, parameter, [*path])
         override = self._overrides.get(hashable(call))
@@ -186,6 +188,13 @@ class _Callables:
             call = override
         known = self._known.get(hashable(call))
         return self._add(call, path) if known is None else known
+
+    def _replaced(self, current: _Callable) -> Iterator[Hashable]:
+        for parameter, dependency, below in current.uses:
+            yield from below.replaced
+            declared = hashable(_declared_call(dependency, parameter))
+            if declared in self._overrides:
+                yield declared, hashable(self._overrides[declared])
 
     def _add(self, call: Callable[..., Any], path: Iterable[_Callable]) -> _Callable:
         try:
@@ -202,6 +211,14 @@ class _Callables:
         added = _Callable(signature, [])
         self._known[hashable(call)] = added
         return added
+
+
+def _declared_call(dependency: Dependency, parameter: Parameter | None) -> object:
+    """What a use depends on: for `Depends()` the class in the annotation."""
+    call: object = dependency.call
+    if call is None and parameter is not None and parameter.annotation not in _NO_CLASSES:
+        return parameter.annotation
+    return call
 
 
 def _names(path: Iterable[_Callable], call: Callable[..., Any]) -> list[str]:
@@ -319,7 +336,10 @@ def _plan(in_order: list[_Node], declarations: Declarations) -> Plan:
 
 def _app_key(node: _Node) -> Hashable:
     call = hashable(node.signature.declared)
-    return (call, node.security_scopes) if node.dependency.use_cache else (call, object())
+    if not node.dependency.use_cache:
+        return call, object()
+    replaced = node.callable.replaced  # another dependency, where one below it is another
+    return (call, node.security_scopes, replaced) if replaced else (call, node.security_scopes)
 
 
 def _wider_scopes_first(nodes: list[_Node]) -> list[_Node]:

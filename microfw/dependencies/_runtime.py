@@ -17,7 +17,6 @@ from collections.abc import (
     Callable,
     Coroutine,
     Generator,
-    Hashable,
     Iterable,
     Mapping,
 )
@@ -27,28 +26,21 @@ from types import CodeType, TracebackType
 from typing import Any, TypeVar, cast
 
 import anyio
-from msgspec import Struct
 
+from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._cleanup import Cleanup
+from microfw.dependencies._swallowing import Swallowed
 from microfw.dependencies._threads import Threads
 from microfw.dependencies._uninterrupted import (
     current_asker,
     current_asyncio_task,
     uninterrupted,
 )
-from microfw.exceptions import AppScopeError, CleanupTimeoutError, YieldError
+from microfw.exceptions import CleanupTimeoutError, YieldError
 
 Result = TypeVar("Result")
 
 logger = logging.getLogger("microfw")
-
-
-class Swallowed(Struct, frozen=True):
-    """An exception that a dependency did not let out."""
-
-    error: BaseException
-    by: str
-    """The dependency, as `qualname (file.py:line)`."""
 
 
 class Run:
@@ -56,7 +48,7 @@ class Run:
 
     Attributes:
         cleanup: The time that exit code may take.
-        app_values: The values of app-scope dependencies, by key.
+        app_values: The values of app-scope dependencies.
         result: What became of the endpoint's result; `None` until the endpoint has succeeded.
         errors: What was invalid so far, in the order in which it was read.
         swallowed: The first exception that a dependency swallowed.
@@ -69,7 +61,7 @@ class Run:
     _task: "asyncio.Task[Any] | None" = None
     _knows_task = False
 
-    def __init__(self, cleanup: Cleanup, app_values: dict[Hashable, Any]) -> None:
+    def __init__(self, cleanup: Cleanup, app_values: AppValues) -> None:
         self.cleanup = cleanup
         self.app_values = app_values
 
@@ -215,7 +207,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
     ) -> bool:
         """Whether `error`, not `raised`, is what goes on outward."""
         if raised is not error and not _is_stop_in_disguise(error, raised):
-            if _is_cancellation(raised) or not self._is_cancelled(error):
+            if is_cancellation(raised) or not self._is_cancelled(error):
                 return False
             logger.error(
                 "%s failed while its request was being cancelled",
@@ -227,7 +219,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
 
     def _is_cancelled(self, error: BaseException) -> bool:
         """Whether an error is a cancellation that goes on, now that the generator has ended."""
-        return _is_cancellation(error) and _is_being_cancelled()
+        return is_cancellation(error) and _is_being_cancelled()
 
 
 class shielded(opened):  # noqa: N801 - reads as a word in generated code
@@ -273,7 +265,7 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
             finally:
                 del error  # whose traceback may hold this frame
         try:
-            is_cancelled = error is not None and _is_cancellation(error)
+            is_cancelled = error is not None and is_cancellation(error)
             swallowed = await uninterrupted(
                 exit_code,
                 task,
@@ -305,7 +297,7 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
             swallowed = await exit_code
         except BaseException as raised:
             scope.__exit__(*sys.exc_info())
-            if raised is error or not (_is_cancellation(raised) and scope.cancel_called):
+            if raised is error or not (is_cancellation(raised) and scope.cancel_called):
                 raise
             cut_off = cleanup.cut_off(self._place())
             if error is not None:
@@ -425,19 +417,6 @@ async def call_in_thread(run: Run, function: Callable[..., Result], *args: Any) 
     return await run.threads.call(function, run, *args)
 
 
-def app_value(run: Run, key: Hashable, name: str) -> Any:
-    """Look up what a dependency of scope "app" yielded at start-up."""
-    try:
-        return run.app_values[key]
-    except KeyError:
-        raise AppScopeError(
-            f"{name!r} has scope 'app' and was not opened at start-up: the application's lifespan"
-            " is not running, or was started before this dependency was declared or overridden."
-            " Run the application under a server, test it with `with TestClient(app)`, and name a"
-            " dependency that only background tasks use in `App(dependencies=[...])`"
-        ) from None
-
-
 def _scope_for(task: "asyncio.Task[Any] | None") -> anyio.CancelScope | None:
     """Make a cancel scope; `None` where no other is around that it could be a shield against.
 
@@ -472,12 +451,12 @@ def _is_stop_in_disguise(error: BaseException, raised: BaseException) -> bool:
     )
 
 
-def _is_cancellation(error: BaseException) -> bool:
+def is_cancellation(error: BaseException) -> bool:
     if isinstance(error, Exception):
         return False
     if isinstance(error, BaseExceptionGroup):  # which nurseries of trio's make of cancellations
         group = cast("BaseExceptionGroup[BaseException]", error)
-        return all(map(_is_cancellation, group.exceptions))
+        return all(map(is_cancellation, group.exceptions))
     trio = sys.modules.get("trio")
     return isinstance(error, asyncio.CancelledError) or (
         trio is not None and isinstance(error, trio.Cancelled)

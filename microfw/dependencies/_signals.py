@@ -1,23 +1,40 @@
-"""An event that code of another thread may set: an application may run on several event loops."""
+"""What tasks tell each other across event loops: an application may run on several, by thread."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from contextvars import Context
 from typing import Any
 
 import anyio
 from anyio.lowlevel import current_token
 
 
-def call_soon_from_anywhere() -> Callable[[Callable[[], Any]], None]:
-    """Return what has the current event loop call a function soon, from whatever thread."""
-    loop: Any = current_token().native_token
-    call_soon: Any = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
+class Loop:
+    """The event loop that runs now, for code of whatever thread."""
 
-    def call(function: Callable[[], Any]) -> None:
-        with suppress(RuntimeError):  # the loop has ended, and with it whoever waits there
-            call_soon(function)
+    def __init__(self) -> None:
+        self._native: Any = current_token().native_token
+        self._is_asyncio = hasattr(self._native, "call_soon_threadsafe")
 
-    return call
+    def call_soon(self, function: Callable[..., Any], *args: Any) -> None:
+        """Have the loop call a function soon. A loop that has ended does not."""
+        native = self._native
+        call_soon = native.call_soon_threadsafe if self._is_asyncio else native.run_sync_soon
+        with suppress(RuntimeError):
+            call_soon(function, *args)
+
+    def start_task(
+        self, function: Callable[[], Coroutine[Any, Any, None]], context: Context
+    ) -> object:
+        """Start a task that belongs to no other; only code that runs in the loop may do it.
+
+        Returns:
+            The task, which on asyncio lives as long as somebody has it.
+        """
+        if self._is_asyncio:
+            return self._native.create_task(function(), context=context)
+        return sys.modules["trio"].lowlevel.spawn_system_task(function, context=context)
 
 
 class Signal:
@@ -25,11 +42,11 @@ class Signal:
 
     def __init__(self) -> None:
         self._event = anyio.Event()
-        self._call_soon = call_soon_from_anywhere()
+        self._loop = Loop()
 
     def set(self) -> None:
         """Wake the task that waits."""
-        self._call_soon(self._event.set)
+        self._loop.call_soon(self._event.set)
 
     async def wait(self) -> None:
         """Wait until it is set."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from microfw.dependencies import (
+    AppValues,
     Cleanup,
     Declarations,
     Handler,
@@ -54,6 +55,6 @@ async def execute(
     endpoint: Callable[..., Any], log: list[Any], dependencies: Sequence[Any] = ()
 ) -> Any:
     """Execute an endpoint with its dependencies, and return its result."""
-    run = Run(Cleanup(None), {})
+    run = Run(Cleanup(None), AppValues())
     await handler_of(plan_of(endpoint, dependencies), log).call(run)
     return run.result

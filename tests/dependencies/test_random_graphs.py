@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from microfw.dependencies import (
+    AppValues,
     Cleanup,
     Declarations,
     Depends,
@@ -464,7 +465,7 @@ def execute(graph: Graph, log: Log, portal: BlockingPortal) -> str:
         },
         between=("await send(run.result)",),
     )
-    run = Run(Cleanup(None), {})
+    run = Run(Cleanup(None), AppValues())
     handler = compile_plan(plan, shape)
     try:
         if portal.call(is_cancelled, partial(handler.call, run)):
