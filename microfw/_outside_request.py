@@ -3,7 +3,7 @@
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from microfw.dependencies import EMPTY, Bind, Parameter, Site, Surrounding
+from microfw.dependencies import EMPTY, Bind, Constant, Parameter, Site, Surrounding
 from microfw.exceptions import RequestValueError
 from microfw.params import Declaration
 
@@ -28,6 +28,8 @@ def refuse_request_values(place: str, cure: str) -> Bind:
                 path=site.path,
                 cure=cure,
             )
+        if parameter.positional_only and not is_passed_by_caller:
+            return Constant(parameter.default)  # so that those after it keep their places
         return None
 
     return bind

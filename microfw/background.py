@@ -280,7 +280,10 @@ def _handler(
 
 def _make_plan(func: Callable[..., Any], overrides: Overrides, default: Lifetime) -> Plan:
     bind = refuse_request_values("a background task", "pass the value: add_task(..., value)")
-    return make_plan(Declarations(func, bind, bind, overrides=overrides, default=default))
+    declared = Declarations(
+        func, bind, bind, overrides=overrides, default=default, is_passed_more=True
+    )
+    return make_plan(declared)
 
 
 def _shape(name: str) -> Shape:

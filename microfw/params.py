@@ -12,7 +12,7 @@ from typing import Any, Literal, TypedDict, Unpack
 from msgspec import Struct, field
 
 from microfw._validation import CONSTRAINTS, Constraints
-from microfw.dependencies import ReadValue
+from microfw.dependencies import Declared, ReadValue
 
 __all__ = [
     "Body",
@@ -62,7 +62,7 @@ class Documentation(Struct, frozen=True):
     include_in_schema: bool = True
 
 
-class Declaration(Struct, frozen=True, eq=False):
+class Declaration(Declared, frozen=True, eq=False):
     """Where a value comes from, what is known of it, and what stands in when it is not sent."""
 
     source: Source

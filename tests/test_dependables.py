@@ -2,15 +2,19 @@
 
 import dataclasses
 import functools
+import inspect
+import typing
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar
+from unittest.mock import Mock
 
 import msgspec
 import pytest
 from typing_extensions import TypeAliasType
 
-from microfw import App, Depends, Security, SecurityScopes
+from microfw import App, Depends, Query, Security, SecurityScopes
+from microfw.testclient import TestClient
 from tests.asgi import get
 
 log: list[str] = []
@@ -112,6 +116,10 @@ def delegated(call: Decorated) -> Decorated:
 # ---------------------------------------------------------------------- classes and objects
 
 
+def first_of_two(name: str, /, *, tail: Tail) -> None:
+    """What has this signature takes both by name, as `SignedByHand` does."""
+
+
 class Class:
     def __init__(self, name: str, tail: Tail) -> None:
         self.text = name + tail
@@ -147,6 +155,68 @@ class Struct(msgspec.Struct):
 
     def __str__(self) -> str:
         return self.name + self.tail
+
+
+Name = TypeVar("Name")
+
+
+class Generic(typing.Generic[Name], Class):
+    """Its alias, `Generic[int]`, is called through a `__call__` of `typing`'s."""
+
+    def __init__(self, name: Name, tail: Annotated[str, Depends(get_tail)]) -> None:
+        self.text = f"{name}{tail}"
+
+
+class PassingOn(type):
+    """The metaclass everybody writes, for singletons and registries."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*args, **kwargs)
+
+
+class MadeByMetaclass(Class, metaclass=PassingOn):
+    """Is made by what passes on all that it gets."""
+
+
+class Naming(type):
+    def __call__(cls, name: str, tail: Tail) -> Any:
+        return super().__call__(name + tail)
+
+
+class NamedByMetaclass(metaclass=Naming):
+    """Gets from its metaclass what it declares, and so declares in vain."""
+
+    def __init__(self, text: str = Depends(get_tail)) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class MadeByNew(Class):
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        return super().__new__(cls)
+
+
+class Speaks(Protocol):
+    """Puts an `__init__` of its own into classes without one."""
+
+    def __str__(self) -> str: ...
+
+
+class Speaker(Speaks):
+    def __str__(self) -> str:
+        return "me!"
+
+
+class SignedByHand:
+    __signature__ = inspect.signature(first_of_two)
+
+    def __init__(self, **values: str) -> None:
+        self.values = values
+
+    def __str__(self) -> str:
+        return "".join(self.values.values())
 
 
 class Caller:
@@ -242,6 +312,10 @@ def first(greeting: str, name: str, tail: Tail) -> str:
     return greeting + name + tail
 
 
+def undeclared(name: str, tail: str) -> str:
+    return name + tail
+
+
 def generator_with_first(greeting: str, name: str, tail: Tail) -> Iterator[str]:
     log.append("open")
     yield greeting + name + tail
@@ -258,6 +332,12 @@ RETURNING: dict[str, Any] = {
     "class without __init__": ClassWithoutInit,
     "dataclass": DataClass,
     "msgspec.Struct": Struct,
+    "class with type arguments": Generic[str],
+    "class made by a metaclass": MadeByMetaclass,
+    "class named by a metaclass": NamedByMetaclass,
+    "class with __new__ and __init__": MadeByNew,
+    "class of a protocol": Speaker,
+    "class with a signature made by hand": SignedByHand,
     "object": Caller(),
     "object, async": AsyncCallable(),
     "object without a hash": Unhashable(),
@@ -277,6 +357,9 @@ RETURNING: dict[str, Any] = {
     "partial, async": functools.partial(async_function),
     "partial of a partial": functools.partial(functools.partial(first, greeting="")),
     "partial of a class": functools.partial(Class, tail="!"),
+    "partial of a class with type arguments": functools.partial(Generic[str], tail="!"),
+    "partial of a class made by a metaclass": functools.partial(MadeByMetaclass),
+    "partial that declares": functools.partial(undeclared, tail=Depends(get_tail)),
     "partial of a method": functools.partial(Methods().method, tail="!"),
     "partial of an object, async": functools.partial(AsyncCallable(), tail="!"),
     "partial of a decorated function, async": functools.partial(passed_on(async_function)),
@@ -358,7 +441,7 @@ EVERYTHING = {**RETURNING, **OPENING}
 TAKES_TAIL = {
     name: dependency
     for name, dependency in EVERYTHING.items()
-    if "partial" not in name and name != "class without __init__"
+    if "partial" not in name and name not in ("class without __init__", "class of a protocol")
 }
 
 
@@ -492,11 +575,90 @@ def test_positional_only_parameters_are_filled_by_place() -> None:
     assert get(app, "/?name=me&count=2&end=,").json() == "me!me!,"
 
 
-def test_variadic_parameters_stay_empty() -> None:
-    def combine(name: str, *args: int, tail: Tail, **kwargs: int) -> str:
-        return f"{name}{tail}{args}{kwargs}"
+def test_type_arguments_stand_for_the_type_variables_of_a_generic_class() -> None:
+    app = app_with(Generic[int], "sync")
+    assert get(app, "/?name=1").json() == "1!"
+    assert get(app, "/?name=me").json()["detail"][0]["type"] == "int_parsing"
 
-    assert get(app_with(combine, "sync"), "/?name=me&args=1").json() == "me!(){}"
+
+def test_a_generic_class_in_the_annotation_is_the_dependency_that_depends_leaves_out() -> None:
+    class Page(typing.Generic[Name]):
+        def __init__(self, first: Name, more: Annotated[list[Name], Query()]) -> None:
+            self.names = [first, *more]
+
+    app = App()
+
+    @app.get("/")
+    def read(
+        numbers: Annotated[Page[int], Depends()],
+        texts: Annotated[Page[str], Depends()],
+        same: Annotated[Page[int], Depends()],
+    ) -> list[Any]:
+        return [numbers.names, texts.names, same is numbers]
+
+    assert get(app, "/?first=1&more=2&more=3").json() == [[1, 2, 3], ["1", "2", "3"], True]
+    assert app.explain("/").count("Page") > 0
+
+
+def test_what_stands_before_a_value_by_place_keeps_its_place() -> None:
+    def combine(name: str = "me", /, tail: Tail = "?", *, end: str = ".") -> str:
+        return name + tail + end
+
+    app = App(dependencies=[Depends(combine, scope="app")])
+    app.get("/")(lambda value=Depends(combine, scope="app"): value)
+    with TestClient(app) as client:
+        assert client.get("/").json() == "me!."
+
+
+@pytest.mark.parametrize("takes_place", [False, True], ids=["by name or place", "by place"])
+@pytest.mark.parametrize("takes_more", [False, True], ids=["named", "any name"])
+def test_a_signature_made_by_hand_passes_by_name_what_the_function_takes_by_name(
+    takes_place: bool, takes_more: bool
+) -> None:
+    def named(name: str, tail: str) -> str:
+        return name + tail
+
+    def by_any_name(tail: str = Depends(get_tail), **names: str) -> str:
+        return "".join(names.values()) + tail
+
+    call: Any = by_any_name if takes_more else named
+    parameter = inspect.Parameter
+    kind: Any = parameter.POSITIONAL_ONLY if takes_place else parameter.POSITIONAL_OR_KEYWORD
+    call.__signature__ = inspect.Signature(
+        [
+            parameter("name", kind, annotation=str),
+            parameter("tail", kind, annotation=Tail),
+        ]
+    )
+    assert get(app_with(call, "sync"), "/?name=me").json() == "me!"
+
+
+def test_a_signature_made_by_hand_passes_by_place_what_the_function_takes_by_place() -> None:
+    def combine(name: str, /, tail: str) -> str:
+        return name + tail
+
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    combine.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter("tail", either, annotation=Tail),
+            inspect.Parameter("name", either, annotation=str),
+        ]
+    )
+    assert get(app_with(combine, "sync"), "/?name=me").json() == "me!"
+
+
+def test_a_wrapper_that_takes_no_names_gets_its_values_by_place() -> None:
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> str:
+        return function(*args)
+
+    assert get(app_with(wrapper, "sync"), "/?name=me").json() == "me!"
+
+
+def test_a_mock_is_called_without_arguments() -> None:
+    app = app_with(get_one, "sync")
+    with app.override({get_one: Mock(return_value=2)}):
+        assert get(app, "/").json() == "2"
 
 
 def test_a_callable_made_in_c_that_tells_nothing_of_its_parameters_is_called_without() -> None:

@@ -5,6 +5,8 @@ functions under test: `qualname (file.py:line)`.
 """
 
 import contextlib
+import functools
+import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -1289,3 +1291,122 @@ def test_pydantics_field_says_what_values_may_be() -> None:
 
     assert client.get("/?number=1").json() == 1
     assert client.get("/?number=0").json()["detail"][0]["type"] == "greater_than"
+
+
+# ---------------------------------------------------------------------- what is called
+
+
+def passing_on(*args: Any, **kwargs: Any) -> Any: ...
+
+
+def passing_on_by_name(**kwargs: Any) -> Any: ...
+
+
+def passing_on_by_place(*args: Any) -> Any: ...
+
+
+def passing_on_more(name: str, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class PassingOn:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+
+class CalledPassingOn:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "function", "taken"),
+    [
+        (passing_on, "passing_on", passing_on, "*args, **kwargs"),
+        (passing_on_by_name, "passing_on_by_name", passing_on_by_name, "**kwargs"),
+        (passing_on_by_place, "passing_on_by_place", passing_on_by_place, "*args"),
+        (passing_on_more, "passing_on_more", passing_on_more, "*args, **kwargs"),
+        (PassingOn, "PassingOn", PassingOn.__init__, "*args, **kwargs"),
+        (CalledPassingOn(), "CalledPassingOn", CalledPassingOn.__call__, "*args, **kwargs"),
+        (functools.cache(passing_on), "passing_on", passing_on, "*args, **kwargs"),
+        (functools.partial(passing_on), "passing_on", passing_on, "*args, **kwargs"),
+    ],
+    ids=["function", "by name", "by place", "more", "class", "object", "cached", "partial"],
+)
+def test_what_passes_on_all_that_it_gets_is_told(
+    call: Any, name: str, function: Any, taken: str
+) -> None:
+    def read_item(it: Any = Depends(call)) -> None: ...
+
+    where = f"{name} ({__file__}:{function.__code__.co_firstlineno})"
+    what = f"{name!r} takes {taken}: what it needs is not known, and nothing fills that"
+    cure = "name the parameters that it needs, and no others; mark a decorator's wrapper with `@functools.wraps(function)`"
+    told = added(UnfillableParameterError, read_item)
+    assert told == message(what, where, cure, path=f"read_item -> {name}")
+    if call is passing_on:
+        assert added(UnfillableParameterError, call) == message(what, where, cure)
+
+
+def test_a_declaration_that_a_partial_passes_by_place_is_told() -> None:
+    def get_user(session: str, name: str = ""): ...
+
+    bound = functools.partial(get_user, Depends(get_session))
+
+    def read_item(user: Any = Depends(bound)) -> None: ...
+
+    assert added(DeclarationError, read_item) == message(
+        "a partial passes 'get_user' a declaration by its place, as a value",
+        place(get_user),
+        "pass it by name, functools.partial(function, name=Depends(...))",
+        path="read_item -> get_user",
+    )
+
+
+@pytest.mark.parametrize("arguments", [{"other": 1}, {"other": Depends(get_it)}])
+def test_a_partial_that_gives_what_the_function_does_not_take_is_told(
+    arguments: dict[str, Any],
+) -> None:
+    def get_user(name: str = ""): ...
+
+    bound = functools.partial(get_user, **arguments)
+
+    def read_item(user: Any = Depends(bound)) -> None: ...
+
+    assert added(DeclarationError, read_item) == message(
+        "'get_user' cannot be called: a partial gives it arguments that it does not take",
+        place(get_user),
+        "give the partial arguments that the function takes, or correct `__signature__`",
+        path="read_item -> get_user",
+    )
+
+
+@pytest.mark.parametrize("default", [Depends(get_it), Query(1)], ids=["depends", "query"])
+def test_a_declaration_that_a_signature_made_by_hand_hides_is_told(default: Any) -> None:
+    def get_user(name: str = "", session: Any = default): ...
+
+    only_name = [inspect.Parameter("name", inspect.Parameter.KEYWORD_ONLY)]
+    get_user.__signature__ = inspect.Signature(only_name)  # type: ignore[attr-defined]
+
+    def read_item(user: Any = Depends(get_user)) -> None: ...
+
+    assert added(DeclarationError, read_item) == message(
+        "parameter 'session' of 'get_user' is declared by its default, and its signature hides it:"
+        " nothing would fill it",
+        place(get_user),
+        "name 'session' in `__signature__`, or give it a plain default",
+        path="read_item -> get_user",
+    )
+
+
+def test_a_signature_made_by_hand_that_leaves_out_what_is_passed_by_place_is_told() -> None:
+    def get_user(session: str = "", name: str = "", /): ...
+
+    only_name = [inspect.Parameter("name", inspect.Parameter.KEYWORD_ONLY)]
+    get_user.__signature__ = inspect.Signature(only_name)  # type: ignore[attr-defined]
+
+    def read_item(user: Any = Depends(get_user)) -> None: ...
+
+    assert added(DeclarationError, read_item) == message(
+        "the `__signature__` of 'get_user' leaves out, or has in another order, what it takes by"
+        " place",
+        place(get_user),
+        "name in `__signature__` what stands before `/`, in its order",
+        path="read_item -> get_user",
+    )

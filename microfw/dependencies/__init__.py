@@ -3,9 +3,11 @@
 from microfw.dependencies._annotations import inspect_signature
 from microfw.dependencies._app_scope import app_scope
 from microfw.dependencies._app_values import AppValues
+from microfw.dependencies._calls import EMPTY
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._compiler import Handler, Shape, compile_plan
 from microfw.dependencies._declarations import (
+    Declared,
     Dependency,
     Depends,
     Lifetime,
@@ -37,7 +39,6 @@ from microfw.dependencies._plan import (
 from microfw.dependencies._runtime import INVALID, Run
 from microfw.dependencies._signals import Signal
 from microfw.dependencies._signatures import (
-    EMPTY,
     Parameter,
     Signature,
     describe,
@@ -60,6 +61,7 @@ __all__ = [
     "Cleanup",
     "Constant",
     "Declarations",
+    "Declared",
     "Dependency",
     "Depends",
     "Handler",

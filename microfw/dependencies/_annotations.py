@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from operator import attrgetter
 from types import SimpleNamespace
-from typing import Annotated, Any, ForwardRef, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ForwardRef, TypeVar, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
 
@@ -131,3 +131,13 @@ def _as_written(annotation: Any) -> str:
     if isinstance(annotation, type):
         return annotation.__qualname__
     return re.sub(r"ForwardRef\(('.*?').*?\)", r"\1", repr(annotation))
+
+
+def with_types(annotation: Any, types: dict[Any, Any]) -> Any:
+    """The annotation with what stands for the type variables in it."""
+    if isinstance(annotation, TypeVar):
+        return types.get(annotation, annotation)
+    variables: tuple[Any, ...] = getattr(annotation, "__parameters__", ())
+    if not variables or isinstance(annotation, type):
+        return annotation
+    return annotation[tuple(types.get(variable, variable) for variable in variables)]

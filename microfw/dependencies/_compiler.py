@@ -417,12 +417,16 @@ class _Writer:
         return f"{expression} if {condition} else INVALID"
 
     def _call(self, number: int) -> str:
-        arguments = [
-            text if argument.positional_only else f"{argument.name}={text}"
-            for argument in self._steps[number].arguments
-            for text in [self._argument(number, argument)]
-        ]
-        return f"{self._callables[number]}({', '.join((*arguments, *self._passed_on(number)))})"
+        by_place: list[str] = []
+        by_name: list[str] = []
+        for argument in self._steps[number].arguments:
+            text = self._argument(number, argument)
+            if argument.positional_only:
+                by_place.append(text)
+            else:
+                by_name.append(f"{argument.name}={text}")
+        arguments = ", ".join((*by_place, *by_name, *self._passed_on(number)))
+        return f"{self._callables[number]}({arguments})"
 
     def _passed_on(self, number: int) -> list[str]:
         return [self._shape.pass_on] if number == self._last and self._shape.pass_on else []

@@ -48,7 +48,11 @@ class Lifetime(IntEnum):
 _SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
-class Dependency(Struct, frozen=True, eq=False):
+class Declared(Struct, frozen=True, eq=False):
+    """What an author writes as a default to declare where a value comes from; never a value."""
+
+
+class Dependency(Declared, frozen=True, eq=False):
     """One use of a dependency, as `Depends(...)` or `Security(...)` declared it."""
 
     call: Callable[..., Any] | None

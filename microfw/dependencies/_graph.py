@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from microfw.dependencies._calls import EMPTY
 from microfw.dependencies._declarations import (
     Dependency,
     Depends,
@@ -33,7 +34,6 @@ from microfw.dependencies._plan import (
     Use,
 )
 from microfw.dependencies._signatures import (
-    EMPTY,
     Parameter,
     Signature,
     describe,
@@ -49,6 +49,7 @@ from microfw.exceptions import (
     NotCallableError,
     OverrideError,
     ScopeError,
+    UnfillableParameterError,
     UnresolvableAnnotationError,
 )
 
@@ -68,6 +69,7 @@ class Declarations(Struct):
         dependencies: Those declared beside the endpoint's parameters, outermost first.
         overrides: Which dependency is replaced by which.
         default: The lifetime of a yield dependency for which none is given.
+        is_passed_more: Whether the endpoint gets arguments besides those of the plan.
     """
 
     endpoint: Callable[..., Any]
@@ -76,6 +78,7 @@ class Declarations(Struct):
     dependencies: Sequence[Dependency] = ()
     overrides: Overrides = field(default_factory=dict[Any, Callable[..., Any]])
     default: Lifetime = Lifetime.FUNCTION
+    is_passed_more: bool = False
 
 
 class _Callable(Struct):
@@ -134,6 +137,7 @@ class _Callables:
     def __init__(self, declarations: Declarations) -> None:
         self._overrides = {hashable(k): v for k, v in declarations.overrides.items()}
         self._known: dict[Hashable, _Callable] = {}
+        self._is_passed_more = declarations.is_passed_more
         self.root = self._add(declarations.endpoint, ())
         for dependency in declarations.dependencies:
             below = self._callable_of(dependency, None, [self.root])
@@ -199,8 +203,17 @@ class _Callables:
     def _add(self, call: Callable[..., Any], path: Iterable[_Callable]) -> _Callable:
         try:
             signature = signature_of(call) if self._known else describe(call)
-        except UnresolvableAnnotationError as error:
+        except (DeclarationError, UnresolvableAnnotationError) as error:
             raise error.below(_names(path, call)) from error.__cause__
+        if signature.passed_on and (self._known or not self._is_passed_more):
+            raise UnfillableParameterError(
+                f"{signature.name!r} takes {signature.passed_on}: what it needs is not known, and"
+                " nothing fills that",
+                where=signature.where,
+                path=_names(path, call),
+                cure="name the parameters that it needs, and no others; mark a decorator's wrapper"
+                " with `@functools.wraps(function)`",
+            )
         if self._known and signature.yields and returns_a_value(signature):
             raise GeneratorError(
                 f"the yield dependency {signature.name!r} returns a value, which nobody receives",
@@ -382,6 +395,7 @@ def _steps(nodes: list[_Node], app_keys: dict[int, Hashable], bind: Bind) -> tup
                 source = Use(numbers[id(below)])
             if source is not None:
                 arguments.append(Argument(parameter.name, parameter.positional_only, source))
+        _check_is_filled(node, arguments)
         steps.append(
             Step(
                 key=app_keys.get(id(node)),
@@ -394,6 +408,20 @@ def _steps(nodes: list[_Node], app_keys: dict[int, Hashable], bind: Bind) -> tup
             )
         )
     return tuple(steps)
+
+
+def _check_is_filled(node: _Node, arguments: list[Argument]) -> None:
+    """A parameter that is left out has its default, and a declaration is no value."""
+    filled = {argument.name for argument in arguments}
+    for name in node.signature.declaring:
+        if name not in filled:
+            raise DeclarationError(
+                f"parameter {name!r} of {node.signature.name!r} is declared by its default, and"
+                " its signature hides it: nothing would fill it",
+                where=node.signature.where,
+                path=node.path,
+                cure=f"name {name!r} in `__signature__`, or give it a plain default",
+            )
 
 
 def _runs_in_thread(node: _Node) -> bool:

@@ -19,15 +19,25 @@ from microfw.dependencies._annotations import (
     names_a_dependency,
     names_known_to,
     resolved,
+    with_types,
     without_type,
 )
-from microfw.exceptions import UnresolvableAnnotationError
+from microfw.dependencies._calls import (
+    CALL,
+    EMPTY,
+    defaults_that_declare,
+    given_by_partials,
+    is_passed_by_place,
+    is_variadic,
+    keep_their_places,
+    passed_on,
+    signature_that_counts,
+    stripped,
+    type_arguments,
+)
+from microfw.dependencies._declarations import Declared
+from microfw.exceptions import DeclarationError, UnresolvableAnnotationError
 
-EMPTY: Any = inspect.Parameter.empty
-
-
-_CALL = "__call__"
-_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _ANY: Any = id
 
 # The functions that the decorators of contextlib make share one code object each.
@@ -74,6 +84,10 @@ class Signature(Struct, frozen=True, eq=False, weakref=True):
     """Whether an `await` in it, and so its exit code, may give way to the event loop."""
     written_return: Any
     """The return annotation as it is written, `EMPTY` where none is."""
+    passed_on: str
+    """What it takes to pass on to nobody knows whom, as it is written: `*args, **kwargs`."""
+    declaring: tuple[str, ...]
+    """The parameters whose default is a declaration, also those that the signature hides."""
     source: tuple[Any, ...]
     """What all this was found out from; nothing where it may depend on other things."""
 
@@ -107,10 +121,12 @@ def describe(call: Callable[..., Any], source: tuple[Any, ...] = ()) -> Signatur
     Raises:
         UnresolvableAnnotationError: A parameter's annotation is a string that names something
             unknown.
+        DeclarationError: A partial passes a declaration by place.
     """
     target = _without_context_manager(call)
     function, is_async, yields = _kind(target)
-    parameters, written_return = _parameters(target, _function_of(target))
+    written = _written_in(target) if _is_plain(target) else _inspected(target)
+    parameters = _parameters(written, target, _function_of(target))
     return Signature(
         declared=call,
         call=target,
@@ -120,7 +136,9 @@ def describe(call: Callable[..., Any], source: tuple[Any, ...] = ()) -> Signatur
         is_async=is_async,
         yields=yields,
         can_suspend=is_async and _can_suspend(function),
-        written_return=written_return,
+        written_return=written.returns,
+        passed_on=written.passed_on,
+        declaring=written.declaring,
         source=source,
     )
 
@@ -171,16 +189,14 @@ def is_async_callable(call: Callable[..., Any]) -> bool:
 
 def name_of(call: Any) -> str:
     """The name under which messages, logs and generated source speak of a callable."""
-    while isinstance(call, functools.partial):
-        call = call.func
+    call = stripped(call)
     name: str = getattr(call, "__name__", None) or type(call).__name__
     return name
 
 
 def place_of(call: Any) -> str:
     """`qualname (file.py:line)` of a callable, as much of it as can be known."""
-    while isinstance(call, functools.partial):
-        call = call.func
+    call = stripped(call)
     named: Any = call if hasattr(call, "__qualname__") else _class_of(call)
     code = getattr(_function_of(call), "__code__", None)
     qualname: str = named.__qualname__
@@ -197,16 +213,15 @@ def _is_plain(call: Any) -> bool:
 def _function_of(call: Any) -> Any:
     """The function behind a callable: behind partials, methods, decorators, `__call__`."""
     while not _is_plain(call):
-        if isinstance(call, functools.partial):
-            call = call.func
-        elif isinstance(call, MethodType):
+        call = stripped(call)
+        if isinstance(call, MethodType):
             call = call.__func__
         elif hasattr(call, "__wrapped__"):
             call = call.__wrapped__
         elif isinstance(call, type):
             return call.__dict__.get("__init__", call)
         else:
-            method = getattr(_class_of(call), _CALL, None)
+            method = getattr(_class_of(call), CALL, None)
             if isinstance(call, FunctionType) or not isinstance(method, FunctionType):
                 return call
             call = method
@@ -255,14 +270,13 @@ def _generator_function_of(call: Any) -> Any:
 def _layers(call: Any) -> Iterator[Any]:
     """The functions behind a callable, from the outermost decorator to the innermost function."""
     while call is not None:
-        while isinstance(call, functools.partial):
-            call = call.func
+        call = stripped(call)
         if isinstance(call, type):
             yield call
             return
         function = call
         if not isinstance(call, FunctionType | MethodType):
-            function = getattr(_class_of(call), _CALL, call)
+            function = getattr(_class_of(call), CALL, call)
         yield function
         call = getattr(call, "__wrapped__", getattr(function, "__wrapped__", None))
 
@@ -288,12 +302,22 @@ def _can_suspend(function: Any) -> bool:
     return not isinstance(code, CodeType) or _code.can_suspend(code)
 
 
-def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
-    written, written_return = _written_in(call) if _is_plain(call) else _inspected(call)
+class _Written(Struct):
+    """What is written of a callable."""
+
+    parameters: list[tuple[str, Any, Any, bool]]
+    """Of each the name, the annotation, the default, and whether it has but its place."""
+    returns: Any = EMPTY
+    passed_on: str = ""
+    declaring: tuple[str, ...] = ()
+
+
+def _parameters(written: _Written, call: Any, function: Any) -> tuple[Parameter, ...]:
     names = functools.cache(functools.partial(names_known_to, function, call))
     place = functools.partial(place_of, call)
+    types = type_arguments(call)
     parameters: list[Parameter] = []
-    for name, declared, default, positional_only in written:
+    for name, declared, default, positional_only in written.parameters:
         try:
             annotation = resolved(declared, names, f"parameter {name!r}", place)
         except UnresolvableAnnotationError:
@@ -301,30 +325,28 @@ def _parameters(call: Any, function: Any) -> tuple[tuple[Parameter, ...], Any]:
                 raise
             annotation = without_type(declared)
         metadata: tuple[Any, ...] = ()
+        if types:
+            annotation = with_types(annotation, types)
         if get_origin(annotation) is not Annotated:
             annotation = getattr(annotation, "__value__", annotation)  # `type X = ...`
         if get_origin(annotation) is Annotated:
             metadata = annotation.__metadata__
             annotation = annotation.__origin__
         parameters.append(Parameter(name, annotation, metadata, default, positional_only))
-    return tuple(parameters), written_return
+    return tuple(parameters)
 
 
-_Written = list[tuple[str, Any, Any, bool]]
-"""Of each parameter the name, the annotation, the default, and whether it has but its place."""
-
-
-def _written_in(function: FunctionType) -> tuple[_Written, Any]:
+def _written_in(function: FunctionType) -> _Written:
     """What `inspect` finds in a plain function, in a tenth of the time."""
     code = function.__code__
     last = code.co_argcount
     names = code.co_varnames[: last + code.co_kwonlyargcount]
-    defaults = dict(
+    defaults: dict[str, Any] = dict(
         zip(reversed(names[:last]), reversed(function.__defaults__ or ()), strict=False)
     )
     defaults.update(function.__kwdefaults__ or {})
     annotations = annotations_of(function)
-    written = [
+    parameters = [
         (
             name,
             annotations.get(name, EMPTY),
@@ -333,25 +355,47 @@ def _written_in(function: FunctionType) -> tuple[_Written, Any]:
         )
         for number, name in enumerate(names)
     ]
-    return written, annotations.get("return", EMPTY)
+    returns = annotations.get("return", EMPTY)
+    rest = passed_on(function, inspect_signature(function)) if is_variadic(code) else ""
+    declaring = [name for name, default in defaults.items() if isinstance(default, Declared)]
+    return _Written(parameters, returns, rest, tuple(declaring))
 
 
-def _inspected(call: Any) -> tuple[_Written, Any]:
+def _inspected(call: Any) -> _Written:
+    values, named = given_by_partials(call)
+    if any(isinstance(value, Declared) for value in values):
+        raise DeclarationError(
+            f"a partial passes {name_of(call)!r} a declaration by its place, as a value",
+            where=place_of(call),
+            cure="pass it by name, functools.partial(function, name=Depends(...))",
+        )
+    declaring = defaults_that_declare(call)
     try:
-        signature = inspect_signature(call)
-    except (ValueError, TypeError):  # a callable made in C that does not tell
-        return [], EMPTY
-    bound: set[str] = set()
-    inner = call
-    while isinstance(inner, functools.partial):
-        bound.update(inner.keywords)
-        inner = inner.func
-    written = [
-        (each.name, each.annotation, each.default, each.kind is each.POSITIONAL_ONLY)
+        signature = signature_that_counts(call)
+    except ValueError:  # a callable made in C that does not tell
+        return _Written([], declaring=declaring)
+    except TypeError as problem:
+        raise DeclarationError(
+            f"{name_of(call)!r} cannot be called: {problem}",
+            where=place_of(call),
+            cure="give the partial arguments that the function takes, or correct `__signature__`",
+        ) from None
+    parameters = [
+        (each.name, each.annotation, each.default, is_passed_by_place(call, each))
         for each in signature.parameters.values()
-        if each.kind not in _VARIADIC and each.name not in bound
+        if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        # A declaration that a partial passes by name declares the parameter anew.
+        and (each.name not in named or isinstance(named[each.name], Declared))
     ]
-    return written, EMPTY if isinstance(call, type) else signature.return_annotation
+    if not keep_their_places(call, [name for name, _, _, by_place in parameters if by_place]):
+        raise DeclarationError(
+            f"the `__signature__` of {name_of(call)!r} leaves out, or has in another order, what it"
+            " takes by place",
+            where=place_of(call),
+            cure="name in `__signature__` what stands before `/`, in its order",
+        )
+    returns = EMPTY if isinstance(stripped(call), type) else signature.return_annotation
+    return _Written(parameters, returns, passed_on(call, signature), declaring)
 
 
 def returns_a_value(signature: Signature) -> bool:
