@@ -1,30 +1,46 @@
 """Which of an application's exception handlers answers, and how it is called."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import anyio.to_thread
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import Scope
 
 from microfw.dependencies import is_async_callable
 from microfw.exception_handlers import DEFAULT_HANDLERS, Handler
 
+HANDLERS = "starlette.exception_handlers"
+"""Under which name in the scope Starlette's layer tells its handlers: by class, and by status."""
+
+Handlers = tuple[Mapping[Any, Handler], Mapping[int, Handler]]
+
+_OUTERMOST = (Exception, BaseException, object)
+_NO_HANDLERS: Handlers = {}, {}
+_DEFAULTS_OF_STARLETTE = (
+    ExceptionMiddleware.http_exception,
+    ExceptionMiddleware.websocket_exception,
+)
+
 
 def handler_of(scope: Scope, error: Exception) -> Handler | None:
-    """Find the application's handler: by status, then by class along the MRO.
+    """Find the handler of an exception: by status, then by class along the MRO.
 
-    Those for 500 and `Exception` answer at the outermost layer, not here.
+    Those in Starlette's layer count, where others may have put theirs; then those that the
+    application has got since. Its handlers for 500 and `Exception` answer at the outermost layer.
     """
-    handlers: dict[Any, Handler] = getattr(scope.get("app"), "exception_handlers", {})
+    by_class, by_status = scope.get(HANDLERS, _NO_HANDLERS)
+    added: dict[Any, Handler] = getattr(scope.get("app"), "exception_handlers", {})
     if isinstance(error, HTTPException) and error.status_code != 500:
-        handler = handlers.get(error.status_code)
+        handler = by_status.get(error.status_code) or added.get(error.status_code)
         if handler is not None:
             return handler
-    classes = type(error).__mro__
-    for cls in classes[: classes.index(Exception)]:
-        handler = handlers.get(cls) or DEFAULT_HANDLERS.get(cls)
+    for cls in type(error).__mro__:
+        handler = by_class.get(cls)
+        if handler is None or getattr(handler, "__func__", None) in _DEFAULTS_OF_STARLETTE:
+            handler = None if cls in _OUTERMOST else added.get(cls) or DEFAULT_HANDLERS.get(cls)
         if handler is not None:
             return handler
     return None

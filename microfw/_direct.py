@@ -3,63 +3,108 @@
 These catch exceptions and watch what is sent, by a coroutine and a closure each, and a route of
 microfw's does both itself. They take as long as all the rest of a small request; so they are left
 out where a request's route needs none of them, and are there for everything else: Starlette's own
-routes, mounted applications, paths that no route matches.
+routes, mounted applications, paths that no route matches. They are there for each request, too,
+where somebody has changed one of them (`can_be_direct`) or has put something between them.
 """
 
+from contextlib import suppress
+from typing import Any, cast
+
+from starlette.applications import Starlette
 from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from microfw.exception_handlers import Handler
+from microfw._answering import HANDLERS, Handlers
+from microfw._routes import Route, WebSocketRoute
+from microfw._touched import is_original
 from microfw.routing import Router
+
+
+def can_be_direct(router: object) -> bool:
+    """Whether the layers that the direct way leaves out do nothing but what they do by themselves.
+
+    Known when the stack is built. What is changed later of one application's layers and routes
+    counts from then on; what is changed later of their classes does not.
+    """
+    return type(router) is Router and all(is_original(*each) for each in _LEFT_OUT)
+
+
+_LEFT_OUT: tuple[tuple[type, str, str], ...] = (
+    (Starlette, "build_middleware_stack", "starlette.applications"),
+    (ServerErrorMiddleware, "__init__", "starlette.middleware.errors"),
+    (ServerErrorMiddleware, "__call__", "starlette.middleware.errors"),
+    (ExceptionMiddleware, "__init__", "starlette.middleware.exceptions"),
+    (ExceptionMiddleware, "__call__", "starlette.middleware.exceptions"),
+    (Router, "__call__", "starlette.routing"),
+    (Router, "app", "microfw.routing"),
+    (Route, "handle", "starlette.routing"),
+    (WebSocketRoute, "handle", "starlette.routing"),
+)
 
 
 class DirectRoutes:
     """Inside of all middleware: calls a direct route, and hands other requests on.
 
+    Attributes:
+        app: Serves other requests: Starlette's handling of exceptions, around the router.
+
     Args:
-        app: Serves other requests: the router, with Starlette's handling of exceptions around it.
+        app: The same.
         router: Knows the routes.
     """
 
+    app: ASGIApp
+
     def __init__(self, app: ASGIApp, router: Router) -> None:
-        self._app = app
+        self.app = app
+        self._exceptions = cast("ExceptionMiddleware", app)
         self._router = router
+        self._handlers = _handlers_of(self._exceptions)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.app is not self._exceptions or self._exceptions.app is not self._router:
+            await self.app(scope, receive, send)
+            return
         route = self._router.direct_route(scope)
         if route is None:
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
         else:
+            scope[HANDLERS] = self._handlers
             await route.respond(route.exchange(scope, receive, send))
 
 
-class DirectApplication(DirectRoutes):
-    """In place of the whole stack, where there is no other middleware.
+class DirectApplication(ServerErrorMiddleware):
+    """In place of the outermost layer, where there is no other middleware.
 
     Args:
-        app: Serves other requests: Starlette's stack.
+        outermost: Starlette's own, around its handling of exceptions.
         router: Knows the routes.
-        handler: Makes the response to what nothing else handles.
-        debug: Whether that is a page with the traceback.
     """
 
-    def __init__(
-        self, app: ASGIApp, router: Router, handler: Handler | None, *, debug: bool
-    ) -> None:
-        super().__init__(app, router)
-        self._answer = ServerErrorMiddleware(_raise_unhandled, handler, debug)
+    def __init__(self, outermost: ASGIApp, router: Router) -> None:
+        layer = cast("ServerErrorMiddleware", outermost)
+        super().__init__(layer.app, layer.handler, layer.debug)
+        self._exceptions = cast("ExceptionMiddleware", layer.app)
+        self._router = router
+        self._handlers = _handlers_of(self._exceptions)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.app is not self._exceptions or self._exceptions.app is not self._router:
+            await super().__call__(scope, receive, send)
+            return
         route = self._router.direct_route(scope)
         if route is None:
-            await self._app(scope, receive, send)
+            await super().__call__(scope, receive, send)
             return
+        scope[HANDLERS] = self._handlers
         exchange = route.exchange(scope, receive, send)
         try:
             await route.respond(exchange)
         except Exception as error:
             scope[_UNHANDLED] = error, exchange.started
-            await self._answer(scope, receive, _drop if exchange.started else send)
+            answer = ServerErrorMiddleware(_raise_unhandled, self.handler, self.debug)
+            await answer(scope, receive, _drop if exchange.started else send)
 
 
 _UNHANDLED = "microfw.unhandled"
@@ -75,3 +120,17 @@ async def _raise_unhandled(scope: Scope, _receive: Receive, send: Send) -> None:
 
 async def _drop(_: Message) -> None:
     """Take the place of `send`: a response has started, and there cannot be another."""
+
+
+def _handlers_of(layer: ExceptionMiddleware) -> Handlers:
+    """The handlers of the layer itself, which it tells whatever is inside of it."""
+    scope: Scope = {"type": "http"}
+    inner, layer.app = layer.app, _end
+    with suppress(StopIteration):  # there is nothing to wait for
+        layer(scope, cast("Any", None), _drop).send(None)
+    layer.app = inner
+    return cast("Handlers", scope[HANDLERS])
+
+
+async def _end(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Take the place of the routes."""

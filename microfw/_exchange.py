@@ -128,10 +128,15 @@ class Exchange(_Connection):
                 with suppress(StopIteration):  # it keeps the body; there is nothing to wait for
                     self._request.body().send(None)
             else:
-                self._request = Request(self.scope, self._limited_receive(), self.send)
+                self._request = Request(self.scope, self.limited_receive, self.send)
         return self._request
 
-    def _limited_receive(self) -> Receive:
+    def read_from(self, request: Request) -> None:
+        """Read the body from a request from which others may have read it before."""
+        self._request = request
+
+    @property
+    def limited_receive(self) -> Receive:
         """What receives the body, held to the limit; one for all who do."""
         if self._limited is None:
             self._limited = self._limit()
@@ -184,13 +189,13 @@ class Exchange(_Connection):
         if self._request is None and is_urlencoded(self.scope):
             form = await self._receive_urlencoded()
         elif self._request is None:
-            self._limited = GatheringReceive(self._limited_receive())
+            self._limited = GatheringReceive(self.limited_receive)
         self.form = form = form or await receive_form(self.request, self.limits)
         self.decoded_body = form.data
         await form.read(in_memory)
 
     async def _receive_urlencoded(self) -> ReceivedForm | None:
-        receive = self._limited_receive()
+        receive = self.limited_receive
         message = await receive()
         form = parse_whole(message, self.limits)
         if form is None:
@@ -389,16 +394,16 @@ class BodyLimitMiddleware:
     """Holds middleware to the limit, which may read a body before its route is known."""
 
     def __init__(self, app: ASGIApp, max_size: int | None) -> None:
-        self._app = app
+        self.app = app
         self._max_size = max_size
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         limit = OuterLimit(scope, receive, send, self._max_size)
         try:
-            await self._app(scope, limit.receive, limit.send)
+            await self.app(scope, limit.receive, limit.send)
         except ContentTooLargeError as error:
             handler = handler_of(scope, error)
             if limit.started or handler is None:

@@ -2,9 +2,10 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
+from starlette.types import Receive, Scope, Send
 
 from microfw._binding import RequestBinder
 from microfw._environment import Environment, Overrides, Variants
@@ -146,6 +147,20 @@ class RouteHandler:
         return _Planned(plan, binder.bodies, binder.outer or None)
 
 
+class DirectRoute(Protocol):
+    """What a request that matches can be handed to, with nothing in between."""
+
+    def exchange(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        """Make what accompanies one request, or one WebSocket."""
+
+    async def respond(self, exchange: Any) -> None:
+        """Handle it to its end."""
+
+
+_ENTRIES = frozenset({"app", "handle"})
+"""The attributes of a route that others replace to get at its requests."""
+
+
 class Prepared:
     """A route that reads its function when it gets an application, not when it is made.
 
@@ -158,7 +173,13 @@ class Prepared:
 
     handler: RouteHandler
     is_direct: bool = False
+    _can_be_direct: bool = False
     _is_prepared = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _ENTRIES:
+            self.is_direct = self._can_be_direct = False
+        super().__setattr__(name, value)
 
     def prepare(self) -> None:
         """Read the function and plan the route, unless that is done.

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol, Unpack
+from typing import Any, Unpack
 
 import starlette.routing
 from starlette.convertors import Convertor, IntegerConvertor
@@ -41,6 +41,7 @@ from microfw._receiving import SharedReceive
 from microfw._route_patterns import MatchesInLinearTime, PathPattern
 from microfw._streaming import item_of, streamer
 from microfw._validation import Selection, UnsupportedTypeError, parts_of
+from microfw._watched import watched_app
 from microfw.dependencies import Dependency, Lifetime, Plan, Shape, Signature, place_of
 from microfw.dependencies import Scope as DependencyScope
 from microfw.exceptions import (
@@ -54,16 +55,6 @@ from microfw.responses import JSONResponse, responder
 logger = logging.getLogger("microfw")
 
 Finish = Callable[[Exchange, Any], Any]
-
-
-class DirectRoute(Protocol):
-    """What a request that matches can be handed to, with nothing in between."""
-
-    def exchange(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        """Make what accompanies one request, or one WebSocket."""
-
-    async def respond(self, exchange: Any) -> None:
-        """Handle it to its end."""
 
 
 class Route(MatchesInLinearTime, starlette.routing.Route, Prepared):
@@ -123,12 +114,14 @@ class Route(MatchesInLinearTime, starlette.routing.Route, Prepared):
         if type(self).get_route_handler is not Route.get_route_handler:
             self._entry = CustomRouteHandler(self.handler, self.get_route_handler())
             self._exchange_class = OfferingExchange
-        self.app: ASGIApp = _wrapped(self._serve, options.get("middleware"))
+        watched = watched_app(self)
+        self.app: ASGIApp = _wrapped(watched or self._serve, options.get("middleware"))
+        self._can_be_direct = self.limits_body and not watched and type(self).handle is Route.handle
 
     def _prepare(self) -> None:
         self._streams = self.handler.endpoint.yields
         self._finish = self._make_finish()
-        self.is_direct: bool = self.limits_body and type(self).handle is Route.handle
+        self.is_direct = self._can_be_direct
 
     @property
     def plan(self) -> Plan:
@@ -312,11 +305,12 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
             self._shape,
         )
         self.app: ASGIApp = _wrapped(self._serve, middleware)
+        self._can_be_direct = not middleware and type(self).handle is WebSocketRoute.handle
 
     def _prepare(self) -> None:
         check_websocket_endpoint(self.endpoint)
         _ = self.plan
-        self.is_direct: bool = not self.middleware and type(self).handle is WebSocketRoute.handle
+        self.is_direct = self._can_be_direct
 
     @property
     def plan(self) -> Plan:

@@ -12,7 +12,7 @@ from collections.abc import (
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple, TypeVar, Unpack
 
-import starlette.applications
+from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import Response
@@ -29,12 +29,13 @@ from microfw._decorators import (
     IncludeOptions,
     RouteOptions,
 )
-from microfw._direct import DirectApplication, DirectRoutes
+from microfw._direct import DirectApplication, DirectRoutes, can_be_direct
 from microfw._documentation import AppDocumentation, check_documentation
 from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
 from microfw._exchange import BodyLimitMiddleware
 from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
 from microfw._mistakes import check_encoders, check_handled
+from microfw._touched import is_original
 from microfw.dependencies import Lifetime, Scope, Step, app_scope
 from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.routing import Route, Router, WebSocketRoute
@@ -43,8 +44,12 @@ __all__ = ["App"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+_CALL: Any = (
+    Starlette.__call__ if is_original(Starlette, "__call__", "starlette.applications") else None
+)
 
-class App(Decorators, starlette.applications.Starlette):
+
+class App(Decorators, Starlette):
     """An application: routes, middleware, exception handlers, and the dependencies' settings.
 
     Args:
@@ -149,23 +154,29 @@ class App(Decorators, starlette.applications.Starlette):
                 route.prepare()
                 route.handler.check_outer(())
 
-    def build_middleware_stack(self) -> ASGIApp:
-        """Wrap the routes in the middleware, once; Starlette calls it at the first request."""
+    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         if self.root_path:
-            return _Below(self.root_path, self._build_stack())
-        return self._build_stack()
+            scope["root_path"] = self.root_path
+        stack = self.middleware_stack
+        if stack is None or Starlette.__call__ is not _CALL:
+            await super().__call__(scope, receive, send)
+        else:  # the same, without a coroutine of its own
+            scope["app"] = self
+            await stack(scope, receive, send)
 
-    def _build_stack(self) -> ASGIApp:
+    def build_middleware_stack(self) -> ASGIApp:
+        """Wrap the routes in the middleware, once; Starlette calls it at the first request.
+
+        Outermost is Starlette's `ServerErrorMiddleware`, innermost its `ExceptionMiddleware`.
+        """
+        is_direct = can_be_direct(self.router)
         own = self.user_middleware
         if not own:
-            last_handler = None
-            for key, handler in self.exception_handlers.items():
-                if key in (500, Exception):  # of both, the later one, as in Starlette
-                    last_handler = handler
             stack = super().build_middleware_stack()
-            return DirectApplication(stack, self.router, last_handler, debug=self.debug)
+            return DirectApplication(stack, self.router) if is_direct else stack
         limit = Middleware(BodyLimitMiddleware, self.environment.limits.max_body_size)
-        self.user_middleware = [limit, *own, Middleware(DirectRoutes, self.router)]
+        direct = [Middleware(DirectRoutes, self.router)] if is_direct else []
+        self.user_middleware = [limit, *own, *direct]
         try:
             return super().build_middleware_stack()
         finally:
@@ -336,18 +347,6 @@ class App(Decorators, starlette.applications.Starlette):
             if owner is self:
                 route.prepare()
                 yield from route.handler.app_steps(self.environment)
-
-
-class _Below:
-    """An application below a path that only the proxy in front of it sees."""
-
-    def __init__(self, root_path: str, app: ASGIApp) -> None:
-        self._root_path = root_path
-        self._app = app
-
-    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
-        scope["root_path"] = self._root_path
-        await self._app(scope, receive, send)
 
 
 class _Handled(NamedTuple):

@@ -26,6 +26,7 @@ from microfw._decorators import (
     RouteOptions,
 )
 from microfw._environment import environment_of
+from microfw._handlers import DirectRoute
 from microfw._limits import FormLimits, OuterLimit
 from microfw._matching import Matcher, Routes, path_of
 from microfw._mistakes import (
@@ -36,7 +37,7 @@ from microfw._mistakes import (
     check_prefix,
     check_router,
 )
-from microfw._routes import DirectRoute, Route, WebSocketRoute
+from microfw._routes import Route, WebSocketRoute
 from microfw.dependencies import Dependency, Lifetime, place_of
 from microfw.dependencies import Scope as DependencyScope
 
@@ -103,6 +104,8 @@ class Router(Decorators, starlette.routing.Router):
         include_in_schema: bool = True,
     ) -> None:
         super().__init__(None, redirect_slashes, default, lifespan)
+        entry = self.middleware_stack
+        self._entry: ASGIApp | None = entry if entry == self.app else None
         self.routes: list[BaseRoute] = Routes(routes or ())
         self._matcher = Matcher()
         self.included: list[starlette.routing.Router] = []
@@ -350,7 +353,7 @@ class Router(Decorators, starlette.routing.Router):
 
         Otherwise the scope stays as it is.
         """
-        if scope["type"] not in ("http", "websocket"):
+        if scope["type"] not in ("http", "websocket") or self.middleware_stack is not self._entry:
             return None
         route, child_scope, allowed = self._matcher.find(self.routes, scope)
         if allowed or not getattr(route, "is_direct", False):

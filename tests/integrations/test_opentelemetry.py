@@ -1,0 +1,203 @@
+"""What OpenTelemetry's instrumentations record, beside FastAPI's applications."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import fastapi
+import fastapi.testclient
+import pytest
+from starlette.background import BackgroundTasks
+from starlette.requests import Request
+
+import microfw
+from microfw.testclient import TestClient
+
+pytest.importorskip("opentelemetry.instrumentation.fastapi")
+pytest.importorskip("opentelemetry.instrumentation.starlette")
+
+from opentelemetry import trace
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+from opentelemetry.instrumentation.starlette import StarletteInstrumentor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+PATHS = ("/items/3", "/boom/4", "/503", "/422/x", "/pre/1/sub/2", "/task", "/nowhere")
+
+
+def app_of(fw: Any, spans: list[Any], **options: Any) -> Any:
+    """An application of a framework's; its handler of exceptions notes the current span."""
+    app = (fw.App if fw is microfw else fw.FastAPI)(**options)
+
+    @app.get("/items/{number}")
+    def read_item(number: int) -> int:
+        return number
+
+    @app.get("/boom/{number}")
+    def fail(number: int) -> None:
+        raise ValueError("boom")
+
+    @app.get("/503")
+    def read_503() -> None:
+        raise fw.HTTPException(503)
+
+    @app.get("/422/{number}")
+    async def read_422(number: int) -> None: ...
+
+    @app.get("/task")
+    async def add_task(tasks: BackgroundTasks) -> None:
+        tasks.add_task(print, end="")
+
+    router = fw.APIRouter()
+
+    @router.get("/sub/{name}")
+    async def read_sub(name: str, outer: str) -> str:
+        return outer + name
+
+    app.include_router(router, prefix="/pre/{outer}")
+
+    @app.exception_handler(Exception)
+    async def answer(request: Request, exc: Exception) -> Any:
+        spans.append(trace.get_current_span())
+        return fw.Response("failed", 500)
+
+    return app
+
+
+class Recorder:
+    """Keeps the spans and metrics of one application."""
+
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.tracers = TracerProvider()
+        self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
+        self.reader = InMemoryMetricReader()
+        self.meters = MeterProvider([self.reader])
+
+    @property
+    def providers(self) -> dict[str, Any]:
+        return {"tracer_provider": self.tracers, "meter_provider": self.meters}
+
+    def requests(self) -> Iterator[tuple[Any, ...]]:
+        """The spans of requests: name, template, status, whether it failed, events."""
+        for span in self.exporter.get_finished_spans():
+            if span.kind is trace.SpanKind.SERVER:
+                attributes = span.attributes or {}
+                route, status = attributes.get("http.route"), attributes.get("http.status_code")
+                events = [event.name for event in span.events]
+                yield span.name, route, status, span.status.status_code.name, events
+
+    def names(self) -> list[str]:
+        return sorted(span.name for span in self.exporter.get_finished_spans())
+
+    def targets(self) -> set[Any]:
+        """The routes' templates, by which the requests' durations are counted."""
+        data = self.reader.get_metrics_data()
+        assert data is not None
+        return {
+            cast("str | None", (point.attributes or {}).get("http.target"))
+            for resource in data.resource_metrics
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            if metric.name == "http.server.duration"
+            for point in metric.data.data_points
+        }
+
+
+def instrumented(how: str, app: Any, recorder: Recorder) -> Any:
+    if how == "fastapi":
+        FastAPIInstrumentor.instrument_app(app, **recorder.providers)
+    elif how == "starlette":
+        StarletteInstrumentor.instrument_app(app, **recorder.providers)
+    elif how == "middleware":
+        app.add_middleware(OpenTelemetryMiddleware, **recorder.providers)
+    else:
+        return OpenTelemetryMiddleware(app, **recorder.providers)
+    return app
+
+
+@pytest.fixture(autouse=True)
+def untouched_tasks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Take back what `FastAPIInstrumentor` does to all background tasks."""
+    yield
+    FastAPIInstrumentor.uninstrument_app(fastapi.FastAPI())
+
+
+def recorded(fw: Any, how: str, **options: Any) -> tuple[Recorder, list[int], list[Any]]:
+    """Send requests; return what was recorded, their statuses, and the spans in the handler."""
+    recorder, spans = Recorder(), list[Any]()
+    app = instrumented(how, app_of(fw, spans, **options), recorder)
+    make: Callable[..., Any] = TestClient if fw is microfw else fastapi.testclient.TestClient
+    with make(app, raise_server_exceptions=False) as client:
+        statuses = [client.get(path).status_code for path in PATHS]
+    return recorder, statuses, spans
+
+
+def test_the_instrumentation_of_fastapi_names_requests_by_route_and_records_errors() -> None:
+    recorder, statuses, spans = recorded(microfw, "fastapi")
+    assert statuses == [200, 500, 503, 422, 200, 200, 404]
+    assert list(recorder.requests()) == [
+        ("GET /items/{number}", "/items/{number}", 200, "UNSET", []),
+        ("GET /boom/{number}", "/boom/{number}", 500, "ERROR", ["exception"]),
+        ("GET /503", "/503", 503, "ERROR", []),
+        ("GET /422/{number}", "/422/{number}", 422, "UNSET", []),
+        ("GET /pre/{outer}/sub/{name}", "/pre/{outer}/sub/{name}", 200, "UNSET", []),
+        ("GET /task", "/task", 200, "UNSET", []),
+        ("GET", None, 404, "UNSET", []),
+    ]
+    assert [span.name for span in spans] == ["GET /boom/{number}"]
+    assert "BackgroundTask print" in recorder.names()
+
+
+@pytest.mark.parametrize("how", ["fastapi", "middleware", "around"])
+def test_the_instrumentations_record_what_they_record_of_fastapi(how: str) -> None:
+    ours, own_statuses, own_spans = recorded(microfw, how)
+    theirs, statuses, spans = recorded(fastapi, how)
+    assert list(ours.requests()) == list(theirs.requests())
+    assert own_statuses == statuses
+    assert [getattr(span, "name", None) for span in own_spans] == [
+        getattr(span, "name", None) for span in spans
+    ]
+    # FastAPI counts the requests of an included route by its path without the prefix.
+    assert ours.targets() - {"/pre/{outer}/sub/{name}"} == theirs.targets() - {"/sub/{name}"}
+
+
+def test_the_instrumentation_of_starlette_names_requests_by_route_and_records_errors() -> None:
+    recorder, statuses, _ = recorded(microfw, "starlette")
+    assert statuses == [200, 500, 503, 422, 200, 200, 404]
+    assert [(name, route, *rest) for name, route, _, *rest in recorder.requests()] == [
+        ("GET /items/{number}", "/items/{number}", "UNSET", []),
+        ("GET /boom/{number}", "/boom/{number}", "ERROR", ["exception"]),
+        ("GET /503", "/503", "ERROR", []),
+        ("GET /422/{number}", "/422/{number}", "UNSET", []),
+        ("GET /pre/{outer}/sub/{name}", "/pre/{outer}/sub/{name}", "UNSET", []),
+        ("GET /task", "/task", "UNSET", []),
+        ("GET", None, "UNSET", []),
+    ]
+
+
+def test_the_asgi_middleware_counts_requests_by_route() -> None:
+    recorder, *_ = recorded(microfw, "around")
+    templates = {"/items/{number}", "/boom/{number}", "/503", "/422/{number}", "/task"}
+    assert recorder.targets() == {*templates, "/pre/{outer}/sub/{name}", None}
+
+
+def test_a_route_is_found_where_a_proxy_leaves_the_applications_root_path_in_the_path() -> None:
+    recorder = Recorder()
+    app = instrumented("fastapi", app_of(microfw, [], root_path="/api"), recorder)
+    client = TestClient(app)
+    assert client.get("/api/items/3").json() == client.get("/items/3").json() == 3
+    assert [route for _, route, *_ in recorder.requests()] == ["/items/{number}"] * 2
+
+
+def test_an_application_is_as_before_when_the_instrumentation_is_taken_back() -> None:
+    recorder, spans = Recorder(), list[Any]()
+    app = instrumented("fastapi", app_of(microfw, spans), recorder)
+    with TestClient(app) as client:
+        assert client.get("/items/1").json() == 1
+        FastAPIInstrumentor.uninstrument_app(app)
+        assert client.get("/items/2").json() == 2
+    assert [name for name, *_ in recorder.requests()] == ["GET /items/{number}"]
