@@ -19,7 +19,6 @@ from microfw.dependencies import (
     Plan,
     Shape,
     Signature,
-    Step,
     compile_plan,
     make_plan,
 )
@@ -86,20 +85,20 @@ class RouteHandler:
             if name not in outer:
                 raise mistake
 
-    def app_steps(self, environment: Environment) -> tuple[Step, ...]:
-        """The dependencies of scope "app" that the route needs, in the order of their setup."""
-        return self._planned_for(environment).plan.app_steps
+    def plan_in(self, environment: Environment) -> Plan:
+        """The plan with the overrides that are in force."""
+        return self._planned_for(environment).plan
 
     def stays_open(self, environment: Environment) -> bool:
         """Whether something is open until the response is sent."""
-        plan = self._planned_for(environment).plan
+        plan = self.plan_in(environment)
         return plan.endpoint.opens or any(
             step.opens and step.lifetime is Lifetime.REQUEST for step in plan.steps
         )
 
     def closed_before_sending(self, environment: Environment) -> list[Signature]:
         """The dependencies that have exited when a response is sent, in the order of setup."""
-        plan = self._planned_for(environment).plan
+        plan = self.plan_in(environment)
         return [
             step.signature
             for step in plan.steps[:-1]

@@ -1,5 +1,6 @@
 """App: owns the parts, wraps them once."""
 
+import logging
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
@@ -36,11 +37,13 @@ from microfw._exchange import BodyLimitMiddleware
 from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
 from microfw._mistakes import check_encoders, check_handled
 from microfw._touched import is_original
-from microfw.dependencies import Lifetime, Scope, Step, app_scope
+from microfw.dependencies import Lifetime, Plan, Scope, app_scope, scope_conflicts
 from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.routing import Route, Router, WebSocketRoute
 
 __all__ = ["App"]
+
+logger = logging.getLogger("microfw")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -325,9 +328,9 @@ class App(Decorators, Starlette):
 
         Others open when they are first needed: those of background tasks, of routes that are added
         later, of later overrides. The lifespan does all this, also for the applications that are
-        mounted in it. One that runs within
-        another of the same application shares what that has opened, and closes only what it has
-        opened itself; the first to start has to be the last to end.
+        mounted in it. One that runs within another of the same application shares what that has
+        opened, and closes only what it has opened itself; the first to start has to be the last to
+        end.
 
         Raises:
             SwallowedExceptionError: A dependency swallowed the error in the setup of another.
@@ -337,16 +340,19 @@ class App(Decorators, Starlette):
         async def wait_for_requests() -> None:  # a server out of patience does not wait itself
             await environment.requests.wait(environment.cleanup.timeout)
 
-        async with app_scope(
-            environment.app_values, self._app_steps(), environment.cleanup, wait_for_requests
-        ):
+        for conflict in scope_conflicts(self._own_plans()):
+            logger.warning(conflict)
+        steps = (step for plan in self._own_plans() for step in plan.app_steps)
+        values, cleanup = environment.app_values, environment.cleanup
+        async with app_scope(values, steps, cleanup, wait_for_requests):
             yield
 
-    def _app_steps(self) -> Iterator[Step]:
+    def _own_plans(self) -> Iterator[Plan]:
+        """The plans of all routes but those of applications that are mounted in this one."""
         for owner, route, *_ in _handled_routes(self):
             if owner is self:
                 route.prepare()
-                yield from route.handler.app_steps(self.environment)
+                yield route.handler.plan_in(self.environment)
 
 
 class _Handled(NamedTuple):

@@ -37,6 +37,7 @@ from microfw.dependencies._plan import (
     Use,
 )
 from microfw.dependencies._runtime import INVALID, Run
+from microfw.dependencies._scope_conflicts import scope_conflicts
 from microfw.dependencies._signals import Signal
 from microfw.dependencies._signatures import (
     Parameter,
@@ -94,5 +95,6 @@ __all__ = [
     "name_of",
     "override_error",
     "place_of",
+    "scope_conflicts",
     "uninterrupted",
 ]

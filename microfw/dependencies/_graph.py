@@ -99,6 +99,8 @@ class _Node(Struct, eq=False):
     security_scopes: tuple[str, ...]
     name: str
     user: "_Node | None"
+    asker: "_Node | None" = None
+    """The first that uses it with a scope."""
     lifetime: Lifetime = Lifetime.FUNCTION
     uses: list[tuple[Parameter | None, "_Node"]] = field(
         default_factory=list[tuple[Parameter | None, "_Node"]]
@@ -322,6 +324,8 @@ def _shared(in_order: list[_Node]) -> list[_Node]:
         node.uses = [(parameter, same[id(used)]) for parameter, used in node.uses]
         key: Hashable = (id(node.callable), node.lifetime, node.security_scopes)
         first = kept.setdefault(key, node) if node.dependency.use_cache else node
+        if first.asker is None and node.dependency.lifetime is not None:
+            first.asker = node.user
         same[id(node)] = first
         if first is node:
             result.append(node)
@@ -405,6 +409,8 @@ def _steps(nodes: list[_Node], app_keys: dict[int, Hashable], bind: Bind) -> tup
                 in_thread=_runs_in_thread(node),
                 fallible=any(_may_be_invalid(argument.source, steps) for argument in arguments),
                 arguments=tuple(arguments),
+                used_in=node.user.signature.where if node.user else "",
+                asked_in=node.asker.signature.where if node.asker else None,
             )
         )
     return tuple(steps)

@@ -113,6 +113,10 @@ class Step(Struct, frozen=True):
     in_thread: bool
     fallible: bool
     arguments: tuple[Argument, ...]
+    used_in: str = ""
+    """The place of the callable that uses it first: `qualname (file.py:line)`."""
+    asked_in: str | None = None
+    """The place of the first that asks for the scope it has; `None` where none does."""
 
     @property
     def opens(self) -> bool:

@@ -705,6 +705,10 @@ async def live(app: App, log: Log, *dependencies: Any, error: Exception | None =
             raise error
 
 
+def steps_of(app: App) -> tuple[Any, ...]:
+    return tuple(step for plan in app._own_plans() for step in plan.app_steps)
+
+
 @both
 async def test_what_opened_late_sees_the_error_with_which_the_lifespan_ends_first(
     log: Log, is_async: bool
@@ -845,10 +849,10 @@ async def test_who_asks_a_lifespan_that_has_ended_gets_an_error(log: Log) -> Non
     async with app.router.lifespan_context(app):
         (opener,) = app.environment.app_values.openers
         serve(app, "/", opening(log, "engine"), log)
-        steps = list(app._app_steps())
+        steps = steps_of(app)
 
     with pytest.raises(AppScopeError):
-        await opener.open(tuple(steps))
+        await opener.open(steps)
     assert log == []
 
 
@@ -861,7 +865,7 @@ async def test_who_asks_for_what_has_opened_in_the_meantime_waits_for_nobody(log
             gate.released.set()
             await request(app)
             (opener,) = app.environment.app_values.openers
-            await opener.open(tuple(app._app_steps()))
+            await opener.open(steps_of(app))
 
     assert log == lines("gate is reached, gate opens, endpoint with gate, gate exits")
 
@@ -929,3 +933,129 @@ async def test_without_a_lifespan_no_dependency_of_a_request_opens(
 
     assert isinstance(answer.raised, AppScopeError)
     assert log == []
+
+
+# ---------------------------------------------------------------------- one dependency, two scopes
+
+
+async def engine() -> AsyncIterator[str]:
+    yield "engine"
+
+
+async def settings() -> str:
+    return "settings"
+
+
+async def session(engine: Annotated[str, Depends(engine)]) -> AsyncIterator[str]:
+    yield engine
+
+
+async def pool(
+    engine: Annotated[str, Depends(engine)], settings: Annotated[str, Depends(settings)]
+) -> AsyncIterator[str]:
+    yield engine
+
+
+async def shared(engine: Annotated[str, Depends(engine, scope="app")]) -> None: ...
+
+
+async def for_each_request(session: Annotated[str, Depends(session)]) -> None: ...
+
+
+async def of_request_scope(engine: Annotated[str, Depends(engine, scope="request")]) -> None: ...
+
+
+async def widened(pool: Annotated[str, Depends(pool, scope="app")]) -> None: ...
+
+
+async def shared_settings(
+    engine: Annotated[str, Depends(engine)],
+    settings: Annotated[str, Depends(settings, scope="app")],
+) -> None: ...
+
+
+async def reading(settings: Annotated[str, Depends(settings)]) -> None: ...
+
+
+async def conflicts(caplog: pytest.LogCaptureFixture, *endpoints: Callable[..., Any]) -> list[str]:
+    """What is logged at start-up."""
+    app = App()
+    for endpoint in endpoints:
+        app.get(f"/{endpoint.__name__}")(endpoint)
+    async with app.router.lifespan_context(app):
+        assert {record.levelname for record in caplog.records} <= {"WARNING"}
+        return caplog.messages
+
+
+def conflict(dependency: Any, one: Any, other: Any) -> str:
+    return (
+        f"{place(dependency)} has scope 'app' in {place(one)}, and none in {place(other)}, where"
+        f" another one is made for each request. Write Depends({dependency.__name__},"
+        ' scope="app") in both places, or another scope where it is meant'
+    )
+
+
+async def test_what_is_shared_in_one_place_and_made_for_each_request_in_another_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logged = await conflicts(caplog, for_each_request, shared)
+
+    assert logged == [conflict(engine, shared, session)]
+
+
+async def test_also_where_it_has_scope_app_for_what_uses_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """S4"""
+    logged = await conflicts(caplog, widened, for_each_request)
+
+    assert logged == [conflict(engine, pool, session)]
+
+
+async def test_the_place_that_asks_for_scope_app_is_named_before_one_that_needs_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logged = await conflicts(caplog, widened, shared, for_each_request)
+
+    assert logged == [conflict(engine, shared, session)]
+
+
+async def test_a_function_that_returns_is_logged_where_scope_app_is_asked_for_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert await conflicts(caplog, shared_settings, reading) == [
+        conflict(settings, shared_settings, reading)
+    ]
+
+
+async def test_nothing_is_logged_of_scopes_that_fit_or_are_meant(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert await conflicts(caplog, shared, of_request_scope, widened, reading) == []
+
+
+async def test_the_place_that_writes_the_scope_is_named_of_several_on_one_route(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """S4"""
+
+    async def both_ways(
+        one: Annotated[str, Depends(session)],
+        other: Annotated[str, Depends(pool)],
+        engine: Annotated[str, Depends(engine, scope="app")],
+    ) -> None: ...
+
+    assert await conflicts(caplog, both_ways, for_each_request) == [
+        conflict(engine, both_ways, session)
+    ]
+
+
+async def test_an_override_is_what_is_compared(caplog: pytest.LogCaptureFixture) -> None:
+    app = App()
+    app.get("/shared")(shared)
+    app.get("/")(for_each_request)
+    with app.override({session: lambda: "fake"}):
+        async with app.router.lifespan_context(app):
+            pass
+
+    assert caplog.messages == []
