@@ -192,8 +192,6 @@ class LateOpener:
             with anyio.CancelScope() as self._scope:
                 async with AsyncExitStack() as stack:
                     await self._open_what_is_asked_for(stack)
-                    if self._seen is not None:
-                        raise self._seen
         except BaseException as error:
             self._raised = error
             if is_cancellation(error):
@@ -232,6 +230,8 @@ class LateOpener:
                 if opening.waiting:
                     await self._open(opening, stack)
                 self._openings.popleft()
+        if self._seen is not None:
+            raise self._seen
 
     async def _open(self, opening: _Opening, stack: AsyncExitStack) -> None:
         error: BaseException | None = None
