@@ -58,8 +58,7 @@ def streamer(
     kind: type[_Stream] = _Stream
     if issubclass(response_class, EventSourceResponse):
         head, kind = response_class, _EventStream
-        items = ResultConverter(_without_events(item), **choices)
-        encode = _event_encoder(items.encode, ResultConverter(Any, **choices).encode)
+        encode = _event_encoder(ResultConverter(_data_of_events(item), **choices).encode)
     elif issubclass(response_class, StreamingResponse):
         head, encode = response_class, _raw_encoder(response_class.charset)
     else:
@@ -344,12 +343,12 @@ def item_of(annotation: Any, default: Any) -> Any:
     return next(iter(get_args(annotation)), default)
 
 
-def _without_events(annotation: Any) -> Any:
-    """Events are no values; what they stand in a union with, are."""
+def _data_of_events(annotation: Any) -> Any:
+    """Find the type of the data: events are no values; what they stand in a union with, are."""
     if get_origin(annotation) in (Union, types.UnionType):
         members: list[Any] = [*get_args(annotation)]
         return reduce(_either, (member for member in members if member is not ServerSentEvent))
-    return Any if annotation is ServerSentEvent else annotation
+    return None if annotation is ServerSentEvent else annotation
 
 
 def _either(one: Any, other: Any) -> Any:
@@ -360,20 +359,15 @@ def _line_encoder(encode: Encode) -> Encode:
     return lambda item: encode(item) + b"\n"
 
 
-def _event_encoder(encode: Encode, encode_data: Encode) -> Encode:
-    """Make the function that writes an item as an event.
-
-    Args:
-        encode: For items that are not events themselves.
-        encode_data: For the data of those that are, which have no declared type.
-    """
+def _event_encoder(encode: Encode) -> Encode:
+    """Make the function that writes an item as an event; `encode` is for its data."""
 
     def encode_event(item: Any) -> bytes:
         if not isinstance(item, ServerSentEvent):
             return format_sse_event(data_str=encode(item).decode())
         data = item.raw_data
         if item.data is not None:
-            data = encode_data(item.data).decode()
+            data = encode(item.data).decode()
         return format_sse_event(
             data_str=data, event=item.event, id=item.id, retry=item.retry, comment=item.comment
         )

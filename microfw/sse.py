@@ -41,7 +41,8 @@ class ServerSentEvent(msgspec.Struct, kw_only=True, frozen=True):
     """One event of a stream.
 
     Args:
-        data: Any value, sent as JSON; text too, in quotes.
+        data: Any value, sent as JSON; text too, in quotes. It is validated and filtered by the
+            type that the endpoint's annotation gives its items.
         raw_data: Text to be sent as it is, in place of `data`.
         event: The event's type; clients take it for `message` where there is none.
         id: What the client sends as `Last-Event-ID` when it connects again.

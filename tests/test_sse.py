@@ -159,15 +159,55 @@ async def test_each_item_is_filtered_by_the_annotation(is_async: bool, returns: 
 
 @pytest.mark.parametrize(
     "returns",
-    [AsyncIterator[ServerSentEvent], AsyncIterator[Item], AsyncIterator[Any], AsyncIterator],
+    [AsyncIterator[ServerSentEvent], AsyncIterator[Any], AsyncIterator],
     ids=str,
 )
-async def test_events_are_no_items_and_pass(returns: Any) -> None:
+async def test_the_data_of_events_pass_where_no_type_of_them_is_declared(returns: Any) -> None:
     event = ServerSentEvent(data=SecretItem("saw"), id="1")
 
     answer = await request(app_with_events(True, event, returns=returns))
 
     assert answer.body == b'data: {"name":"saw","password":"secret"}\nid: 1\n\n'
+
+
+@pytest.mark.parametrize(
+    "returns",
+    [
+        AsyncIterator[Item],
+        AsyncGenerator[Item, None],
+        Iterator[Item],
+        AsyncIterator[Item | ServerSentEvent],
+        AsyncIterator[ServerSentEvent | int | Item],
+    ],
+    ids=str,
+)
+@both
+async def test_the_data_of_events_are_filtered_as_items_are(is_async: bool, returns: Any) -> None:
+    events = (
+        ServerSentEvent(data=SecretItem("saw"), id="1"),
+        ServerSentEvent(data={"name": "axe", "price": 3}),
+        ServerSentEvent(raw_data="text"),
+        ServerSentEvent(comment="nothing"),
+    )
+
+    answer = await request(app_with_events(is_async, *events, returns=returns))
+
+    assert answer.body == (
+        b'data: {"name":"saw"}\nid: 1\n\ndata: {"name":"axe"}\n\ndata: text\n\n: nothing\n\n'
+    )
+
+
+@both
+async def test_an_event_whose_data_do_not_fit_ends_the_stream(is_async: bool) -> None:
+    log = Log()
+    event = ServerSentEvent(data={"title": "axe"})
+    app = app_with_events(is_async, Item("saw"), event, returns=Iterator[Item | ServerSentEvent])
+
+    answer = await request(app, log=log)
+
+    assert log == ["sends 200", 'sends data: {"name":"saw"}']
+    assert isinstance(answer.raised, ResponseValidationError)
+    assert answer.raised.errors()[0]["loc"] == ("response", "name")
 
 
 @both
