@@ -159,6 +159,25 @@ _ENCODERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 )
 
 
+KNOWN_BY_CLASS: tuple[Any, ...] = (
+    *(
+        int,
+        float,
+        str,
+        bytes,
+        bytearray,
+        memoryview,
+        datetime,
+        date,
+        time,
+        timedelta,
+        Decimal,
+        UUID,
+    ),
+    *(PurePath, UserString, *_ADDRESSES, re.Pattern),
+)
+"""Classes whose instances, and those of subclasses, are values."""
+
 encode_json: Callable[[Any], bytes] = msgspec.json.Encoder(
     enc_hook=encoded_object, decimal_format="number"
 ).encode

@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 from microfw._validation._constraints import ConstraintError
 from microfw._validation._errors import MOST_ERRORS, NOT_SHOWN, Error, Invalid
 from microfw._validation._plain import is_array
+from microfw._validation._shape import UnsupportedTypeError
 
 _read_json = JSONDecoder().raw_decode
 _SCHEMA = ("__pydantic_core_schema__", "__get_pydantic_core_schema__")
@@ -81,14 +82,17 @@ def pydantic_converter(annotation: Any) -> Callable[[Any], Any]:
 
     Raises:
         ConstraintError: A limit is none that pydantic knows.
+        UnsupportedTypeError: A class is no type of values.
     """
-    from pydantic import ValidationError
+    from pydantic import PydanticSchemaGenerationError, ValidationError
     from pydantic_core import SchemaError
 
     try:
         validate = adapter_of(annotation).validate_python
     except SchemaError as problem:
         raise ConstraintError(str(problem).splitlines()[-1].strip()) from None
+    except PydanticSchemaGenerationError as problem:
+        raise UnsupportedTypeError(f"{_class_in(str(problem))} is not a type of values") from None
 
     def convert(value: Any) -> Any:
         try:
@@ -97,6 +101,11 @@ def pydantic_converter(annotation: Any) -> Callable[[Any], Any]:
             raise Invalid(_errors_of(problem)) from None
 
     return convert
+
+
+def _class_in(message: str) -> str:
+    _, _, shown = message.partition("schema for ")
+    return shown.partition(". Set ")[0].removeprefix("<class '").removesuffix("'>")
 
 
 def _errors_of(problem: Any) -> list[Error]:

@@ -4,6 +4,7 @@ For JSON this is the slow path: msgspec decodes straight to the type, and only w
 comes here, where more is accepted (`"3"` for an integer) and all errors are found instead of one.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -18,7 +19,7 @@ from ipaddress import (
 )
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Literal, NamedTuple, cast, get_args, get_origin
 from uuid import UUID
 
 import msgspec
@@ -42,6 +43,7 @@ from microfw._validation._containers import (
     optional,
     tagged,
 )
+from microfw._validation._encoding import KNOWN_BY_CLASS
 from microfw._validation._errors import invalid
 from microfw._validation._exactness import exactness_of
 from microfw._validation._models import Model, Style, model_of
@@ -194,7 +196,7 @@ class _Shaper:
         if not is_container(origin):
             return self._foreign(origin)
         if issubclass(origin, Mapping):
-            key, value = arguments or (Any, Any)
+            key, value = _key_and_value(cast("Any", origin), arguments)
             key_shape = self.shape(key)
             is_foreseen = key not in _TEXT_IN_JSON and self._is_foreseen(key_shape)
             return dictionary(key_shape, self.shape(value), is_foreseen)
@@ -218,10 +220,12 @@ class _Shaper:
         return is_foreseen
 
     def _foreign(self, kind: Any) -> Shape:
-        """Let results of any class pass; nothing that is received can become one."""
+        """Let results pass that are known by their class; nothing received can become one."""
         if self._medium is not Medium.RESULT:
             raise UnsupportedTypeError(f"{name_of_type(kind)} is not a type of values")
         self.beyond_msgspec = True
+        if not issubclass(kind, KNOWN_BY_CLASS):
+            return self._of_pydantic(kind, ())
 
         def convert(value: Any) -> Any:
             if not isinstance(value, kind):
@@ -241,6 +245,13 @@ class _Shaper:
         self._models[annotation] = shape  # known before its fields are
         converter.shapes = [self.shape(field.annotation) for field in model.fields]
         return shape
+
+
+def _key_and_value(origin: Any, arguments: tuple[Any, ...]) -> tuple[Any, Any]:
+    if issubclass(origin, Counter):  # which has the type of its keys alone
+        arguments = (*arguments, int)
+    key, value = arguments if len(arguments) == 2 else (Any, Any)
+    return key, value
 
 
 def _check_told(annotation: Any, metadata: tuple[Any, ...]) -> None:

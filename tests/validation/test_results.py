@@ -318,7 +318,7 @@ def test_where_the_annotation_says_nothing_everything_is_sent(annotation):
         (pathlib.PurePath, "a", [("is_instance_of", ("response",))]),
         (pathlib.Path, 3, [("path_type", ("response",))]),
         (Point, ("x", 1), [("int_parsing", ("response", 0))]),
-        (Callable[[int], int], 3, [("is_instance_of", ("response",))]),
+        (Callable[[int], int], 3, [("callable_type", ("response",))]),
     ],
 )
 def test_a_result_that_does_not_fit_is_an_error_with_its_place(annotation, value, expected):
