@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import CoroutineType
 from typing import Any, Unpack
 
 import starlette.routing
@@ -42,7 +43,7 @@ from microfw._route_patterns import MatchesInLinearTime, PathPattern
 from microfw._streaming import item_of, streamer
 from microfw._validation import Selection, UnsupportedTypeError, parts_of
 from microfw._watched import watched_app
-from microfw.dependencies import Dependency, Lifetime, Plan, Shape, Signature, place_of
+from microfw.dependencies import Dependency, Lifetime, Plan, Shape, Signature, not_awaited, place_of
 from microfw.dependencies import Scope as DependencyScope
 from microfw.exceptions import (
     RequestValidationError,
@@ -265,7 +266,7 @@ class Route(MatchesInLinearTime, starlette.routing.Route, Prepared):
                 where=endpoint.where,
                 cure=f"define or import {problem.name!r} at the top level of that class's module",
             ) from problem
-        return _respond_with(build)
+        return _respond_with(build, endpoint.call)
 
 
 class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prepared):
@@ -411,8 +412,12 @@ def _context(endpoint: Signature, route: Route) -> dict[str, Any]:
 _PLACE = re.compile(r"\((.+\.py):(\d+)\)$")
 
 
-def _respond_with(build: Callable[[Any], Response]) -> Callable[[Exchange, Any], Response]:
+def _respond_with(
+    build: Callable[[Any], Response], endpoint: Callable[..., Any]
+) -> Callable[[Exchange, Any], Response]:
     def respond(exchange: Exchange, value: Any) -> Response:
+        if type(value) is CoroutineType:
+            raise not_awaited(value, endpoint)
         response = build(value)
         exchange.built = response is not value
         return response

@@ -25,6 +25,7 @@ __all__ = [
     "LifecycleError",
     "MissingPackageError",
     "MultipleBodiesError",
+    "NotAwaitedError",
     "NotCallableError",
     "OverrideError",
     "PathError",
@@ -145,6 +146,10 @@ class LifecycleError(MicrofwError, RuntimeError):
 
 class YieldError(LifecycleError):
     """A yield dependency did not yield, yielded twice, or returned a value."""
+
+
+class NotAwaitedError(LifecycleError):
+    """A function returned a coroutine instead of what that would have returned."""
 
 
 class SwallowedExceptionError(LifecycleError):

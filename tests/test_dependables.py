@@ -7,13 +7,15 @@ import typing
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Annotated, Any, Protocol, TypeVar
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock, create_autospec
 
 import msgspec
 import pytest
 from typing_extensions import TypeAliasType
 
 from microfw import App, Depends, Query, Security, SecurityScopes
+from microfw.dependencies import place_of
+from microfw.exceptions import NotAwaitedError
 from microfw.testclient import TestClient
 from tests.asgi import get
 
@@ -659,6 +661,96 @@ def test_a_mock_is_called_without_arguments() -> None:
     app = app_with(get_one, "sync")
     with app.override({get_one: Mock(return_value=2)}):
         assert get(app, "/").json() == "2"
+
+
+async def fetch(name: str, tail: Tail) -> str:
+    return name + tail
+
+
+class Fetches:
+    async def fetch(self, name: str, tail: Tail) -> str:
+        return name + tail
+
+
+ASYNC_MOCKS: dict[str, Callable[[], Any]] = {
+    "AsyncMock": AsyncMock,
+    "AsyncMock of a function": lambda: AsyncMock(fetch),
+    "create_autospec of a function": lambda: create_autospec(fetch),
+    "create_autospec of a method": lambda: create_autospec(Fetches).fetch,
+    "partial": lambda: functools.partial(AsyncMock(return_value=2)),
+}
+
+
+@pytest.mark.parametrize("make", ASYNC_MOCKS.values(), ids=ASYNC_MOCKS)
+def test_an_async_mock_is_awaited(make: Callable[[], Any]) -> None:
+    mock = make()
+    if not isinstance(mock, functools.partial):
+        mock.return_value = 2
+    app = app_with(get_one, "async")
+    with app.override({get_one: mock}):
+        assert get(app, "/?name=me&self=x").json() == "2"
+
+
+def test_an_async_mock_gets_the_values_that_the_function_would_get() -> None:
+    mock = create_autospec(fetch, return_value=2)
+    app = app_with(mock, "async")
+    assert get(app, "/?name=me").json() == "2"
+    mock.assert_awaited_once_with(name="me", tail="!")
+
+
+def returns_a_coroutine(name: str, tail: Tail) -> Any:
+    return fetch(name, tail)
+
+
+class ReturnsACoroutine:
+    def __call__(self, name: str, tail: Tail) -> Any:
+        return fetch(name, tail)
+
+
+NOT_AWAITED: dict[str, tuple[Any, str]] = {
+    "function": (returns_a_coroutine, place_of(returns_a_coroutine)),
+    "object": (ReturnsACoroutine(), place_of(ReturnsACoroutine())),
+    "partial": (functools.partial(returns_a_coroutine), place_of(returns_a_coroutine)),
+}
+
+
+@pytest.mark.parametrize("in_thread", [True, False], ids=["in a thread", "on the event loop"])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize(("dependency", "place"), NOT_AWAITED.values(), ids=NOT_AWAITED)
+def test_a_sync_dependency_that_returns_a_coroutine_is_an_error(
+    dependency: Any, place: str, kind: str, in_thread: bool
+) -> None:
+    app = app_with(dependency, kind, sync_to_thread=in_thread)
+    with pytest.raises(NotAwaitedError) as raised:
+        get(app, "/?name=me")
+    assert str(raised.value) == (
+        f"{place} returned a coroutine, of {place_of(fetch)}, that nobody awaits: was `await`"
+        " forgotten?"
+    )
+    assert log == []
+
+
+def forgetful(name: str, tail: Tail) -> Any:
+    return fetch(name, tail)
+
+
+async def async_forgetful(name: str, tail: Tail) -> Any:
+    return fetch(name, tail)
+
+
+@pytest.mark.parametrize("endpoint", [forgetful, async_forgetful])
+@pytest.mark.parametrize("options", [{}, {"response_model": None}, {"response_model": str}])
+def test_an_endpoint_that_returns_a_coroutine_is_an_error(
+    endpoint: Any, options: dict[str, Any]
+) -> None:
+    app = App()
+    app.get("/", **options)(endpoint)
+    with pytest.raises(NotAwaitedError) as raised:
+        get(app, "/?name=me")
+    assert str(raised.value) == (
+        f"{place_of(endpoint)} returned a coroutine, of {place_of(fetch)}, that nobody awaits: was"
+        " `await` forgotten?"
+    )
 
 
 def test_a_callable_made_in_c_that_tells_nothing_of_its_parameters_is_called_without() -> None:

@@ -36,7 +36,7 @@ from microfw.dependencies._plan import (
     Surrounding,
     Use,
 )
-from microfw.dependencies._runtime import INVALID, Run
+from microfw.dependencies._runtime import INVALID, Run, not_awaited
 from microfw.dependencies._scope_conflicts import scope_conflicts
 from microfw.dependencies._signals import Signal
 from microfw.dependencies._signatures import (
@@ -93,6 +93,7 @@ __all__ = [
     "is_async_callable",
     "make_plan",
     "name_of",
+    "not_awaited",
     "override_error",
     "place_of",
     "scope_conflicts",

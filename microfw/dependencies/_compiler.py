@@ -46,6 +46,7 @@ _RUNTIME: dict[str, object] = {
     "INVALID": runtime.INVALID,
     "call_in_thread": runtime.call_in_thread,
     "in_thread": runtime.in_thread,
+    "no_coroutine": runtime.no_coroutine,
     "opened": runtime.opened,
     "shielded": runtime.shielded,
     "steps_in_thread": runtime.steps_in_thread,
@@ -370,6 +371,8 @@ class _Writer:
             return
         if step.signature.is_async:
             call = f"await {call}"
+        elif not isinstance(step.signature.call, type):
+            call = f"no_coroutine({call}, {self._callables[number]})"
         receive = f"{self._values[number]} = " if self._last_users[number] else ""
         function.write(f"{receive}{self._guarded(number, call)}")
 

@@ -22,13 +22,14 @@ from collections.abc import (
 )
 from functools import cache
 from inspect import GEN_SUSPENDED, getgeneratorstate
-from types import CodeType, TracebackType
+from types import CodeType, CoroutineType, TracebackType
 from typing import Any, TypeVar, cast
 
 import anyio
 
 from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._cleanup import Cleanup
+from microfw.dependencies._signatures import place_of
 from microfw.dependencies._swallowing import Swallowed
 from microfw.dependencies._threads import Threads
 from microfw.dependencies._uninterrupted import (
@@ -36,7 +37,7 @@ from microfw.dependencies._uninterrupted import (
     current_asyncio_task,
     uninterrupted,
 )
-from microfw.exceptions import CleanupTimeoutError, YieldError
+from microfw.exceptions import CleanupTimeoutError, NotAwaitedError, YieldError
 
 Result = TypeVar("Result")
 
@@ -410,6 +411,27 @@ class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated c
             self._threads.holding -= 1
             return False
         return await in_thread.__aexit__(self, kind, error, traceback)
+
+
+def no_coroutine(value: Result, of: Callable[..., Any]) -> Result:
+    """Return what a sync callable has returned.
+
+    Raises:
+        NotAwaitedError: It is a coroutine.
+    """
+    if type(value) is CoroutineType:
+        raise not_awaited(value, of)
+    return value
+
+
+def not_awaited(coroutine: Any, of: Callable[..., Any]) -> NotAwaitedError:
+    """The error for a coroutine in the place of a value; it is closed, for nobody will await it."""
+    coroutine.close()
+    code: CodeType = coroutine.cr_code
+    return NotAwaitedError(
+        f"{place_of(of)} returned a coroutine, of {code.co_qualname}"
+        f" ({code.co_filename}:{code.co_firstlineno}), that nobody awaits: was `await` forgotten?"
+    )
 
 
 async def call_in_thread(run: Run, function: Callable[..., Result], *args: Any) -> Result:

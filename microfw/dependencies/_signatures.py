@@ -1,7 +1,9 @@
 """A callable -> its parameters, its kind (sync or async, return or yield) and its place."""
 
+import asyncio
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from operator import is_
@@ -50,6 +52,10 @@ _KINDS: dict[Callable[[Any], bool], tuple[bool, bool]] = {
     inspect.isgeneratorfunction: (False, True),
     inspect.iscoroutinefunction: (True, False),
 }
+# Before CPython 3.14 mocks of coroutine functions have a mark that only asyncio knows.
+_is_marked_async: Callable[[Any], bool] = (
+    inspect.iscoroutinefunction if sys.version_info >= (3, 14) else asyncio.iscoroutinefunction
+)
 _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 _YIELDING = inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
@@ -200,7 +206,7 @@ def place_of(call: Any) -> str:
     named: Any = call if hasattr(call, "__qualname__") else _class_of(call)
     code = getattr(_function_of(call), "__code__", None)
     qualname: str = named.__qualname__
-    if not isinstance(code, CodeType) or not code.co_filename.endswith(".py"):
+    if type(code) is not CodeType or not code.co_filename.endswith(".py"):
         return f"{qualname} (module {getattr(named, '__module__', '?')})"
     return f"{qualname} ({code.co_filename}:{code.co_firstlineno})"
 
@@ -289,6 +295,8 @@ def _kind(call: Any) -> tuple[Any, bool, bool]:
     if _is_plain(call):
         flags = call.__code__.co_flags
         return call, bool(flags & _ASYNC), bool(flags & _YIELDING)
+    if _is_marked_async(stripped(call)):
+        return call, True, False
     function = call
     for function in _layers(call):
         for is_kind, (is_async, yields) in _KINDS.items():
@@ -299,7 +307,7 @@ def _kind(call: Any) -> tuple[Any, bool, bool]:
 
 def _can_suspend(function: Any) -> bool:
     code = getattr(function, "__code__", None)
-    return not isinstance(code, CodeType) or _code.can_suspend(code)
+    return type(code) is not CodeType or _code.can_suspend(code)
 
 
 class _Written(Struct):
@@ -402,4 +410,4 @@ def returns_a_value(signature: Signature) -> bool:
     """Whether a generator function has a `return` with a value, as far as its source shows."""
     function, _, _ = _kind(signature.call)
     code = getattr(function, "__code__", None)
-    return isinstance(code, CodeType) and _code.returns_a_value(code)
+    return type(code) is CodeType and _code.returns_a_value(code)
