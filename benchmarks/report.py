@@ -56,9 +56,13 @@ def machine() -> dict[str, str]:
     }
 
 
+_DISTRIBUTIONS = {"microfw": "microfw-asgi"}
+"""What is imported under another name."""
+
+
 def versions(packages: Iterable[str]) -> dict[str, str]:
     """Look up the versions of what is installed."""
-    return {package: version(package) for package in sorted(packages)}
+    return {package: version(_DISTRIBUTIONS.get(package, package)) for package in sorted(packages)}
 
 
 def _processor() -> str:

@@ -37,7 +37,7 @@ from tests.servers import ServerProcess, serve
 BATCH = 1000
 MOST_MEMORY = 1024 * 1024 * 1024
 """Bytes that this process may ever have held: inputs and their search among them."""
-PACKAGES = ["microfw", "starlette", "uvicorn", "h11", "httptools", "python-multipart"]
+PACKAGES = ["microfw-asgi", "starlette", "uvicorn", "h11", "httptools", "python-multipart"]
 PACKAGES += ["anyio", "msgspec", "pydantic", "hypothesis"]
 
 Check = Callable[[Any], object]
