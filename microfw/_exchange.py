@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
@@ -21,7 +21,7 @@ from microfw._query_values import QueryValues
 from microfw._receiving import GatheringReceive, ReplayedReceive
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
 from microfw.dependencies import AppValues, Cleanup, Run, error_of_swallowing, place_of
-from microfw.exception_handlers import Handler
+from microfw.exception_handlers import Handler, close
 from microfw.exceptions import SwallowedExceptionError
 from microfw.responses import EmptyResponse
 
@@ -368,26 +368,35 @@ class WebSocketExchange(_Connection):
             websocket = self.websocket
             await response(self.scope, websocket.receive, websocket.send)
 
-    async def close(self, code: int = INTERNAL_ERROR) -> None:
+    async def close(self, code: int) -> None:
         """Close the connection, or refuse it (403) where it has not been accepted.
 
         Where the client has gone that fails, and does not matter. A refusal by an HTTP response
         that has begun is left as it is.
         """
-        states = (self.websocket.client_state, self.websocket.application_state)
-        if _OVER.isdisjoint(states):
-            with suppress(WebSocketDisconnect, OSError):
-                await self.websocket.close(code)
+        with suppress(WebSocketDisconnect, OSError):
+            await close(self.websocket, code)
+
+    async def fail(self) -> None:
+        """End it for an exception that nothing has answered.
+
+        The handshake is answered with 500. The connection is closed where that is too late, or the
+        server has no other way to refuse it.
+        """
+        if not self._can_be_denied():
+            await self.close(INTERNAL_ERROR)
+            return
+        with suppress(OSError):
+            response = PlainTextResponse("Internal Server Error", 500)
+            await self.websocket.send_denial_response(response)
 
     def _can_be_denied(self) -> bool:
         """Whether an HTTP response can still be the answer to the handshake."""
         return (
-            self.websocket.application_state is WebSocketState.CONNECTING
+            self.websocket.client_state is not WebSocketState.DISCONNECTED
+            and self.websocket.application_state is WebSocketState.CONNECTING
             and "websocket.http.response" in self.scope.get("extensions", {})
         )
-
-
-_OVER = frozenset({WebSocketState.DISCONNECTED, WebSocketState.RESPONSE})
 
 
 class BodyLimitMiddleware:

@@ -352,7 +352,7 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
             except WebSocketDisconnect:  # while the handler was at it
                 return
             except Exception:  # a handler's own, too
-                await exchange.close()
+                await exchange.fail()
                 raise
         finally:
             exchange.swallowed = None

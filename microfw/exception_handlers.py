@@ -6,7 +6,7 @@ from typing import Any
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketState
 
 from microfw.exceptions import RequestValidationError, WebSocketRequestValidationError
 from microfw.responses import JSONResponse
@@ -23,6 +23,8 @@ Handler = Callable[..., Any]
 POLICY_VIOLATION = 1008
 LONGEST_REASON = 123
 """Bytes that the reason of a close frame may have (RFC 6455, section 5.5)."""
+
+_OVER = frozenset({WebSocketState.DISCONNECTED, WebSocketState.RESPONSE})
 
 
 async def http_exception_handler(request: Request, exc: HTTPException) -> Response:
@@ -43,13 +45,22 @@ async def websocket_request_validation_exception_handler(
     websocket: WebSocket, exc: WebSocketRequestValidationError
 ) -> None:
     """Close with code 1008, policy violation (RFC 6455, section 7.4.1)."""
-    reason = str(exc).encode()[:LONGEST_REASON].decode(errors="ignore")
-    await websocket.close(POLICY_VIOLATION, reason)
+    await close(websocket, POLICY_VIOLATION, str(exc))
 
 
 async def websocket_exception_handler(websocket: WebSocket, exc: WebSocketException) -> None:
-    """Close with the exception's code and reason."""
-    await websocket.close(exc.code, exc.reason)
+    """Close with the exception's code, and with as much of its reason as a close frame may have."""
+    await close(websocket, exc.code, exc.reason)
+
+
+async def close(websocket: WebSocket, code: int, reason: str = "") -> None:
+    """Close a connection, or refuse it where it has not been accepted.
+
+    Where either side has closed it, or an HTTP response has begun to refuse it, that is left so.
+    """
+    if _OVER.isdisjoint((websocket.client_state, websocket.application_state)):
+        shortened = reason.encode(errors="replace")[:LONGEST_REASON].decode(errors="ignore")
+        await websocket.close(code, shortened)
 
 
 DEFAULT_HANDLERS: dict[Any, Handler] = {

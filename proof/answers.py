@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.websockets import WebSocket, WebSocketState
 
 from microfw.exceptions import SwallowedExceptionError, WebSocketRequestValidationError
@@ -269,8 +269,15 @@ class Conversation(Connection):
         try:
             await super().handle()
         except Exception:
-            await self.close(1011)
+            await self.fail()
             raise
+
+    async def fail(self) -> None:
+        if self.can_be_denied():
+            response = PlainTextResponse("Internal Server Error", 500)
+            await response(self.connection.scope, self.connection.receive, self.connection.send)
+        else:
+            await self.close(1011)
 
     async def answer(self, handler: Callable[..., Any], error: Exception) -> None:
         websocket: WebSocket = self.connection

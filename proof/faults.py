@@ -81,6 +81,7 @@ SOCKET = "/socket"
 REFUSED, REFUSED_SOCKET, FAILED_SOCKET = "/refused", "/socket/refused", "/socket/failed"
 DENIED_SOCKET = "/socket/denied"
 BROKEN = "/broken"
+FAILED = ("500", "body")
 RETURNED, RETURNED_NEWER, FILE = "/returned", "/returned/2.4", "/file"
 
 IN_CHUNKS = (RETURNED, RETURNED_NEWER, FILE)
@@ -1087,15 +1088,15 @@ def is_cancelled_in_exit(cell: Cell) -> bool:
 def answer_to_error(place: Place, fault: Fault) -> tuple[str, ...]:
     """What is sent in all, once there is an error: a 500, if no response has been tried before.
 
-    To a WebSocket the code for that, unless closing it was tried.
+    To a WebSocket that, or where it can no more the code for that, unless closing it was tried.
     """
     is_exception = fault.raises not in ("Abort", "GeneratorExit")
     is_last = place.name == "closing" or (place.route == DENIED_SOCKET and place.kind == "send")
     if is_exception and is_socket(place) and not is_last:
-        return (*place.sent, "close 1011")
+        return (*place.sent, *(FAILED if place.route == DENIED_SOCKET else ["close 1011"]))
     is_last = place.kind in ("send", "lifespan") or place.route == BROKEN
     if is_exception and not place.sent and not is_last:
-        return ("500", "body")
+        return FAILED
     return place.sent
 
 

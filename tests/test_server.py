@@ -554,19 +554,25 @@ def test_many_connections_for_few_resources_are_all_answered(loop: str, sync: bo
 
 # ---------------------------------------------------------------------- WebSockets
 
+DEPRECATED = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore:The `websockets` implementation is deprecated"
+)
+IMPLEMENTATIONS = [pytest.param("websockets", marks=DEPRECATED), "websockets-sansio", "wsproto"]
+
 
 @pytest.mark.parametrize("place", ["setup", "endpoint"])
 @pytest.mark.parametrize(
     ("make", "status"),
     [
         (lambda: WebSocketException(4000), 403),
-        (lambda: OSError("disk"), 403),
+        (lambda: OSError("disk"), 500),
         (lambda: HTTPException(401, "who are you"), 401),
     ],
     ids=["WebSocketException", "OSError", "HTTPException"],
 )
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_a_websocket_is_refused_with_a_status(
-    events: Events, place: str, make: Callable[[], Exception], status: int
+    events: Events, implementation: str, place: str, make: Callable[[], Exception], status: int
 ) -> None:
     app = App()
 
@@ -581,7 +587,7 @@ def test_a_websocket_is_refused_with_a_status(
     async def endpoint(websocket: WebSocket, checked: Annotated[None, Depends(check)]) -> None:
         fail("endpoint")
 
-    with serve(events.done_with(app)) as server:
+    with serve(events.done_with(app), ws=implementation) as server:
         with pytest.raises(InvalidStatus) as refused:
             websockets.sync.client.connect(server.websocket_url)
         events.wait_for("done")
@@ -591,11 +597,16 @@ def test_a_websocket_is_refused_with_a_status(
 
 @pytest.mark.parametrize(
     ("make", "code"),
-    [(lambda: WebSocketException(4000, "no"), 4000), (OSError, 1011)],
-    ids=["WebSocketException", "OSError"],
+    [
+        (lambda: WebSocketException(4000, "no"), 4000),
+        (lambda: WebSocketException(4001, "\u20ac" * 50), 4001),
+        (OSError, 1011),
+    ],
+    ids=["WebSocketException", "WebSocketException with a long reason", "OSError"],
 )
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_an_accepted_websocket_is_closed_with_a_code(
-    events: Events, make: Callable[[], Exception], code: int
+    events: Events, implementation: str, make: Callable[[], Exception], code: int
 ) -> None:
     app = App()
 
@@ -607,7 +618,7 @@ def test_an_accepted_websocket_is_closed_with_a_code(
         await websocket.receive_text()
         raise make()
 
-    with serve(events.done_with(app)) as server:
+    with serve(events.done_with(app), ws=implementation) as server:
         with websockets.sync.client.connect(server.websocket_url) as client:
             client.send("hello")
             with pytest.raises(ConnectionClosedError) as closed:
@@ -616,6 +627,31 @@ def test_an_accepted_websocket_is_closed_with_a_code(
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == code
     assert events == ["resource opens", f"resource sees {type(make()).__name__}", "done"]
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_exit_code_that_closes_what_the_endpoint_has_closed_leaves_nothing_in_the_log(
+    events: Events, implementation: str
+) -> None:
+    app = App()
+
+    async def refuse() -> AsyncIterator[None]:
+        yield
+        raise WebSocketException(4001)
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket, refused: Annotated[None, Depends(refuse)]) -> None:
+        await websocket.accept()
+        await websocket.close(4000)
+
+    with serve(events.done_with(app), ws=implementation) as server:
+        with websockets.sync.client.connect(server.websocket_url) as client:
+            with pytest.raises(ConnectionClosedError) as closed:
+                client.recv(PATIENCE)
+        events.wait_for("done")
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 4000
+    assert_nothing_ugly(server.log)
 
 
 def test_a_client_that_closes_its_websocket_leaves_nothing_in_the_log(events: Events) -> None:

@@ -225,6 +225,8 @@ class Case:
     is_raised: bool = False
 
 
+FAILED = ["deny 500", "Internal Server Error"]
+
 CASES = {
     "HTTPException": Case(
         lambda: HTTPException(401, "who are you"),
@@ -252,7 +254,7 @@ CASES = {
     ),
     "any other": Case(
         lambda: OSError("disk"),
-        before=["close 1011"],
+        before=FAILED,
         undeniable=["close 1011"],
         after=["close 1011"],
         is_raised=True,
@@ -332,6 +334,10 @@ async def test_an_exception_after_the_endpoint_has_closed_changes_nothing_for_th
     case: Case,
 ) -> None:
     app = App()
+
+    @app.exception_handler(KeyError)
+    async def handle(websocket: WebSocket, error: KeyError) -> None: ...
+
     error = case.error()
 
     async def failing() -> AsyncIterator[None]:
@@ -345,6 +351,7 @@ async def test_an_exception_after_the_endpoint_has_closed_changes_nothing_for_th
 
     conversation = await converse(app)
     assert conversation.received == ["accept", "close 4001"]
+    assert conversation.raised is (error if case.is_raised else None)
 
 
 @pytest.mark.parametrize("accepts", [False, True], ids=["before accept", "after accept"])
@@ -364,7 +371,7 @@ async def test_an_exception_of_an_exception_handler_closes_the_connection_too(
         raise KeyError("key")
 
     conversation = await converse(app)
-    assert conversation.received == [*["accept"] * accepts, "close 1011"]
+    assert conversation.received == (["accept", "close 1011"] if accepts else FAILED)
     assert told(conversation.raised or Exception()) == "OSError(disk)"
 
 
@@ -508,6 +515,84 @@ async def test_a_client_that_has_gone_ends_an_exception_handler_quietly(
     assert caplog.messages == []
 
 
+@pytest.mark.parametrize("breaks_after", [0, 1])
+async def test_what_fails_is_raised_though_the_refusal_fails_too(breaks_after: int) -> None:
+    app = App()
+    error = ValueError("disk")
+
+    @app.websocket("/")
+    async def endpoint() -> None:
+        raise error
+
+    conversation = await converse(app, breaks_after=breaks_after)
+    assert conversation == Conversation(FAILED[:breaks_after], error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [WebSocketException(4000), HTTPException(401), HTTPException(503), OSError("disk")],
+    ids=["WebSocketException", "HTTPException", "HTTPException of the server's", "OSError"],
+)
+async def test_a_client_that_has_gone_before_accept_is_sent_nothing(error: Exception) -> None:
+    app = App()
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.receive()
+        await websocket.receive()
+        raise error
+
+    raised = error if isinstance(error, OSError) else None
+    assert await converse(app, stays=False) == Conversation([], raised)
+
+
+async def test_a_refusal_that_has_begun_is_left_as_it_is() -> None:
+    app = App()
+    error = OSError("disk")
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.send({"type": "websocket.http.response.start", "status": 418})
+        raise error
+
+    assert await converse(app) == Conversation(["deny 418"], error)
+
+
+@pytest.mark.parametrize(
+    ("reason", "sent"),
+    [
+        ("x" * 123, "x" * 123),
+        ("x" * 124, "x" * 123),
+        ("x" * 122 + "\u00e4", "x" * 122),
+        ("\u20ac" * 50, "\u20ac" * 41),
+        ("x" * 120 + "\U0001f600", "x" * 120),
+        ("x" * 119 + "\U0001f600", "x" * 119 + "\U0001f600"),
+        ("a lone \ud800", "a lone ?"),
+    ],
+)
+async def test_a_reason_is_shortened_to_what_a_close_frame_may_have(reason: str, sent: str) -> None:
+    app = App()
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        raise WebSocketException(4000, reason)
+
+    assert await converse(app) == Conversation(["accept", f"close 4000 {sent}"])
+
+
+@pytest.mark.parametrize("reason", ["", None])
+async def test_a_reason_need_not_be_given(reason: str | None) -> None:
+    app = App()
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+        raise WebSocketException(4000, reason)
+
+    assert await converse(app) == Conversation(["accept", "close 4000"])
+
+
 # ---------------------------------------------------------------------- invalid values
 
 
@@ -580,7 +665,7 @@ async def test_a_swallowed_exception_closes_and_names_who_swallowed_it(
         raise error
 
     conversation = await converse(app)
-    assert conversation.received == [*(["accept"] if accepted else []), "close 1011"]
+    assert conversation.received == (["accept", "close 1011"] if accepted else FAILED)
     assert log == lines("first opens, first exits")
     assert isinstance(conversation.raised, SwallowedExceptionError)
     line = swallow.__code__.co_firstlineno
