@@ -49,7 +49,16 @@ from microfw._validation import (
     is_scalar_sequence,
     text_converter,
 )
-from microfw.dependencies import EMPTY, Attribute, Parameter, Reader, Signature, Site, Surrounding
+from microfw.dependencies import (
+    EMPTY,
+    Attribute,
+    Constant,
+    Parameter,
+    Reader,
+    Signature,
+    Site,
+    Surrounding,
+)
 from microfw.exceptions import (
     DeclarationError,
     MissingPackageError,
@@ -72,9 +81,11 @@ _CONNECTIONS = {"request", "websocket", "connection"}
 _CURES_IN_WEBSOCKET = {
     "request": "take a WebSocket, or an HTTPConnection where routes of both kinds use it",
     "response": "send through the WebSocket what is to be said",
-    "tasks": "do the work in the endpoint, which may go on as long as the connection",
 }
-_CURE_IN_HTTP = "take a Request, or an HTTPConnection where routes of both kinds use it"
+_CURES_IN_HTTP = {
+    "websocket": "take a Request, or an HTTPConnection where routes of both kinds use it"
+}
+_OF_ONE_PROTOCOL = {"request", "websocket"}
 _JSON = "application/json"
 _IN_FORM = (Source.FORM, Source.FILE)
 _PLACES_IN_TURN = ("path", "query", "header", "cookie", "body")
@@ -118,9 +129,9 @@ class RequestBinder:
             UnfillableParameterError: Nothing in the request can fill it.
             PathParameterError: It is in the path, and is declared as something else.
         """
-        attribute = self._by_type(parameter, site)
+        attribute = self._by_type(parameter)
         if attribute is not None:
-            return Attribute(attribute)
+            return self._given(attribute, parameter, site)
         _check_is_bound(parameter, site)
         _check_is_called(parameter, site)
         _check_fields(parameter, site)
@@ -175,37 +186,43 @@ class RequestBinder:
                 "read the body in one parameter, or let all of them be parts of a JSON object",
             )
 
-    def _by_type(self, parameter: Parameter, site: Site) -> str | None:
+    def _by_type(self, parameter: Parameter) -> str | None:
         kind = parameter.annotation
         if not isinstance(kind, type) or is_builtin(kind):
             return None
-        attribute = next((name for base, name in _BY_TYPE if issubclass(kind, base)), None)
-        if attribute is None:
-            return None
-        name = parameter.name
+        return next((name for base, name in _BY_TYPE if issubclass(kind, base)), None)
+
+    def _given(self, attribute: str, parameter: Parameter, site: Site) -> Surrounding:
+        """Where the value of a parameter is whose type alone says what it is."""
+        name, kind = parameter.name, parameter.annotation.__name__
         if _declarations(parameter):
             raise _error(
                 UnfillableParameterError,
-                f"{name!r} is a {kind.__name__}, and is declared as a value of the request, too",
+                f"{name!r} is a {kind}, and is declared as a value of the request, too",
                 site,
-                f"write {name}: {kind.__name__}, without a declaration",
+                f"write {name}: {kind}, without a declaration",
             )
-        if self._websocket and attribute in _CURES_IN_WEBSOCKET:
+        cures = _CURES_IN_WEBSOCKET if self._websocket else _CURES_IN_HTTP
+        if attribute in cures:
+            if attribute in _OF_ONE_PROTOCOL and self._serves_both(parameter, site):
+                return Constant(None)
+            route = "a WebSocket route" if self._websocket else "a route for HTTP"
             raise _error(
                 UnfillableParameterError,
-                f"{name!r} is a {kind.__name__}, which a WebSocket route does not have",
+                f"{name!r} is a {kind}, which {route} does not have",
                 site,
-                _CURES_IN_WEBSOCKET[attribute],
-            )
-        if not self._websocket and attribute == "websocket":
-            raise _error(
-                UnfillableParameterError,
-                f"{name!r} is a {kind.__name__}, which a route for HTTP does not have",
-                site,
-                _CURE_IN_HTTP,
+                cures[attribute],
             )
         self._takes_connection |= attribute in _CONNECTIONS
-        return attribute
+        return Attribute(attribute)
+
+    def _serves_both(self, parameter: Parameter, site: Site) -> bool:
+        """Whether one can do without, or is a dependency that takes what either protocol has."""
+        if parameter.default is not EMPTY:
+            return True
+        kinds = {self._by_type(each) for each in site.signature.parameters}
+        is_endpoint = len(site.path) == 1
+        return not is_endpoint and kinds >= _OF_ONE_PROTOCOL
 
     def _source(self, parameter: Parameter, declaration: Declaration | None, site: Site) -> Source:
         name = parameter.name

@@ -357,6 +357,27 @@ class WebSocketExchange(_Connection):
         super().__init__(environment, scope)
         self.websocket: WebSocket = WebSocket(scope, receive, send)
         self.connection: HTTPConnection = self.websocket
+        self._tasks: BackgroundTasks | None = None
+        self._failures: list[Exception] = []
+
+    @property
+    def tasks(self) -> BackgroundTasks:
+        """The one list of background tasks, which run when the endpoint has ended."""
+        if self._tasks is None:
+            self._tasks = BackgroundTasks()
+        return self._tasks
+
+    async def run_tasks(self) -> None:
+        """Close the connection and run the background tasks, if there are any, once."""
+        tasks, self._tasks = self._tasks, None
+        if tasks is not None:
+            await self.close(NORMAL_CLOSURE)
+            self._failures = await run_tasks(tasks, self.environment, self._threads)
+
+    def raise_failures(self) -> None:
+        """Raise what background tasks have raised, now that everything has exited."""
+        failures, self._failures = self._failures, []
+        raise_failures(failures)
 
     async def answer(self, handler: Handler, error: Exception) -> None:
         """Have an exception handler refuse or close the connection."""

@@ -342,9 +342,10 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
             await self.handler.get(environment).call(exchange)
             if exchange.result is None:
                 raise exchange.swallowed_error()
+            await exchange.run_tasks()
             await exchange.close(NORMAL_CLOSURE)
-        except WebSocketDisconnect:
-            return
+        except WebSocketDisconnect:  # as most connections end
+            await exchange.run_tasks()
         except Exception as error:
             try:
                 if not await answered(exchange, error):
@@ -357,6 +358,7 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
         finally:
             exchange.swallowed = None
             environment.requests.end()
+        exchange.raise_failures()
 
     def _shape(self, _: Bodies) -> Shape:
         return Shape(
@@ -364,6 +366,7 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
             run="exchange",
             finish="ended(returned)",
             names={"invalid": _invalid_websocket, "ended": _ended},
+            between=("await exchange.run_tasks()",),
         )
 
 

@@ -19,7 +19,7 @@ from starlette.websockets import WebSocket
 
 from microfw import App, Body, Cookie, Form, Header, Path, Query
 from microfw._binding import RequestBinder
-from microfw.dependencies import Attribute, Reader, Signature, Site, describe
+from microfw.dependencies import Attribute, Constant, Reader, Signature, Site, describe
 from microfw.exceptions import (
     DeclarationError,
     MultipleBodiesError,
@@ -304,7 +304,6 @@ def test_a_request_that_is_declared_as_a_value_is_told():
     [
         (Request, "take a WebSocket, or an HTTPConnection where routes of both kinds use it"),
         (Response, "send through the WebSocket what is to be said"),
-        (BackgroundTasks, "do the work in the endpoint, which may go on as long as the connection"),
     ],
 )
 def test_what_a_websocket_route_does_not_have_is_told(kind, cure):
@@ -318,6 +317,21 @@ def test_what_a_websocket_route_does_not_have_is_told(kind, cure):
         "  path: endpoint -> endpoint\n"
         f"  cure: {cure}"
     )
+
+
+def test_what_serves_both_protocols_gets_what_there_is_and_none_for_the_other():
+    def both(request: Request, websocket: WebSocket): ...
+    def either(request: Request = None, websocket: WebSocket = None): ...  # type: ignore[assignment]
+
+    for endpoint in (both, either):
+        assert bound(endpoint)[2] == [Attribute("request"), Constant(None)]
+        assert bound(endpoint, websocket=True)[2] == [Constant(None), Attribute("websocket")]
+
+
+def test_the_tasks_of_a_websocket_are_its_own():
+    def endpoint(tasks: BackgroundTasks): ...
+
+    assert bound(endpoint, websocket=True)[2] == [Attribute("tasks")]
 
 
 def test_a_websocket_in_a_route_for_http_is_told():

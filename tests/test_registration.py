@@ -283,10 +283,6 @@ def test_a_websocket_in_a_route_for_http_is_named() -> None:
     [
         (Request, "take a WebSocket, or an HTTPConnection where routes of both kinds use it"),
         (Response, "send through the WebSocket what is to be said"),
-        (
-            BackgroundTasks,
-            "do the work in the endpoint, which may go on as long as the connection",
-        ),
     ],
 )
 def test_what_a_websocket_route_does_not_have_is_named(kind: type[Any], cure: str) -> None:

@@ -10,7 +10,16 @@ from anyio.lowlevel import checkpoint
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
-from microfw import App, Cookie, Depends, Header, HTTPException, WebSocket, WebSocketException
+from microfw import (
+    App,
+    BackgroundTasks,
+    Cookie,
+    Depends,
+    Header,
+    HTTPException,
+    WebSocket,
+    WebSocketException,
+)
 from microfw.exceptions import SwallowedExceptionError, YieldError
 from tests.lifecycle.programs import Log, lines, told
 
@@ -756,3 +765,116 @@ async def test_exit_code_of_neighbours_in_a_thread_runs_when_a_websocket_ends() 
     assert log == lines(
         "first opens, second opens, sends accept, second exits, first exits, sends close 1000"
     )
+
+
+# ---------------------------------------------------------------------- background tasks
+
+
+async def stay(websocket: WebSocket) -> None: ...
+
+
+async def wait(websocket: WebSocket) -> None:
+    await websocket.receive_text()
+
+
+async def fail(websocket: WebSocket) -> None:
+    raise LookupError
+
+
+def with_tasks(log: Log, end: Any = stay, fails: bool = False) -> App:
+    app = App()
+
+    async def get_request() -> AsyncIterator[None]:
+        log("request scope opens")
+        try:
+            yield
+        finally:
+            log("request scope exits")
+
+    async def get_function(tasks: BackgroundTasks) -> AsyncIterator[None]:
+        yield
+        tasks.add_task(log, "task of exit code")
+        log("function scope exits")
+
+    async def failing() -> None:
+        log("task fails")
+        raise LookupError("lost")
+
+    @app.websocket("/")
+    async def feed(
+        websocket: WebSocket,
+        tasks: BackgroundTasks,
+        first: Annotated[None, Depends(get_request, scope="request")],
+        second: Annotated[None, Depends(get_function)],
+    ) -> None:
+        await websocket.accept()
+        if fails:
+            tasks.add_task(failing)
+        tasks.add_task(log, "task of the endpoint")
+        await end(websocket)
+
+    return app
+
+
+async def test_background_tasks_run_when_the_endpoint_has_ended_and_before_request_scope_exits() -> (
+    None
+):
+    log = Log()
+    conversation = await converse(with_tasks(log), log=log)
+    assert log == [
+        "request scope opens",
+        "sends accept",
+        "function scope exits",
+        "sends close 1000",
+        "task of the endpoint",
+        "task of exit code",
+        "request scope exits",
+    ]
+    assert conversation.raised is None
+
+
+async def test_background_tasks_run_after_one_that_fails_which_is_raised_when_all_has_exited() -> (
+    None
+):
+    log = Log()
+    conversation = await converse(with_tasks(log, fails=True), log=log)
+    assert log[3:] == [
+        "sends close 1000",
+        "task fails",
+        "task of the endpoint",
+        "task of exit code",
+        "request scope exits",
+    ]
+    assert repr(conversation.raised) == "LookupError('lost')"
+
+
+async def test_background_tasks_run_also_where_the_client_has_left() -> None:
+    log = Log()
+    conversation = await converse(with_tasks(log, wait), stays=False, log=log)
+    assert log == [
+        "request scope opens",
+        "sends accept",
+        "request scope exits",
+        "task of the endpoint",
+    ]
+    assert conversation.raised is None
+
+
+async def test_background_tasks_of_a_websocket_that_fails_do_not_run() -> None:
+    log = Log()
+    conversation = await converse(with_tasks(log, fail), log=log)
+    assert log == ["request scope opens", "sends accept", "request scope exits", "sends close 1011"]
+    assert repr(conversation.raised) == "LookupError()"
+
+
+async def test_background_tasks_run_where_nothing_is_open() -> None:
+    log = Log()
+    app = App()
+
+    @app.websocket("/")
+    async def feed(websocket: WebSocket, tasks: BackgroundTasks) -> None:
+        await websocket.accept()
+        tasks.add_task(log, "task")
+
+    await converse(app, log=log)
+    assert log == ["sends accept", "sends close 1000", "task"]
