@@ -1,6 +1,6 @@
 """Which of an application's exception handlers answers, and how it is called."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
@@ -24,6 +24,9 @@ _DEFAULTS_OF_STARLETTE = (
     ExceptionMiddleware.websocket_exception,
 )
 
+RouterHandlers = Mapping[Any, Handler]
+"""Those of a router, by status or by class."""
+
 
 def handler_of(scope: Scope, error: Exception) -> Handler | None:
     """Find the handler of an exception: by status, then by class along the MRO.
@@ -46,6 +49,34 @@ def handler_of(scope: Scope, error: Exception) -> Handler | None:
     return None
 
 
+def _of_routers(
+    routers: Sequence[RouterHandlers], error: Exception
+) -> tuple[Handler | None, Sequence[RouterHandlers]]:
+    """Find the handler of the innermost router that has one, and the routers around that."""
+    classes = type(error).__mro__
+    keys: tuple[Any, ...] = classes[: classes.index(Exception)]
+    if isinstance(error, HTTPException) and error.status_code != 500:
+        keys = (error.status_code, *keys)
+    for number, handlers in enumerate(routers, 1):
+        for key in keys:
+            if key in handlers:
+                return handlers[key], routers[number:]
+    return None, ()
+
+
+async def _answer_unhandled(
+    exchange: "Answerable", error: Exception, routers: Sequence[RouterHandlers]
+) -> None:
+    """Have the innermost router that has a handler for 500 or `Exception` answer with it."""
+    scope = exchange.scope
+    if scope["type"] == "http" and not getattr(scope.get("app"), "debug", False):
+        for handlers in routers:
+            for key in (500, Exception):
+                if key in handlers:
+                    await exchange.answer(handlers[key], error)
+                    return
+
+
 class Answerable(Protocol):
     """What is answered: a request, or a WebSocket.
 
@@ -61,19 +92,33 @@ class Answerable(Protocol):
         """Have an exception handler answer."""
 
 
-async def answered(exchange: Answerable, error: Exception, *, again: bool = True) -> bool:
+async def answered(
+    exchange: Answerable,
+    error: Exception,
+    routers: Sequence[RouterHandlers] = (),
+    *,
+    again: bool = True,
+) -> bool:
     """Have an exception answered, if there is a handler for it, and it is not too late.
+
+    The handlers of the routers come first, the innermost router's ahead of the others. Theirs for
+    500 and `Exception` answer what no other handler does, and it is raised all the same.
 
     What the handler raises is answered too, once: a handler may turn its exception into an
     `HTTPException`. Starlette does that by a layer around each route and one around them all.
     """
-    handler = None if exchange.started else handler_of(exchange.scope, error)
+    if exchange.started:
+        return False
+    handler, outer = _of_routers(routers, error)
+    is_of_router = handler is not None
+    handler = handler or handler_of(exchange.scope, error)
     if handler is None:
+        await _answer_unhandled(exchange, error, routers)
         return False
     try:
         await exchange.answer(handler, error)
     except Exception as raised:
-        if not (again and await answered(exchange, raised, again=False)):
+        if not (again and await answered(exchange, raised, outer, again=is_of_router)):
             raise
     error.with_traceback(None)
     return True

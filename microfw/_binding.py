@@ -98,18 +98,25 @@ class RequestBinder:
     Args:
         path_parameters: The names in the route's path.
         websocket: Whether the route is for WebSockets, whose handshake has no body.
+        is_strict: Whether a body without a content type is no JSON.
 
     Attributes:
         outer: What is declared as `Path()` and is not in the route's path, by the name in the path;
             it has to be in the path of a mount.
     """
 
-    def __init__(self, path_parameters: Collection[str] = (), *, websocket: bool = False) -> None:
+    def __init__(
+        self,
+        path_parameters: Collection[str] = (),
+        *,
+        websocket: bool = False,
+        is_strict: bool = False,
+    ) -> None:
         self._path_parameters = frozenset(path_parameters)
         self._unused = set(path_parameters)
         self.outer: dict[str, PathParameterError] = {}
         self._websocket = websocket
-        self.bodies = Bodies()
+        self.bodies = Bodies(is_strict=is_strict)
         self._not_json: list[tuple[Parameter, Site, str]] = []
         self._in_json: list[tuple[Parameter, Site]] = []
         self._in_form: list[tuple[Parameter, Site]] = []

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from microfw.exceptions import DeclarationError
+
 
 class AppDocumentation(TypedDict, total=False):
     """What OpenAPI says of an application; it changes nothing else, and is kept for that."""
@@ -20,10 +22,38 @@ class AppDocumentation(TypedDict, total=False):
     root_path_in_servers: bool
     webhooks: Any
     separate_input_output_schemas: bool
+    openapi_url: None
+    docs_url: None
+    redoc_url: None
+    swagger_ui_oauth2_redirect_url: None
+    swagger_ui_init_oauth: None
+    swagger_ui_parameters: None
+
+
+_NOT_THERE = (
+    "openapi_url",
+    "docs_url",
+    "redoc_url",
+    "swagger_ui_oauth2_redirect_url",
+    "swagger_ui_init_oauth",
+    "swagger_ui_parameters",
+)
+"""What is asked for with these, is not there yet; without it, as with `None`, there is nothing."""
 
 
 def check_documentation(given: Mapping[str, Any]) -> None:
-    """Refuse the arguments of an application that nobody knows."""
+    """Refuse the arguments of an application that nobody knows, and what is not there yet.
+
+    Raises:
+        DeclarationError: The schema, or a page that shows it, is to be served.
+    """
     unknown = [name for name in given if name not in AppDocumentation.__optional_keys__]
     if unknown:
         raise TypeError(f"App() got an unexpected keyword argument {unknown[0]!r}")
+    for name in _NOT_THERE:
+        if given.get(name) is not None:
+            raise DeclarationError(
+                f"{name}={given[name]!r} asks for OpenAPI or its pages, which are not there yet",
+                where=f"App({name}=...)",
+                cure=f"write {name}=None, or leave it out",
+            )

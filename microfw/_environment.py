@@ -1,16 +1,28 @@
 """What the routes and tasks of one application share at run time."""
 
+import copy
+import logging
 from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import anyio
 from starlette.types import Scope
 
 from microfw._limits import Limits
-from microfw.dependencies import AppValues, Cleanup, Lifetime, Signal, hashable, override_error
+from microfw.dependencies import (
+    AppValues,
+    Cleanup,
+    Lifetime,
+    Signal,
+    hashable,
+    override_error,
+    place_of,
+)
+
+logger = logging.getLogger("microfw")
 
 Value = TypeVar("Value")
 
@@ -89,6 +101,7 @@ class Environment:
         app_values: What the dependencies of scope "app" yielded, while the lifespan runs.
         requests: Those that are under way.
         overrides: Those in force everywhere in the application.
+        find_unused: Finds those of some overrides whose dependency no route has.
     """
 
     def __init__(
@@ -103,10 +116,35 @@ class Environment:
         self.app_values: AppValues = AppValues()
         self.requests: Requests = Requests()
         self.overrides: Overrides = DependencyOverrides()
+        self.find_unused: Callable[[Overrides], list[Any]] | None = None
+        self._start_overriding()
+
+    def _start_overriding(self) -> None:
+        self._seen: set[Any] = set()
         self._contexts: set[object] = set()
         self._context_overrides: ContextVar[tuple[Overrides, ...]] = ContextVar(
             "microfw_overrides", default=()
         )
+
+    def copy(self) -> Self:
+        """An environment that shares everything but the overrides."""
+        copied = copy.copy(self)
+        copied.overrides = DependencyOverrides()
+        copied.overrides.update(self.overrides)
+        copied._start_overriding()  # noqa: SLF001 - the same class
+        return copied
+
+    def report_unused(self, overrides: Overrides) -> None:
+        """Log, once for each, the overrides that replace nothing."""
+        new = overrides.keys() - self._seen
+        if new and self.find_unused is not None:
+            self._seen |= new
+            for dependency in self.find_unused(overrides):
+                if dependency in new:
+                    logger.warning(
+                        "%s is overridden, but no route depends on it; only a task may",
+                        place_of(dependency),
+                    )
 
     def active_overrides(self) -> Overrides | None:
         """The overrides that the current context sees; `None` for none."""

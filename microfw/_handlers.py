@@ -1,12 +1,13 @@
 """A route's plan: made when the route is prepared, compiled when it is first used."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
+from microfw._answering import RouterHandlers
 from microfw._binding import RequestBinder
 from microfw._environment import Environment, Overrides, Variants
 from microfw._outside_request import refuse_request_values
@@ -20,6 +21,7 @@ from microfw.dependencies import (
     Shape,
     Signature,
     compile_plan,
+    hashable,
     make_plan,
 )
 from microfw.exceptions import PathParameterError
@@ -108,7 +110,7 @@ class RouteHandler:
     def get(self, environment: Environment) -> Handler:
         """The compiled plan, with the overrides that are in force."""
         overrides = environment.active_overrides()
-        planned = self._planned if overrides is None else self._variant(overrides)
+        planned = self._planned if overrides is None else self._variant(overrides, environment)
         planned = planned or self._unchanged()
         return planned.handler or self._compile(planned)
 
@@ -118,7 +120,7 @@ class RouteHandler:
 
     def _planned_for(self, environment: Environment) -> _Planned:
         overrides = environment.active_overrides()
-        return self._unchanged() if overrides is None else self._variant(overrides)
+        return self._unchanged() if overrides is None else self._variant(overrides, environment)
 
     def _unchanged(self) -> _Planned:
         """What is planned without overrides."""
@@ -126,8 +128,18 @@ class RouteHandler:
             self._planned = self._make_plan(None)
         return self._planned
 
-    def _variant(self, overrides: Overrides) -> _Planned:
-        return self._variants.get(None, overrides, lambda: self._make_plan(overrides))
+    def _variant(self, overrides: Overrides, environment: Environment) -> _Planned:
+        def make() -> _Planned:
+            environment.report_unused(overrides)
+            return self._make_plan(overrides)
+
+        return self._variants.get(None, overrides, make)
+
+    def uses(self, overrides: Overrides | None) -> set[Hashable]:
+        """The callables that the plan calls, as their keys."""
+        planned = self._make_plan(overrides) if overrides else self._unchanged()
+        steps = (*planned.plan.app_steps, *planned.plan.steps)
+        return {hashable(step.signature.declared) for step in steps}
 
     def _make_plan(self, overrides: Overrides | None) -> _Planned:
         binder = self._binder()
@@ -168,9 +180,11 @@ class Prepared:
 
     Attributes:
         is_direct: Whether a request that matches can go straight to `respond`.
+        exception_handlers: Those of the routers that the route is in, the innermost router's first.
     """
 
     handler: RouteHandler
+    exception_handlers: tuple[RouterHandlers, ...] = ()
     is_direct: bool = False
     _can_be_direct: bool = False
     _is_prepared = False

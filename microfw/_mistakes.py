@@ -62,6 +62,16 @@ def check_path(path: str, endpoint: Callable[..., Any]) -> None:
     raise PathError(what, where=place_of(endpoint), cure=cure)
 
 
+def check_is_not_empty(path: str, endpoint: Callable[..., Any]) -> None:
+    """A path without anything in it is none, unless a prefix is ahead of it."""
+    if not path:
+        raise PathError(
+            f"the path of {name_of(endpoint)!r} is empty, and it is included without a prefix",
+            where=place_of(endpoint),
+            cure='write "/", or include the router with a prefix',
+        )
+
+
 def check_prefix(prefix: str, where: str) -> None:
     """A prefix begins with a slash, and the path behind it does too."""
     if prefix and (not prefix.startswith("/") or prefix.endswith("/")):

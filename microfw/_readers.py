@@ -98,6 +98,8 @@ class Bodies(Struct):
     """Whether the body is an object that holds each value under its key."""
     is_form: bool = False
     """Whether the body is a form."""
+    is_strict: bool = False
+    """Whether a body without a content type is no JSON."""
     in_memory: set[str] = field(default_factory=set[str])
     """The keys of files whose content is asked for as a whole."""
 
@@ -227,8 +229,8 @@ MALFORMED_FORM: Error = missing(None, "body")
 
 def body_reader(value: RequestValue, converter: JSONConverter, bodies: Bodies) -> Read:
     """Make the reader of a value that is the body, or a part of it."""
-    read_whole = _whole_reader(value, converter)
-    read_part = _part_reader(value, converter)
+    read_whole = _whole_reader(value, converter, bodies.is_strict)
+    read_part = _part_reader(value, converter, bodies.is_strict)
 
     def read(exchange: Exchange) -> Any:
         # Which one it is is known when all parameters of the route have been seen.
@@ -237,13 +239,13 @@ def body_reader(value: RequestValue, converter: JSONConverter, bodies: Bodies) -
     return read
 
 
-def _whole_reader(value: RequestValue, converter: JSONConverter) -> Read:
+def _whole_reader(value: RequestValue, converter: JSONConverter, is_strict: bool) -> Read:
     decode = converter.decode
     takes_null = _takes_null(value)
     absent = _absent(value)
 
     def read(exchange: Exchange) -> Any:
-        if exchange.body and exchange.decoded_body is None and _is_json(exchange.scope):
+        if exchange.body and exchange.decoded_body is None and _is_json(exchange.scope, is_strict):
             try:
                 decoded = decode(exchange.body)
             except Invalid as problem:
@@ -256,7 +258,7 @@ def _whole_reader(value: RequestValue, converter: JSONConverter) -> Read:
         return convert(exchange)
 
     def convert(exchange: Exchange) -> Any:
-        body = _decoded_body(exchange)
+        body = _decoded_body(exchange, is_strict)
         if isinstance(body, BrokenJSON):
             return exchange.invalid(())
         if body is None and not (exchange.body and takes_null):
@@ -269,13 +271,13 @@ def _whole_reader(value: RequestValue, converter: JSONConverter) -> Read:
     return read
 
 
-def _part_reader(value: RequestValue, converter: JSONConverter) -> Read:
+def _part_reader(value: RequestValue, converter: JSONConverter, is_strict: bool) -> Read:
     key = value.key
     takes_null = _takes_null(value)
     absent = _absent(value, key)
 
     def read(exchange: Exchange) -> Any:
-        body = _decoded_body(exchange)
+        body = _decoded_body(exchange, is_strict)
         if isinstance(body, BrokenJSON):
             return exchange.invalid(())
         if is_mapping(body):
@@ -297,10 +299,10 @@ def _takes_null(value: RequestValue) -> bool:
     return value.is_required and allows_none(value.annotation)
 
 
-def _decoded_body(exchange: Exchange) -> Any:
+def _decoded_body(exchange: Exchange, is_strict: bool) -> Any:
     """Decode the body once: `None` where it is empty, its bytes where it is said not to be JSON."""
     if exchange.decoded_body is None and exchange.body:
-        if not _is_json(exchange.scope):
+        if not _is_json(exchange.scope, is_strict):
             exchange.decoded_body = exchange.body
         else:
             try:
@@ -315,11 +317,11 @@ def _answerable(errors: list[Error], exchange: Exchange) -> list[Error]:
     return below(showable(errors, len(exchange.body)), "body")
 
 
-def _is_json(scope: Scope) -> bool:
+def _is_json(scope: Scope, is_strict: bool) -> bool:
     for name, content_type in scope["headers"]:
-        if name == b"content-type":
+        if name == b"content-type" and content_type:
             return _is_json_type(content_type)
-    return True  # where nothing is said
+    return not is_strict
 
 
 @lru_cache(maxsize=256)

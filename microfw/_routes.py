@@ -107,7 +107,7 @@ class Route(MatchesInLinearTime, starlette.routing.Route, Prepared):
             endpoint,
             self.dependencies,
             Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
-            lambda: RequestBinder(self.param_convertors),
+            self._make_binder,
             self._shape,
         )
         self._exchange_class = Exchange
@@ -162,6 +162,10 @@ class Route(MatchesInLinearTime, starlette.routing.Route, Prepared):
         """
         return handle_request
 
+    def _make_binder(self) -> RequestBinder:
+        is_strict = self.options.get("strict_content_type", False)
+        return RequestBinder(self.param_convertors, is_strict=is_strict)
+
     def exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
         """Make what accompanies one request of this route."""
         if self._streams:
@@ -193,7 +197,7 @@ class Route(MatchesInLinearTime, starlette.routing.Route, Prepared):
             except Exception as error:
                 if exchange.is_sending:
                     self._log_closed(exchange, error)
-                if not await answered(exchange, error):
+                if not await answered(exchange, error, self.exception_handlers):
                     raise
             finally:
                 exchange.swallowed = None
@@ -348,7 +352,7 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
             await exchange.run_tasks()
         except Exception as error:
             try:
-                if not await answered(exchange, error):
+                if not await answered(exchange, error, self.exception_handlers):
                     raise
             except WebSocketDisconnect:  # while the handler was at it
                 return

@@ -6,12 +6,14 @@ from collections.abc import (
     Awaitable,
     Callable,
     Collection,
+    Hashable,
     Iterator,
     Mapping,
     Sequence,
 )
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, NamedTuple, TypeVar, Unpack
+from functools import partial
+from typing import Any, NamedTuple, Self, TypeVar, Unpack
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -34,11 +36,13 @@ from microfw._direct import DirectApplication, DirectRoutes, can_be_direct
 from microfw._documentation import AppDocumentation, check_documentation
 from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
 from microfw._exchange import BodyLimitMiddleware
+from microfw._handlers import RouteHandler
 from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
 from microfw._mistakes import check_encoders, check_handled
 from microfw._touched import is_original
 from microfw.dependencies import Lifetime, Plan, Scope, app_scope, scope_conflicts
 from microfw.exception_handlers import DEFAULT_HANDLERS
+from microfw.exceptions import RegistrationError
 from microfw.routing import Route, Router, WebSocketRoute
 
 __all__ = ["App"]
@@ -81,6 +85,8 @@ class App(Decorators, Starlette):
             may have a limit of their own; what a middleware reads, obeys the application's.
         form_limits: How many fields and files a form may have, and how many bytes a field; see
             `FormLimits`. Other forms are answered with 400.
+        strict_content_type: Whether a body without a content type is read as text, not as JSON.
+            `True` is what newer FastAPI does.
         default_scope: Of yield dependencies for which no scope is given. `"request"` is what
             FastAPI 0.118 and later do.
         cleanup_timeout: Seconds that the exit code of an async dependency may take, shielded from
@@ -113,6 +119,7 @@ class App(Decorators, Starlette):
         on_shutdown: Sequence[EventHandler] | None = None,
         max_body_size: int | None = DEFAULT_MAX_BODY_SIZE,
         form_limits: FormLimits | None = None,
+        strict_content_type: bool = False,
         default_scope: Scope = "function",
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
         **documentation: Unpack[AppDocumentation],
@@ -132,6 +139,7 @@ class App(Decorators, Starlette):
             Lifetime.of(default_scope, f"App(default_scope={default_scope!r})"),
             Limits().changed(changes_of(limits, "App(...)")),
         )
+        self.environment.find_unused = self._unused
         self.root_path = root_path
         self.documentation: AppDocumentation = documentation
         self.router = Router(
@@ -148,6 +156,7 @@ class App(Decorators, Starlette):
             lifespan=lifespan,
             on_startup=on_startup,
             on_shutdown=on_shutdown,
+            strict_content_type=strict_content_type or None,
             default_scope=default_scope,
         )
         self.router.lifespan_context = self._run_lifespan
@@ -195,10 +204,26 @@ class App(Decorators, Starlette):
         return self.environment.overrides
 
     @dependency_overrides.setter
-    def dependency_overrides(self, overrides: Mapping[Any, Callable[..., Any]]) -> None:
-        others = dict(overrides)  # they may be those in force
+    def dependency_overrides(self, overrides: Mapping[Any, Callable[..., Any]] | None) -> None:
+        others = dict(overrides or {})  # they may be those in force
         self.environment.overrides.clear()
         self.environment.overrides.update(others)
+
+    def _unused(self, overrides: Overrides) -> list[Any]:
+        """Those of some overrides whose dependency is below none of the application's routes."""
+        handlers = [each.route.handler for each in _handled_routes(self) if each.owner is self]
+        used = set[Hashable]().union(*(_used_by(each, None) for each in handlers))
+        unused = {key: partial(overrides[key]) for key in overrides if key not in used}
+        if unused:  # it may be that another override depends on them
+            used = set().union(*(_used_by(each, {**overrides, **unused}) for each in handlers))
+        return [key for key, other in unused.items() if other not in used]
+
+    def __copy__(self) -> Self:
+        """A shallow copy whose dependencies are overridden apart from the original's."""
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self))
+        copied.environment = self.environment.copy()
+        return copied
 
     def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> AbstractContextManager[None]:
         """Replace dependencies while a `with` block runs, for the current context only.
@@ -398,6 +423,13 @@ def _handled_among(
             path, text = (route.path,) * 2 if isinstance(route, Mount) else ("", route.host)
             names = {name for name, _ in PARAM_REGEX.findall(text)}
             yield from _handled_among(inner, route.routes, prefix + path, outer | names)
+
+
+def _used_by(handler: RouteHandler, overrides: Overrides | None) -> set[Hashable]:
+    try:
+        return handler.uses(overrides)
+    except RegistrationError:  # which the first request for this route raises
+        return set()
 
 
 def _source_of(route: Route | WebSocketRoute, owner: App) -> str:

@@ -1,9 +1,7 @@
 """Router: maps paths to endpoints."""
 
-import copy
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
 from types import EllipsisType
 from typing import Any, Unpack, cast
@@ -12,32 +10,36 @@ from urllib.parse import quote
 import starlette.routing
 from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, compile_path
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from microfw._decorators import (
     Decorators,
     Encoders,
     Endpoint,
-    Event,
     EventHandler,
     IncludeOptions,
     RouteOptions,
 )
-from microfw._environment import environment_of
+from microfw._foreign_routes import limited, moved, surrounded
 from microfw._handlers import DirectRoute
-from microfw._limits import FormLimits, OuterLimit
+from microfw._lifespans import Lifespans
+from microfw._limits import FormLimits
 from microfw._matching import Matcher, Routes, path_of
+from microfw._merging import merged
 from microfw._mistakes import (
     check_dependencies,
     check_encoders,
-    check_event,
+    check_handled,
+    check_is_not_empty,
     check_path,
     check_prefix,
     check_router,
 )
 from microfw._routes import Route, WebSocketRoute
+from microfw._surroundings import ProvidedOverrides, Surroundings
 from microfw.dependencies import Dependency, Lifetime, place_of
 from microfw.dependencies import Scope as DependencyScope
 
@@ -45,10 +47,8 @@ __all__ = ["IncludeOptions", "Mount", "Route", "RouteOptions", "Router", "WebSoc
 
 _ASCII = bytes(range(128))
 
-AnyLifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
-
-class Router(Decorators, starlette.routing.Router):
+class Router(Decorators, Lifespans, starlette.routing.Router):
     """Maps paths to endpoints; an application has one, and includes others.
 
     The functions of its routes are read when an application includes it: until then, an outer
@@ -73,10 +73,17 @@ class Router(Decorators, starlette.routing.Router):
         on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
         max_body_size: For routes that name none; `...` is what the application allows.
         form_limits: For routes that name none.
+        strict_content_type: For routes that do not say it.
         default_scope: Of yield dependencies for which no scope is given; `None` takes that of the
             router or application that includes this one.
         deprecated: Documented for each route.
         include_in_schema: Whether the routes are documented.
+        middleware: Around the requests for this router's routes, also where another router or an
+            application includes it. The first is outermost, and the middleware of outer routers
+            is around it. Each is made once. Requests that no route matches do not pass through.
+        exception_handlers: By status code or exception class; see `exception_handler`.
+        dependency_overrides_provider: Has a `dependency_overrides`, as an application does, which
+            counts for the routes that this router declares or includes.
     """
 
     def __init__(
@@ -102,7 +109,13 @@ class Router(Decorators, starlette.routing.Router):
         default_scope: DependencyScope | None = None,
         deprecated: bool | None = None,
         include_in_schema: bool = True,
+        middleware: Sequence[Middleware] | None = None,
+        exception_handlers: Mapping[Any, Callable[..., Any]] | None = None,
+        dependency_overrides_provider: Any = None,
+        strict_content_type: bool | None = None,
     ) -> None:
+        for key in exception_handlers or ():
+            check_handled(key)
         super().__init__(None, redirect_slashes, default, lifespan)
         entry = self.middleware_stack
         self._entry: ASGIApp | None = entry if entry == self.app else None
@@ -128,15 +141,16 @@ class Router(Decorators, starlette.routing.Router):
         self.default_scope: DependencyScope | None = default_scope
         self.max_body_size = max_body_size
         self.form_limits = form_limits
+        self.strict_content_type = strict_content_type
         self.deprecated = deprecated
         self.include_in_schema = include_in_schema
-        self.on_startup: list[EventHandler] = list(on_startup or ())
-        self.on_shutdown: list[EventHandler] = list(on_shutdown or ())
-        self._included: list[AnyLifespan] = []
-        self._own_lifespan: AnyLifespan = self._run_events
-        if lifespan is not None:
-            self._own_lifespan = self.lifespan_context
-        self.lifespan_context: AnyLifespan = self.run_lifespans
+        self.exception_handlers: dict[Any, Callable[..., Any]] = dict(exception_handlers or {})
+        self.middleware: tuple[Middleware, ...] = ()
+        if dependency_overrides_provider is not None:
+            self.middleware = (Middleware(ProvidedOverrides, dependency_overrides_provider),)
+        if middleware:
+            self.middleware = (Middleware(Surroundings(middleware)), *self.middleware)
+        self._set_lifespans(lifespan, on_startup, on_shutdown)
 
     def add_api_route(
         self,
@@ -152,13 +166,12 @@ class Router(Decorators, starlette.routing.Router):
         declared = options.get("dependencies")
         if declared:
             check_dependencies(declared, place_of(endpoint))
-        merged = self._merged(options)
         route = self.route_class(
             self.prefix + path,
             endpoint,
             methods=methods,
             default_scope=self.default_scope,
-            **merged,
+            **merged(self, options),
         )
         self._add(route)
 
@@ -180,11 +193,13 @@ class Router(Decorators, starlette.routing.Router):
                 *self.dependencies,
                 *check_dependencies(dependencies, place_of(endpoint)),
             ],
+            middleware=self.middleware,
             default_scope=self.default_scope,
         )
         self._add(route)
 
     def _add(self, route: Route | WebSocketRoute) -> None:
+        route.exception_handlers = (self.exception_handlers,)
         if self.is_of_application:
             route.prepare()
             route.handler.check_outer(())
@@ -261,34 +276,49 @@ class Router(Decorators, starlette.routing.Router):
             deprecated=deprecated,
             include_in_schema=include_in_schema,
         )
-        included = [self._included_route(route, including) for route in router.routes]
+        middleware = getattr(router, "middleware", ())
+        included = [self._included_route(route, including, middleware) for route in router.routes]
         for route in included:
             if self.is_of_application and isinstance(route, Route | WebSocketRoute):
                 route.prepare()
         for route in included:
             self.routes.append(route)
         if isinstance(router.routes, Routes):
-            router.routes.followers.append(self._follower(including))
+            router.routes.followers.append(self._follower(including, middleware))
         self.included.append(router)
-        if router.lifespan_context not in self._included:
-            self._included.append(router.lifespan_context)
+        self.add_lifespan(router.lifespan_context)
 
-    def _follower(self, including: "Router") -> Callable[[BaseRoute], None]:
+    def _follower(
+        self, including: "Router", middleware: Sequence[Middleware]
+    ) -> Callable[[BaseRoute], None]:
         """Make what includes each route that is added later, as long as this router is there."""
         reference = weakref.ref(self)
 
         def include(route: BaseRoute) -> None:
             router = reference()
             if router is not None:
-                included = router._included_route(route, including)  # noqa: SLF001 - the same class
+                included = router._included_route(route, including, middleware)  # noqa: SLF001 - the same class
                 router.routes.append(included)
 
         return include
 
-    def _included_route(self, route: BaseRoute, including: "Router") -> BaseRoute:
+    def _included_route(
+        self, route: BaseRoute, including: "Router", middleware: Sequence[Middleware]
+    ) -> BaseRoute:
         prefix = self.prefix + including.prefix
+        if not isinstance(route, Route | WebSocketRoute):
+            return surrounded(moved(route, prefix), middleware)
+        if self.is_of_application:
+            check_is_not_empty(prefix + route.path, route.endpoint)
+        included = self._copied(route, including, prefix)
+        included.exception_handlers = (*route.exception_handlers, self.exception_handlers)
+        return included
+
+    def _copied(
+        self, route: Route | WebSocketRoute, including: "Router", prefix: str
+    ) -> Route | WebSocketRoute:
         if isinstance(route, Route):
-            options = self._merged(including._merged(route.options))  # noqa: SLF001 - the same class
+            options = merged(self, merged(including, route.options))
             return type(route)(
                 prefix + route.path,
                 route.endpoint,
@@ -296,57 +326,33 @@ class Router(Decorators, starlette.routing.Router):
                 default_scope=route.default_scope or self.default_scope,
                 **options,
             )
-        if isinstance(route, WebSocketRoute):
-            return WebSocketRoute(
-                prefix + route.path,
-                route.endpoint,
-                name=route.name,
-                dependencies=[*self.dependencies, *including.dependencies, *route.dependencies],
-                middleware=route.middleware,
-                default_scope=route.default_scope or self.default_scope,
-            )
-        return _moved(route, prefix)
-
-    def _merged(self, options: RouteOptions) -> RouteOptions:
-        """A route's options with those that this router gives to all of its routes."""
-        merged = options.copy()
-        merged["dependencies"] = [*self.dependencies, *(options.get("dependencies") or ())]
-        merged["tags"] = [*self.tags, *(options.get("tags") or ())]
-        merged["responses"] = {**self.responses, **(options.get("responses") or {})}
-        merged["include_in_schema"] = self.include_in_schema and options.get(
-            "include_in_schema", True
+        return WebSocketRoute(
+            prefix + route.path,
+            route.endpoint,
+            name=route.name,
+            dependencies=[*self.dependencies, *including.dependencies, *route.dependencies],
+            middleware=[*self.middleware, *(route.middleware or ())],
+            default_scope=route.default_scope or self.default_scope,
         )
-        if self.encoders:
-            merged["encoders"] = {**self.encoders, **(options.get("encoders") or {})}
-        if self.callbacks:
-            merged["callbacks"] = [*self.callbacks, *(options.get("callbacks") or ())]
-        if self.generate_unique_id_function is not None:
-            merged.setdefault("generate_unique_id_function", self.generate_unique_id_function)
-        if not isinstance(self.max_body_size, EllipsisType):
-            merged.setdefault("max_body_size", self.max_body_size)
-        if self.form_limits is not None:
-            merged.setdefault("form_limits", self.form_limits)
-        if self.deprecated is not None:
-            merged.setdefault("deprecated", self.deprecated)
-        if self.default_response_class is not None:
-            merged.setdefault("response_class", self.default_response_class)
-        return merged
 
-    def on_event(self, event_type: str) -> Callable[[Event], Event]:
-        """Call the decorated function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
-        check_event(event_type)
+    def exception_handler(
+        self, exc_class_or_status_code: int | type[Exception]
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Answer exceptions of this router's routes with the decorated function.
 
-        def decorate(handler: Event) -> Event:
-            self.add_event_handler(event_type, handler)
+        It is called as those of an application are, after every dependency has exited, for the
+        routes of microfw's that this router declares or includes. The innermost router that has a
+        handler for the status or the class answers, then the application. Handlers for 500 and
+        `Exception` answer what nothing else does, and the exception is raised to the server all
+        the same. What the handler raises is for the outer routers.
+        """
+        check_handled(exc_class_or_status_code)
+
+        def decorate(handler: Endpoint) -> Endpoint:
+            self.exception_handlers[exc_class_or_status_code] = handler
             return handler
 
         return decorate
-
-    def add_event_handler(self, event_type: str, func: EventHandler) -> None:
-        """Call a function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
-        check_event(event_type)
-        handlers = self.on_startup if event_type == "startup" else self.on_shutdown
-        handlers.append(func)
 
     def direct_route(self, scope: Scope) -> DirectRoute | None:
         """Find the route for a request, if there is nothing to be done but to call it.
@@ -382,7 +388,9 @@ class Router(Decorators, starlette.routing.Router):
             scope["route"] = route
             scope.update(child_scope)
             if scope["type"] == "http" and not getattr(route, "limits_body", False):
-                receive, send = _limited(route, scope, receive, send)
+                receive, send = limited(route, scope, receive, send)
+            if self.middleware and not isinstance(route, Route | WebSocketRoute):
+                route = surrounded(route, self.middleware)
             await route.handle(scope, receive, send)
 
     async def _serve_unmatched(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -398,40 +406,11 @@ class Router(Decorators, starlette.routing.Router):
                 return
         await self.default(scope, receive, send)
 
-    @asynccontextmanager
-    async def run_lifespans(self, app: Any) -> AsyncGenerator[dict[str, Any] | None]:
-        """Run this router's lifespan, and those of the routers that it includes.
-
-        Of two that give the state a value of one name, the outer one's is kept.
-        """
-        state: dict[str, Any] = {}
-        async with AsyncExitStack() as stack:
-            for lifespan in (self._own_lifespan, *self._included):
-                inner: dict[str, Any] | None = await stack.enter_async_context(lifespan(app))
-                state = {**(inner or {}), **state}
-            yield state or None
-
-    @asynccontextmanager
-    async def _run_events(self, app: Any) -> AsyncGenerator[None]:
-        for handler in self.on_startup:
-            await _call(handler)
-        try:
-            yield
-        finally:
-            for handler in self.on_shutdown:
-                await _call(handler)
-
 
 def _contains(router: object, other: Router) -> bool:
     """Whether a router includes another one, at any depth."""
     included = router.included if isinstance(router, Router) else ()
     return any(each is other or _contains(each, other) for each in included)
-
-
-async def _call(handler: EventHandler) -> None:
-    result = handler()
-    if isinstance(result, Awaitable):
-        await result
 
 
 async def _refuse_method(
@@ -446,22 +425,3 @@ async def _refuse_method(
 def _escaped(query: bytes) -> bytes:
     """Escape bytes that no URL holds (RFC 3986, section 2), though they may have been sent."""
     return quote(query, safe=_ASCII).encode()
-
-
-def _moved(route: BaseRoute, prefix: str) -> BaseRoute:
-    """A copy of one of Starlette's routes, below a prefix; of one that is not by path, the same."""
-    if not isinstance(route, Mount | starlette.routing.Route | starlette.routing.WebSocketRoute):
-        return route
-    moved = copy.copy(route)
-    moved.path = prefix + route.path
-    pattern = f"{moved.path}/{{path:path}}" if isinstance(moved, Mount) else moved.path
-    moved.path_regex, moved.path_format, moved.param_convertors = compile_path(pattern)
-    return moved
-
-
-def _limited(route: BaseRoute, scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """Hold to the limit what reads a body outside of microfw's routes."""
-    changes = route.limit_changes if isinstance(route, Route) else {}
-    limits = environment_of(scope).limits.changed(changes)
-    limit = OuterLimit(scope, receive, send, limits.max_body_size)
-    return limit.receive, limit.send

@@ -58,13 +58,15 @@ def chained(error: BaseException | None, outer: tuple[BaseException, ...] = ()) 
 
 
 class Records(logging.Handler):
-    """Collects what is logged."""
+    """Collects what is logged, but for hints to the author of a program."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        if "is overridden, but no route depends on it" in record.msg:
+            return
         error = record.exc_info[1] if record.exc_info else None
         message = without_places(record.getMessage())
         self.lines.append(f"{record.levelname}: {message}, {chained(error)}")

@@ -29,6 +29,7 @@ from microfw import (
 )
 from microfw.exceptions import (
     EndpointError,
+    PathError,
     PathParameterError,
     RegistrationError,
     ResponseTypeError,
@@ -485,3 +486,46 @@ def test_a_query_of_the_name_of_a_prefix_is_refused_when_it_is_included() -> Non
     app = App()
     app.include_router(router)
     assert get(app, "/books?shop=a").status_code == 200
+
+
+# ---------------------------------------------------------------------- empty paths
+
+
+def read_root() -> str:
+    return "root"
+
+
+def empty(function: Any) -> str:
+    return (
+        f"the path of {function.__name__!r} is empty, and it is included without a prefix\n"
+        f"  in:   {place(function)}\n"
+        '  cure: write "/", or include the router with a prefix'
+    )
+
+
+def test_an_empty_path_needs_a_prefix_where_an_application_includes_it() -> None:
+    """As in FastAPI, but for routers in routers: the prefix may be that of any of them."""
+
+    async def feed(websocket: WebSocket) -> None: ...
+
+    router, outer, sockets, app = Router(), Router(), Router(), App()
+    router.get("")(read_root)
+    sockets.websocket("")(feed)
+    outer.include_router(router)
+    for refused, function in ((router, read_root), (outer, read_root), (sockets, feed)):
+        with pytest.raises(PathError) as raised:
+            app.include_router(refused)
+        assert str(raised.value) == empty(function)
+    assert app.routes == []
+    app.include_router(router, prefix="/one")
+    app.include_router(outer, prefix="/two")
+    assert [get(app, path).json() for path in ("/one", "/two")] == ["root", "root"]
+
+
+def test_an_empty_path_is_refused_also_where_it_is_added_after_the_inclusion() -> None:
+    router, app = Router(), App()
+    app.include_router(router)
+    with pytest.raises(PathError) as raised:
+        router.get("")(read_root)
+    assert str(raised.value) == empty(read_root)
+    assert app.routes == []

@@ -1,5 +1,6 @@
 """X1, X2: dependencies replaced in tests."""
 
+import copy
 import gc
 import linecache
 import threading
@@ -129,16 +130,41 @@ async def test_an_override_has_dependencies_and_values_of_its_own() -> None:
     assert (await request(app)).status == 422
 
 
-async def test_an_override_may_use_the_dependency_that_it_replaces_nowhere_else() -> None:
+@pytest.mark.parametrize("nothing", [{}, None])
+async def test_an_override_may_use_the_dependency_that_it_replaces_nowhere_else(
+    nothing: Any,
+) -> None:
     """X1: replacing is for the whole graph; several overrides go together."""
     app = make_app()
     app.dependency_overrides = {session: fake_function, connection: fake_generator}
 
     assert (await request(app)).json() == ["repository on fake", "fake"]
 
-    app.dependency_overrides = {}
+    app.dependency_overrides = nothing
     assert app.dependency_overrides == {}
     assert (await request(app)).status == 422
+
+
+async def test_a_copy_of_an_application_has_overrides_of_its_own() -> None:
+    """X1, X2"""
+    app = make_app()
+    app.dependency_overrides[connection] = lambda: "fake connection"
+    copied = copy.copy(app)
+    copied.dependency_overrides[session] = fake_function
+
+    async def answers() -> list[Any]:
+        return [(await request(each)).json() for each in (app, copied)]
+
+    ours = "session on fake connection"
+    of_app, of_copy = [f"repository on {ours}", ours], ["repository on fake", "fake"]
+    assert await answers() == [of_app, of_copy]
+    with app.override({session: lambda: "new"}):
+        assert await answers() == [["repository on new", "new"], of_copy]
+    with copied.override({session: lambda: "new"}):
+        assert await answers() == [of_app, ["repository on new", "new"]]
+    app.dependency_overrides.clear()
+    assert (await request(app)).status == 422
+    assert (await request(copied)).json() == of_copy
 
 
 @both

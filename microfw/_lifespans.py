@@ -1,0 +1,86 @@
+"""What a router runs at start-up and shutdown."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from starlette.types import Lifespan
+
+from microfw._decorators import Event, EventHandler
+from microfw._mistakes import check_event
+
+AnyLifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
+
+
+class Lifespans:
+    """A router's own lifespan, or its events, and the lifespans of the routers that it includes.
+
+    Attributes:
+        lifespan_context: Runs them all; Starlette calls it.
+    """
+
+    lifespan_context: AnyLifespan
+
+    def _set_lifespans(
+        self,
+        lifespan: Lifespan[Any] | None,
+        on_startup: Sequence[EventHandler] | None,
+        on_shutdown: Sequence[EventHandler] | None,
+    ) -> None:
+        self.on_startup: list[EventHandler] = list(on_startup or ())
+        self.on_shutdown: list[EventHandler] = list(on_shutdown or ())
+        self._included: list[AnyLifespan] = []
+        self._own_lifespan: AnyLifespan = self._run_events
+        if lifespan is not None:
+            self._own_lifespan = self.lifespan_context
+        self.lifespan_context = self.run_lifespans
+
+    def add_lifespan(self, lifespan: AnyLifespan) -> None:
+        """Run that of an included router, too, once."""
+        if lifespan not in self._included:
+            self._included.append(lifespan)
+
+    def on_event(self, event_type: str) -> Callable[[Event], Event]:
+        """Call the decorated function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
+        check_event(event_type)
+
+        def decorate(handler: Event) -> Event:
+            self.add_event_handler(event_type, handler)
+            return handler
+
+        return decorate
+
+    def add_event_handler(self, event_type: str, func: EventHandler) -> None:
+        """Call a function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
+        check_event(event_type)
+        handlers = self.on_startup if event_type == "startup" else self.on_shutdown
+        handlers.append(func)
+
+    @asynccontextmanager
+    async def run_lifespans(self, app: Any) -> AsyncGenerator[dict[str, Any] | None]:
+        """Run this router's lifespan, and those of the routers that it includes.
+
+        Of two that give the state a value of one name, the outer one's is kept.
+        """
+        state: dict[str, Any] = {}
+        async with AsyncExitStack() as stack:
+            for lifespan in (self._own_lifespan, *self._included):
+                inner: dict[str, Any] | None = await stack.enter_async_context(lifespan(app))
+                state = {**(inner or {}), **state}
+            yield state or None
+
+    @asynccontextmanager
+    async def _run_events(self, app: Any) -> AsyncGenerator[None]:
+        for handler in self.on_startup:
+            await _call(handler)
+        try:
+            yield
+        finally:
+            for handler in self.on_shutdown:
+                await _call(handler)
+
+
+async def _call(handler: EventHandler) -> None:
+    result = handler()
+    if isinstance(result, Awaitable):
+        await result

@@ -1,0 +1,54 @@
+"""What a router puts around its routes: its middleware, and the overrides of a provider."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from microfw._environment import environment_of
+
+
+class Surroundings:
+    """Middleware that is made once, around however many routes.
+
+    It is a class of middleware to these: each calls it with its own application.
+
+    Args:
+        middleware: The first is outermost.
+    """
+
+    def __init__(self, middleware: Sequence[Middleware]) -> None:
+        self._key = f"microfw.inside-{id(self)}"
+        app: ASGIApp = self._call_inside
+        for cls, args, kwargs in reversed(middleware):
+            app = cls(app, *args, **kwargs)
+        self._app = app
+
+    def __call__(self, inside: ASGIApp) -> ASGIApp:
+        async def call(scope: Scope, receive: Receive, send: Send) -> None:
+            scope[self._key] = inside
+            await self._app(scope, receive, send)
+
+        return call
+
+    async def _call_inside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        inside: ASGIApp = scope[self._key]
+        await inside(scope, receive, send)
+
+
+class ProvidedOverrides:
+    """Middleware in which the overrides of a provider are in force.
+
+    Args:
+        app: Serves the requests.
+        provider: Has the attribute `dependency_overrides`, as an application does.
+    """
+
+    def __init__(self, app: ASGIApp, provider: Any) -> None:
+        self._app = app
+        self._provider = provider
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with environment_of(scope).override(self._provider.dependency_overrides or {}):
+            await self._app(scope, receive, send)
