@@ -427,8 +427,9 @@ def _declarations(parameter: Parameter) -> list[Declaration]:
 
 
 def _declaration_of(parameter: Parameter, site: Site) -> Declaration | None:
+    """The declaration of a parameter: its default, or the last one in `Annotated`."""
     declarations = _declarations(parameter)
-    if len(declarations) > 1:
+    if len(declarations) > 1 and declarations[-1] is parameter.default:
         raise _error(
             UnfillableParameterError,
             f"{parameter.name!r} is declared as {' and '.join(map(_written, declarations))}",
@@ -437,15 +438,16 @@ def _declaration_of(parameter: Parameter, site: Site) -> Declaration | None:
         )
     if not declarations:
         return None
-    declaration = declarations[0]
-    if declaration is not parameter.default and declaration.default is not ...:
+    for declaration in declarations:
+        if declaration is parameter.default or declaration.default is ...:
+            continue
         raise _error(
             UnfillableParameterError,
             f"{parameter.name!r} has a default inside of Annotated[..., {_written(declaration)}]",
             site,
             f"write it behind the annotation, {parameter.name}: ... = <default>",
         )
-    return declaration
+    return declarations[-1]
 
 
 def _value_of(

@@ -79,6 +79,11 @@ class Declaration(Declared, frozen=True, eq=False):
     """Whether the body is an object that holds the value under its name."""
     media_type: str = "application/json"
 
+    def __repr__(self) -> str:
+        """As it is written, with no more than the default."""
+        default = "" if self.default is ... else self.default
+        return f"{self.source.value.capitalize()}({default})"
+
 
 class RequestValue(ReadValue, frozen=True, kw_only=True):
     """What a parameter of an endpoint or of a dependency reads from the request.

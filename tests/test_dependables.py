@@ -6,13 +6,17 @@ import inspect
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Protocol, TypeVar
 from unittest.mock import AsyncMock, Mock, create_autospec
 
+import fastapi
 import msgspec
 import pytest
+from pydantic_settings import BaseSettings
 from typing_extensions import TypeAliasType
 
+import microfw
 from microfw import App, Depends, Query, Security, SecurityScopes
 from microfw.dependencies import place_of
 from microfw.exceptions import NotAwaitedError
@@ -751,6 +755,58 @@ def test_an_endpoint_that_returns_a_coroutine_is_an_error(
         f"{place_of(endpoint)} returned a coroutine, of {place_of(fetch)}, that nobody awaits: was"
         " `await` forgotten?"
     )
+
+
+@pytest.mark.parametrize("framework", [microfw, fastapi], ids=["microfw", "fastapi"])
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ("", "x 3"),
+        ("?name=q&level=9", "q 9"),
+    ],
+)
+def test_settings_take_their_fields_from_the_query_string(
+    framework: Any, query: str, answer: str
+) -> None:
+    class Settings(BaseSettings):
+        name: str = "x"
+        level: int = 3
+
+    app = framework.App() if framework is microfw else framework.FastAPI()
+
+    @app.get("/")
+    def read(settings: Annotated[Settings, framework.Depends(Settings)]) -> str:
+        return f"{settings.name} {settings.level}"
+
+    assert get(app, f"/{query}").json() == answer
+
+
+def test_what_settings_keep_to_themselves_is_not_for_clients_to_set(tmp_path: Path) -> None:
+    class Settings(BaseSettings):
+        name: str
+
+    (tmp_path / "env").write_text("name=stolen")
+    app = app_with(Settings, "sync")
+    assert get(app, f"/?name=me&_env_file={tmp_path}/env").json() == "name='me'"
+    detail = get(app, f"/?_env_file={tmp_path}/env&_secrets_dir={tmp_path}").json()["detail"]
+    assert [error["loc"] for error in detail] == [["query", "name"]]
+
+
+@pytest.mark.parametrize("framework", [microfw, fastapi], ids=["microfw", "fastapi"])
+def test_of_several_declarations_in_annotated_the_last_one_counts(framework: Any) -> None:
+    query, header, depends = framework.Query(), framework.Header(), framework.Depends(get_one)
+    app = framework.App() if framework is microfw else framework.FastAPI()
+
+    @app.get("/")
+    def read(
+        a: Annotated[str, header, query],
+        host: Annotated[str, query, header],
+        c: Annotated[int, query, depends],
+        d: Annotated[str, depends, query],
+    ) -> list[Any]:
+        return [a, host, c, d]
+
+    assert get(app, "/?a=a&host=b&c=5&d=d").json() == ["a", "test", 1, "d"]
 
 
 def test_a_callable_made_in_c_that_tells_nothing_of_its_parameters_is_called_without() -> None:

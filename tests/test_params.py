@@ -1,7 +1,9 @@
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
+import fastapi
 import pytest
 
+import microfw
 from microfw._validation import Constraints
 from microfw.params import (
     Body,
@@ -195,3 +197,16 @@ def test_declarations_stand_in_annotations():
     annotation = Annotated[int, Query(ge=1)]
 
     assert get_args(annotation)[1].constraints.ge == 1
+
+
+@pytest.mark.parametrize("name", ["Query", "Header", "Cookie", "Body", "Form", "File"])
+@pytest.mark.parametrize("default", [None, "text", 5])
+def test_a_declaration_shows_itself_as_in_fastapi(name: str, default: Any) -> None:
+    written = getattr(microfw, name)(default, description="long", alias="other")
+    assert repr(written) == repr(getattr(fastapi, name)(default)) == f"{name}({default})"
+    assert str(written) == repr(written)
+    assert str(getattr(microfw, name)()) == f"{name}()"
+
+
+def test_a_declaration_of_the_path_shows_itself() -> None:
+    assert str(microfw.Path(gt=3)) == "Path()"

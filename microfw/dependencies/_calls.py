@@ -134,6 +134,16 @@ def _takes_by_place_alone(code: CodeType, parameter: inspect.Parameter) -> bool:
     )
 
 
+def is_left_alone(call: Any, parameter: inspect.Parameter) -> bool:
+    """Whether a class with a generated signature keeps a parameter to itself.
+
+    So do the settings of pydantic-settings: `_env_file` is not for clients to choose.
+    """
+    origin = stripped(call)
+    is_private = parameter.name.startswith("_") and parameter.default is not EMPTY
+    return is_private and isinstance(origin, type) and _is_signed(origin)
+
+
 def defaults_that_declare(call: Any) -> tuple[str, ...]:
     """The parameters with a declaration as their default, by a partial or in what is called.
 

@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from microfw.dependencies._calls import EMPTY
 from microfw.dependencies._declarations import (
+    Declared,
     Dependency,
     Depends,
     Lifetime,
@@ -448,11 +449,14 @@ def _may_be_invalid(source: Source, steps: list[Step]) -> bool:
 
 
 def dependency_of(parameter: Parameter) -> Dependency | None:
-    """The `Depends(...)` of a parameter: its default value, or the last one in `Annotated`."""
-    for declared in (parameter.default, *reversed(parameter.metadata)):
-        if isinstance(declared, Dependency):
-            return declared
-    return None
+    """The `Depends(...)` of a parameter: its default value, or the last one in `Annotated`.
+
+    Of several declarations in `Annotated` the last one counts.
+    """
+    if isinstance(parameter.default, Dependency):
+        return parameter.default
+    declared = [each for each in parameter.metadata if isinstance(each, Declared)]
+    return declared[-1] if declared and isinstance(declared[-1], Dependency) else None
 
 
 def hashable(call: Any) -> Hashable:

@@ -29,6 +29,7 @@ from microfw.dependencies._calls import (
     EMPTY,
     defaults_that_declare,
     given_by_partials,
+    is_left_alone,
     is_passed_by_place,
     is_variadic,
     keep_their_places,
@@ -394,6 +395,7 @@ def _inspected(call: Any) -> _Written:
         if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
         # A declaration that a partial passes by name declares the parameter anew.
         and (each.name not in named or isinstance(named[each.name], Declared))
+        and not is_left_alone(call, each)
     ]
     if not keep_their_places(call, [name for name, _, _, by_place in parameters if by_place]):
         raise DeclarationError(
