@@ -17,6 +17,7 @@ from microfw._answering import call_handler, handler_of
 from microfw._environment import Environment
 from microfw._forms import ReceivedForm, is_urlencoded, parse_whole, receive_form
 from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit, allow
+from microfw._passage import Passage
 from microfw._query_values import QueryValues
 from microfw._receiving import GatheringReceive, ReplayedReceive
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
@@ -432,6 +433,7 @@ class BodyLimitMiddleware:
             await self.app(scope, receive, send)
             return
         limit = OuterLimit(scope, receive, send, self._max_size)
+        passage = Passage(scope, limit)
         try:
             await self.app(scope, limit.receive, limit.send)
         except ContentTooLargeError as error:
@@ -440,3 +442,5 @@ class BodyLimitMiddleware:
                 raise
             response = await call_handler(handler, Request(scope, receive, send), error)
             await response(scope, receive, send)
+        else:
+            passage.sends.clear()

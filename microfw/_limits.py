@@ -179,6 +179,11 @@ class OuterLimit:
         self.started = True
         await self._send(message)
 
+    def redirect(self, send: Send) -> Send:
+        """Have another function send from now on; return the one before."""
+        before, self._send = self._send, send
+        return before
+
 
 def allow(scope: Scope, max_size: int | None) -> None:
     """Have the limits around a route, if there are any, let through what the route does."""

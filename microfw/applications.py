@@ -13,11 +13,13 @@ from collections.abc import (
 )
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple, Self, TypeVar, Unpack
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.responses import Response
 from starlette.routing import PARAM_REGEX, BaseRoute, Host, Mount, compile_path
 from starlette.types import ASGIApp, Lifespan, Receive, Send
@@ -39,6 +41,7 @@ from microfw._exchange import BodyLimitMiddleware
 from microfw._handlers import RouteHandler
 from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
 from microfw._mistakes import check_encoders, check_handled
+from microfw._passage import LastStation, Station, answer_through_middleware
 from microfw._touched import is_original
 from microfw.dependencies import Lifetime, Plan, Scope, app_scope, scope_conflicts
 from microfw.exception_handlers import DEFAULT_HANDLERS
@@ -188,11 +191,16 @@ class App(Decorators, Starlette):
             return DirectApplication(stack, self.router) if is_direct else stack
         limit = Middleware(BodyLimitMiddleware, self.environment.limits.max_body_size)
         direct = [Middleware(DirectRoutes, self.router)] if is_direct else []
-        self.user_middleware = [limit, *own, *direct]
+        stations = [Middleware(Station) for _ in own[:-1]]
+        passed = chain.from_iterable(zip(own, (*stations, Middleware(LastStation)), strict=True))
+        self.user_middleware = [limit, *passed, *direct]
         try:
-            return super().build_middleware_stack()
+            stack = super().build_middleware_stack()
         finally:
             self.user_middleware = own
+        if isinstance(stack, ServerErrorMiddleware):
+            answer_through_middleware(stack)
+        return stack
 
     @property
     def dependency_overrides(self) -> Overrides:

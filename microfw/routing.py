@@ -380,13 +380,16 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
             return
         scope.setdefault("router", self)
         route, child_scope, allowed = self._matcher.find(self.routes, scope)
+        if route is None:
+            await self._serve_unmatched(scope, receive, send)
+            return
+        scope["route"] = route
+        if "root_path" in child_scope:
+            child_scope = {**_whole_path(scope), **child_scope}
+        scope.update(child_scope)
         if allowed:
             await _refuse_method(allowed, scope, receive, send)
-        elif route is None:
-            await self._serve_unmatched(scope, receive, send)
         else:
-            scope["route"] = route
-            scope.update(child_scope)
             if scope["type"] == "http" and not getattr(route, "limits_body", False):
                 receive, send = limited(route, scope, receive, send)
             if self.middleware and not isinstance(route, Route | WebSocketRoute):
@@ -401,6 +404,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
             other = {**scope, "path": whole.rstrip("/") if path.endswith("/") else f"{whole}/"}
             if self._matcher.find(self.routes, other)[0] is not None:
                 other["query_string"] = _escaped(scope["query_string"])
+                other.update(_whole_path(other))
                 response = RedirectResponse(str(URL(scope=other)))
                 await response(scope, receive, send)
                 return
@@ -420,6 +424,13 @@ async def _refuse_method(
     if "app" in scope:
         raise HTTPException(405, headers=headers)
     await PlainTextResponse("Method Not Allowed", 405, headers)(scope, receive, send)
+
+
+def _whole_path(scope: Scope) -> Scope:
+    """The path with the `root_path` that a proxy has stripped of it (ASGI has it in both)."""
+    path, root_path = scope["path"], scope.get("root_path", "")
+    is_whole = not root_path or path == root_path or path.startswith(f"{root_path}/")
+    return {} if is_whole else {"path": root_path + path}
 
 
 def _escaped(query: bytes) -> bytes:

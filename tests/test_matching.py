@@ -325,13 +325,21 @@ def answer_of(router: Any, asked: Asked) -> Answer:
 
 
 def expected(table: Sequence[BaseRoute], asked: Asked, redirect_slashes: bool = True) -> Answer:
-    """What Starlette's router answers; in `Allow`, the methods of all routes with that path."""
+    """What Starlette's router answers; in `Allow`, the methods of all routes with that path.
+
+    Where the path lacks the root path, mounts and redirects are those of the path that has it.
+    """
     allowed: set[str] = set()
+    whole = asked
+    if not f"{asked.path}/".startswith(f"{asked.root_path}/"):
+        whole = asked._replace(path=asked.root_path + asked.path)
     try:
         for route in table:
-            match, _ = route.matches(asked.scope())
+            match, child_scope = route.matches(asked.scope())
             if match is Match.FULL:
                 allowed.clear()
+                if "root_path" in child_scope:
+                    asked = whole
                 break
             if match is Match.PARTIAL:
                 allowed |= getattr(route, "methods", set())
@@ -340,7 +348,12 @@ def expected(table: Sequence[BaseRoute], asked: Asked, redirect_slashes: bool = 
     if allowed:
         headers = {"Allow": ", ".join(sorted(allowed))}
         return answer_of(PlainTextResponse("Method Not Allowed", 405, headers), asked)
-    return answer_of(starlette.routing.Router(table, redirect_slashes=redirect_slashes), asked)
+    reference = starlette.routing.Router(table, redirect_slashes=redirect_slashes)
+    answer: Any = answer_of(reference, asked)
+    is_redirect = (
+        isinstance(answer, list) and isinstance(answer[0], dict) and answer[0].get("status") == 307
+    )
+    return answer_of(reference, whole) if is_redirect else answer
 
 
 # ---------------------------------------------------------------------- the same answers

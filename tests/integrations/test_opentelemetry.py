@@ -152,7 +152,20 @@ def test_the_instrumentation_of_fastapi_names_requests_by_route_and_records_erro
     assert "BackgroundTask print" in recorder.names()
 
 
-@pytest.mark.parametrize("how", ["fastapi", "middleware", "around"])
+@pytest.mark.parametrize("how", ["starlette", "middleware"])
+def test_a_handler_of_exceptions_has_the_requests_span(how: str) -> None:
+    recorder, _, spans = recorded(microfw, how)
+    (failed,) = [
+        span
+        for span in recorder.exporter.get_finished_spans()
+        if span.kind is trace.SpanKind.SERVER and "boom" in span.name
+    ]
+    assert [span.get_span_context() for span in spans] == [failed.get_span_context()]
+    sent = [span for span in recorder.exporter.get_finished_spans() if span.parent is None]
+    assert len(sent) == len(PATHS)  # what is sent belongs to its request
+
+
+@pytest.mark.parametrize("how", ["fastapi", "around"])
 def test_the_instrumentations_record_what_they_record_of_fastapi(how: str) -> None:
     ours, own_statuses, own_spans = recorded(microfw, how)
     theirs, statuses, spans = recorded(fastapi, how)
