@@ -318,4 +318,4 @@ def test_names_that_mean_something_to_python_or_to_the_compiler_are_replaced() -
         async def read() -> None: ...
 
         expected = {"\uff4fpened": "opened_2", "\ufb01le": "file"}.get(name, "dependency")
-        assert app.explain("/").splitlines()[2] == f"    {expected}()"
+        assert app.explain("/").splitlines()[2] == f"    no_coroutine({expected}(), {expected})"
