@@ -28,8 +28,9 @@ class RouteOptions(TypedDict, total=False):
     `dependencies` run ahead of those of the endpoint's parameters, and `middleware` around the
     route; `response_model` stands in for the return annotation (`None`: no model).
     `max_body_size` (bytes; `None` is without limit) and `form_limits` stand in for the
-    application's. `strict_content_type` is whether a body without a content type is read as text,
-    not as JSON. What a schema tells its readers changes nothing else: `tags`, `summary`, ...
+    application's, and so does `echo_input`: whether the 422 for invalid values shows them.
+    `strict_content_type` is whether a body without a content type is read as text, not as JSON.
+    What a schema tells its readers changes nothing else: `tags`, `summary`, ...
 
     What is sent of a result, `response_model_include` and `response_model_exclude` narrow down by
     the names of fields; a dict says more of what is inside of a field (in a list, of the items by
@@ -55,6 +56,7 @@ class RouteOptions(TypedDict, total=False):
     max_body_size: int | None
     form_limits: FormLimits | None
     strict_content_type: bool
+    echo_input: bool | None
     include_in_schema: bool
     tags: list[str | Enum] | None
     responses: Mapping[int | str, Any] | None
@@ -80,6 +82,7 @@ class IncludeOptions(TypedDict, total=False):
     default_response_class: type[Response] | None
     max_body_size: int | None
     form_limits: FormLimits | None
+    echo_input: bool | None
     deprecated: bool | None
     include_in_schema: bool
 

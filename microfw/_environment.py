@@ -98,6 +98,7 @@ class Environment:
         cleanup: The time that each exit code that can suspend may take.
         default: The lifetime of yield dependencies for which no scope is given.
         limits: What a request's body may be.
+        echo_input: Whether errors of validation show what was received.
         app_values: What the dependencies of scope "app" yielded, while the lifespan runs.
         requests: Those that are under way.
         overrides: Those in force everywhere in the application.
@@ -109,7 +110,9 @@ class Environment:
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
         default: Lifetime = Lifetime.FUNCTION,
         limits: Limits = DEFAULT_LIMITS,
+        echo_input: bool = True,
     ) -> None:
+        self.echo_input = echo_input
         self.limits = limits
         self.cleanup: Cleanup = Cleanup(cleanup_timeout)
         self.default = default

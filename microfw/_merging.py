@@ -27,9 +27,14 @@ class Outer(Protocol):
     max_body_size: int | EllipsisType | None
     form_limits: FormLimits | None
     strict_content_type: bool | None
+    echo_input: bool | None
     deprecated: bool | None
     include_in_schema: bool
     middleware: tuple[Middleware, ...]
+
+
+def _first_said(inner: bool | None, outer: bool | None) -> bool | None:
+    return outer if inner is None else inner
 
 
 def merged(outer: Outer, options: RouteOptions) -> RouteOptions:
@@ -55,6 +60,7 @@ def merged(outer: Outer, options: RouteOptions) -> RouteOptions:
         all_options.setdefault("form_limits", outer.form_limits)
     if outer.strict_content_type is not None:
         all_options.setdefault("strict_content_type", outer.strict_content_type)
+    all_options["echo_input"] = _first_said(options.get("echo_input"), outer.echo_input)
     if outer.deprecated is not None:
         all_options.setdefault("deprecated", outer.deprecated)
     if outer.default_response_class is not None:

@@ -25,6 +25,7 @@ from microfw._custom_handlers import (
 )
 from microfw._decorators import RouteOptions
 from microfw._environment import environment_of
+from microfw._errors_of_requests import ERRORS_OF_REQUESTS
 from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange
 from microfw._handlers import Prepared, RouteHandler
 from microfw._limits import changes_of
@@ -46,7 +47,6 @@ from microfw._watched import watched_app
 from microfw.dependencies import Dependency, Lifetime, Plan, Shape, Signature, not_awaited, place_of
 from microfw.dependencies import Scope as DependencyScope
 from microfw.exceptions import (
-    RequestValidationError,
     ResponseTypeError,
     UnresolvableAnnotationError,
     WebSocketRequestValidationError,
@@ -232,7 +232,7 @@ class Route(MatchesInLinearTime, starlette.routing.Route, Prepared):
             run="exchange",
             finish=finish,
             names={
-                "invalid": _invalid_request,
+                "invalid": ERRORS_OF_REQUESTS[self.options.get("echo_input")],
                 name: self._finish,
                 "in_memory": frozenset(bodies.in_memory),
             },
@@ -430,12 +430,6 @@ def _respond_with(
         return response
 
     return respond
-
-
-def _invalid_request(exchange: Exchange) -> Exception:
-    if exchange.form is not None and exchange.form.error is not None:
-        return exchange.form.error
-    return RequestValidationError(exchange.errors or (), body=exchange.decoded_body)
 
 
 def _invalid_websocket(exchange: WebSocketExchange) -> WebSocketRequestValidationError:

@@ -90,6 +90,8 @@ class App(Decorators, Starlette):
             `FormLimits`. Other forms are answered with 400.
         strict_content_type: Whether a body without a content type is read as text, not as JSON.
             `True` is what newer FastAPI does.
+        echo_input: Whether the 422 for invalid values shows them as `input`, as FastAPI does.
+            Routers and routes may say otherwise.
         default_scope: Of yield dependencies for which no scope is given. `"request"` is what
             FastAPI 0.118 and later do.
         cleanup_timeout: Seconds that the exit code of an async dependency may take, shielded from
@@ -123,6 +125,7 @@ class App(Decorators, Starlette):
         max_body_size: int | None = DEFAULT_MAX_BODY_SIZE,
         form_limits: FormLimits | None = None,
         strict_content_type: bool = False,
+        echo_input: bool = True,
         default_scope: Scope = "function",
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
         **documentation: Unpack[AppDocumentation],
@@ -141,6 +144,7 @@ class App(Decorators, Starlette):
             cleanup_timeout,
             Lifetime.of(default_scope, f"App(default_scope={default_scope!r})"),
             Limits().changed(changes_of(limits, "App(...)")),
+            echo_input,
         )
         self.environment.find_unused = self._unused
         self.root_path = root_path

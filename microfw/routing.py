@@ -74,6 +74,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         max_body_size: For routes that name none; `...` is what the application allows.
         form_limits: For routes that name none.
         strict_content_type: For routes that do not say it.
+        echo_input: For routes that do not say it.
         default_scope: Of yield dependencies for which no scope is given; `None` takes that of the
             router or application that includes this one.
         deprecated: Documented for each route.
@@ -106,6 +107,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         on_shutdown: Sequence[EventHandler] | None = None,
         max_body_size: int | EllipsisType | None = ...,
         form_limits: FormLimits | None = None,
+        echo_input: bool | None = None,
         default_scope: DependencyScope | None = None,
         deprecated: bool | None = None,
         include_in_schema: bool = True,
@@ -142,6 +144,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         self.max_body_size = max_body_size
         self.form_limits = form_limits
         self.strict_content_type = strict_content_type
+        self.echo_input = echo_input
         self.deprecated = deprecated
         self.include_in_schema = include_in_schema
         self.exception_handlers: dict[Any, Callable[..., Any]] = dict(exception_handlers or {})
@@ -248,6 +251,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         default_response_class: type[Response] | None = None,
         max_body_size: int | EllipsisType | None = ...,
         form_limits: FormLimits | None = None,
+        echo_input: bool | None = None,
         deprecated: bool | None = None,
         include_in_schema: bool = True,
     ) -> None:
@@ -273,6 +277,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
             default_response_class=default_response_class,
             max_body_size=max_body_size,
             form_limits=form_limits,
+            echo_input=echo_input,
             deprecated=deprecated,
             include_in_schema=include_in_schema,
         )

@@ -15,7 +15,7 @@ from microfw._validation._constraints import (
     Constraints,
 )
 from microfw._validation._encoding import encode_json, is_of_pydantic, visible_attributes
-from microfw._validation._errors import Error, Invalid, below, invalid, missing
+from microfw._validation._errors import Error, Invalid, below, invalid, missing, without_input
 from microfw._validation._plain import is_array, is_builtin, is_class, is_mapping, kind_of
 from microfw._validation._pydantic import is_field
 from microfw._validation._received import JSONConverter, parse_json, text_converter
@@ -75,4 +75,5 @@ __all__ = [
     "showable",
     "text_converter",
     "visible_attributes",
+    "without_input",
 ]

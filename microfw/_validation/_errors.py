@@ -1,6 +1,6 @@
 """What is wrong with a value, in the shape and the words of pydantic's list of error types."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -49,6 +49,11 @@ def missing(value: object, *loc: int | str) -> Error:
 def below(errors: Iterable[Error], *loc: Any) -> list[Error]:
     """See the errors of a part from the whole, in which it stands at `loc`."""
     return [{**entry, "loc": (*loc, *entry["loc"])} for entry in errors]
+
+
+def without_input(errors: Iterable[Mapping[str, Any]]) -> list[Error]:
+    """Leave out of errors what was received."""
+    return [{key: entry[key] for key in entry if key != "input"} for entry in errors]
 
 
 def listed(options: Iterable[object]) -> str:

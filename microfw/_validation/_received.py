@@ -16,6 +16,7 @@ from microfw._validation._constraints import Constraints
 from microfw._validation._defaults import completer_of
 from microfw._validation._errors import Invalid, error
 from microfw._validation._hashes import HARMLESS
+from microfw._validation._secrets import concealing
 from microfw._validation._shape import Convert, Medium, Shape
 from microfw._validation._shaper import shape_of
 
@@ -37,7 +38,8 @@ def text_converter(
         UnsupportedTypeError: Text cannot become a value of the type.
         ConstraintError: A constraint does not fit the type.
     """
-    return shape_of(annotation, constraints, Medium.TEXT, known).shape.convert
+    convert = shape_of(annotation, constraints, Medium.TEXT, known).shape.convert
+    return concealing(convert, annotation)
 
 
 def decoder_of(annotation: Any) -> msgspec.json.Decoder[Any] | None:
@@ -64,7 +66,7 @@ class JSONConverter:
 
     def __init__(self, annotation: Any, constraints: Constraints = _UNLIMITED) -> None:
         shape, beyond_msgspec, has_foreseen_hashes = shape_of(annotation, constraints, Medium.JSON)
-        self._convert = shape.convert
+        self._convert = concealing(shape.convert, annotation)
         decode = self._decode if beyond_msgspec else self._direct(annotation)
         self.decode = self._carefully(decode) if has_foreseen_hashes else decode
         """Take the bytes of a body; raise `Invalid` where they do not fit."""

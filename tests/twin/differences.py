@@ -291,6 +291,19 @@ def files_are_shown_from_outside(step: Step, theirs: Outcome, ours: Outcome) -> 
     return with_errors(theirs, change)
 
 
+@difference("secrets are hidden in errors")
+def secrets_are_hidden(step: Step, theirs: Outcome, ours: Outcome) -> Outcome | None:
+    def change(error: Any) -> Any:
+        shown = error["input"]
+        if error["loc"][-1] == "lock":
+            return {**error, "input": "**********"}
+        if not isinstance(shown, dict) or "lock" not in shown:
+            return error
+        return {**error, "input": {**shown, "lock": "**********"}}
+
+    return with_errors(theirs, change)
+
+
 @difference("the reason of a close frame is text (RFC 6455, section 5.5.1)")
 def reasons_are_text(step: Step, theirs: Outcome, ours: Outcome) -> Outcome | None:
     if theirs.status != 1008 or not isinstance(theirs.body[0]["refused"], list):
