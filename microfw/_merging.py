@@ -33,8 +33,9 @@ class Outer(Protocol):
     middleware: tuple[Middleware, ...]
 
 
-def _first_said(inner: bool | None, outer: bool | None) -> bool | None:
-    return outer if inner is None else inner
+def _inherit_echo_input(outer: Outer, options: RouteOptions) -> None:
+    if outer.echo_input is not None and options.get("echo_input") is None:
+        options["echo_input"] = outer.echo_input
 
 
 def merged(outer: Outer, options: RouteOptions) -> RouteOptions:
@@ -60,7 +61,7 @@ def merged(outer: Outer, options: RouteOptions) -> RouteOptions:
         all_options.setdefault("form_limits", outer.form_limits)
     if outer.strict_content_type is not None:
         all_options.setdefault("strict_content_type", outer.strict_content_type)
-    all_options["echo_input"] = _first_said(options.get("echo_input"), outer.echo_input)
+    _inherit_echo_input(outer, all_options)
     if outer.deprecated is not None:
         all_options.setdefault("deprecated", outer.deprecated)
     if outer.default_response_class is not None:
