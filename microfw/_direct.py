@@ -8,6 +8,7 @@ where somebody has changed one of them (`can_be_direct`) or has put something be
 """
 
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any, cast
 
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from microfw._answering import HANDLERS, Handlers
+from microfw._passage import PASSAGE, Passage
 from microfw._routes import Route, WebSocketRoute
 from microfw._touched import is_original
 from microfw.routing import Router
@@ -46,6 +48,8 @@ _LEFT_OUT: tuple[tuple[type, str, str], ...] = (
 class DirectRoutes:
     """Inside of all middleware: calls a direct route, and hands other requests on.
 
+    It is the last station of a request's passage, too, without a coroutine for that alone.
+
     Attributes:
         app: Serves other requests: Starlette's handling of exceptions, around the router.
 
@@ -63,15 +67,22 @@ class DirectRoutes:
         self._handlers = _handlers_of(self._exceptions)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self.app is not self._exceptions or self._exceptions.app is not self._router:
-            await self.app(scope, receive, send)
-            return
-        route = self._router.direct_route(scope)
-        if route is None:
-            await self.app(scope, receive, send)
-        else:
-            scope[HANDLERS] = self._handlers
-            await route.respond(route.exchange(scope, receive, send))
+        passage: Passage | None = scope.get(PASSAGE)
+        if passage is not None:
+            passage.sends.append(send)
+        route = None
+        if self.app is self._exceptions and self._exceptions.app is self._router:
+            route = self._router.direct_route(scope)
+        try:
+            if route is None:
+                await self.app(scope, receive, send)
+            else:
+                scope[HANDLERS] = self._handlers
+                await route.respond(route.exchange(scope, receive, send))
+        except Exception:
+            if passage is not None:
+                passage.context = copy_context()
+            raise
 
 
 class DirectApplication(ServerErrorMiddleware):

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from microfw._answering import call_handler
 from microfw._limits import OuterLimit
 
-_PASSAGE = "microfw.passage"
+PASSAGE = "microfw.passage"
 _START = "http.response.start"
 PATIENCE = 1.0
 """Seconds that a `send` may take that passes on to nobody but us."""
@@ -35,11 +35,13 @@ class Passage:
         context: The context variables where the exception came from.
     """
 
+    __slots__ = ("context", "outermost", "sends")
+
     def __init__(self, scope: Scope, outermost: OuterLimit) -> None:
         self.outermost = outermost
         self.sends: list[Send] = []
         self.context: Context | None = None
-        scope[_PASSAGE] = self
+        scope[PASSAGE] = self
 
 
 class Station:
@@ -49,7 +51,7 @@ class Station:
         self.app = app
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        passage: Passage | None = scope.get(_PASSAGE)
+        passage: Passage | None = scope.get(PASSAGE)
         if passage is not None:
             passage.sends.append(send)
         return self.app(scope, receive, send)
@@ -59,10 +61,12 @@ class LastStation(Station):
     """Stands inside of all middleware, and notes the context of an exception, too."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        passage: Passage | None = scope.get(PASSAGE)
+        if passage is not None:
+            passage.sends.append(send)
         try:
-            await super().__call__(scope, receive, send)
+            await self.app(scope, receive, send)
         except Exception:
-            passage: Passage | None = scope.get(_PASSAGE)
             if passage is not None:
                 passage.context = copy_context()
             raise
@@ -80,7 +84,7 @@ def answer_through_middleware(layer: ServerErrorMiddleware) -> None:
         return await call_handler(handler, request, exc)
 
     async def answer_through(request: Request, exc: Exception) -> Any:
-        passage: Passage | None = request.scope.pop(_PASSAGE, None)
+        passage: Passage | None = request.scope.pop(PASSAGE, None)
         if passage is None:  # the exception is not of a request, or has been answered further in
             return await answer(request, exc)
         context = passage.context or copy_context()

@@ -194,10 +194,10 @@ class App(Decorators, Starlette):
             stack = super().build_middleware_stack()
             return DirectApplication(stack, self.router) if is_direct else stack
         limit = Middleware(BodyLimitMiddleware, self.environment.limits.max_body_size)
-        direct = [Middleware(DirectRoutes, self.router)] if is_direct else []
+        last = Middleware(DirectRoutes, self.router) if is_direct else Middleware(LastStation)
         stations = [Middleware(Station) for _ in own[:-1]]
-        passed = chain.from_iterable(zip(own, (*stations, Middleware(LastStation)), strict=True))
-        self.user_middleware = [limit, *passed, *direct]
+        passed = chain.from_iterable(zip(own, (*stations, last), strict=True))
+        self.user_middleware = [limit, *passed]
         try:
             stack = super().build_middleware_stack()
         finally:

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -95,6 +96,29 @@ def test_middleware_adds_its_headers_to_the_response_to_what_nothing_handles(
     with pytest.raises(ValueError, match="boom"):
         TestClient(app, backend=backend).get("/", headers=ORIGIN)
     assert seen == ["ValueError('boom')"] * 2  # once for each request
+
+
+def test_it_adds_them_also_where_others_watch_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = ExceptionMiddleware.__call__
+
+    async def watched(self: Any, scope: Scope, receive: Receive, send: Send) -> None:
+        await call(self, scope, receive, send)
+
+    monkeypatch.setattr(ExceptionMiddleware, "__call__", watched)
+    app = failing(CORS, Middleware(Naming))
+    app.add_exception_handler(500, lambda request, exc: Response(name.get(), 500))
+
+    @app.websocket("/ws")
+    async def fail(websocket: WebSocket) -> None:
+        await websocket.accept()
+        raise ValueError("boom")
+
+    client = TestClient(app, raise_server_exceptions=False)
+    answer = client.get("/", headers=ORIGIN)
+    assert answer.text == "request-1"
+    assert answer.headers["access-control-allow-origin"] == "https://shop.example"
+    with pytest.raises(ValueError, match="boom"), client.websocket_connect("/ws"):
+        pass
 
 
 @pytest.mark.parametrize("debug", [False, True])
