@@ -45,19 +45,19 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
-        "_graph",
+        "_walk",
         "overrides are forgotten",
         "            call = override\n",
         "            call = dependency.call\n",
     ),
     Mutation(
-        "_graph",
+        "_walk",
         "`use_cache=False` is forgotten once the value is there",
         "self._nodes.get(key) if dependency.use_cache else None",
         "self._nodes.get(key)",
     ),
     Mutation(
-        "_graph",
+        "_walk",
         "different security scopes share a step",
         "key: Hashable = (id(below), dependency.lifetime, scopes)",
         "key: Hashable = (id(below), dependency.lifetime)",
@@ -69,7 +69,7 @@ MUTATIONS = (
         "key: Hashable = (id(node.callable), node.security_scopes)",
     ),
     Mutation(
-        "_graph",
+        "_walk",
         "who reads security scopes further below is not noticed",
         "use.reads_security_scopes for _, _, use in current.uses",
         "False for _ in current.uses",
@@ -219,7 +219,7 @@ MUTATIONS = (
         "",
     ),
     Mutation(
-        "_runtime",
+        "_cancellation",
         "on asyncio nobody is noticed to be in a cancel scope",
         "        if state is None or state.cancel_scope is None:\n",
         "        if True:\n",
@@ -293,7 +293,7 @@ MUTATIONS = (
         "self._seen = None",
     ),
     Mutation(
-        "_graph",
+        "_walk",
         "in scope app, a dependency is the same whatever is overridden below it",
         "current.replaced = frozenset(self._replaced(current))",
         "pass",
@@ -314,6 +314,7 @@ LIKELIEST = {
     "_app_scope": ("scopes", "app_scope"),
     "_app_steps": ("scopes", "cancellation"),
     "_late_opening": ("app_scope",),
+    "_cancellation": ("cancellation",),
     "_cleanup": ("cancellation",),
     "_compiler": ("order", "scopes", "cancellation", "validation_order"),
     "_graph": ("order", "scopes", "overrides", "validation_order"),
@@ -321,6 +322,7 @@ LIKELIEST = {
     "_runtime": ("cancellation", "exceptions"),
     "_threads": ("threads", "cancellation"),
     "_uninterrupted": ("cancellation",),
+    "_walk": ("order", "scopes", "overrides"),
 }
 """By module, those of the tests of the lifecycle that see most."""
 

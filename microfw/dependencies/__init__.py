@@ -15,13 +15,7 @@ from microfw.dependencies._declarations import (
     Security,
     SecurityScopes,
 )
-from microfw.dependencies._graph import (
-    Declarations,
-    dependency_of,
-    hashable,
-    make_plan,
-    override_error,
-)
+from microfw.dependencies._graph import make_plan
 from microfw.dependencies._plan import (
     AppValue,
     Argument,
@@ -50,6 +44,7 @@ from microfw.dependencies._signatures import (
 from microfw.dependencies._swallowing import error_of_swallowing
 from microfw.dependencies._threads import Threads
 from microfw.dependencies._uninterrupted import uninterrupted
+from microfw.dependencies._walk import Declarations, dependency_of, hashable, override_error
 
 __all__ = [
     "EMPTY",

@@ -16,7 +16,7 @@ Rules
 6. CPython nests at most 20 blocks in one function. After `MAX_DEPTH` the rest goes on in a function
    of its own, called from the innermost block.
 
-Theory of operation: `_Writer` goes once over the steps. It writes into one `_Function` at a time;
+Theory of operation: `_Writer` goes once over the steps. It writes into one `Function` at a time;
 each knows its indentation, and the lines that follow once the blocks of that indentation are
 closed. A `Shape` says what is around the steps: what becomes of the endpoint's result, and what is
 done between the end of scope "function" and that of scope "request".
@@ -27,20 +27,19 @@ import linecache
 import unicodedata
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from enum import Enum
 from functools import partial
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from microfw.dependencies import _runtime as runtime
 from microfw.dependencies._app_values import app_value, open_in_app_scope
 from microfw.dependencies._declarations import Lifetime
 from microfw.dependencies._plan import Argument, Attribute, Constant, Plan, Reader, Use
+from microfw.dependencies._source import INDENT, Call, Function, Kind
 
 MAX_DEPTH = 16
-INDENT = "    "
 
 _RUNTIME: dict[str, object] = {
     "INVALID": runtime.INVALID,
@@ -105,79 +104,6 @@ def compile_plan(plan: Plan, shape: Shape) -> Handler:
     return Handler(handle, source)
 
 
-class _Kind(Enum):
-    """How a function in the making is defined, how it goes on in another one, what it is."""
-
-    HANDLER = "async def", "await ", ""
-    IN_THREAD = "def", "", "in a worker thread"
-    IN_THREAD_AROUND_SENDING = (
-        "def",
-        "yield from ",
-        "in a worker thread: up to `yield`; then, once the response is sent, the exit code",
-    )
-    IN_THREAD_YIELDING_VALUES = (
-        "def",
-        "yield from ",
-        "in a worker thread: setup up to `yield`, later the exit code",
-    )
-    IN_THREAD_RETURNING_VALUES = "def", "", "in a worker thread, nothing stays open"
-
-    def __init__(self, definition: str, continuation: str, comment: str) -> None:
-        self.definition = definition
-        self.continuation = continuation
-        self.comment = comment
-
-
-class _Call(NamedTuple):
-    """A call of a function in the making; its first argument is the `Run`."""
-
-    name: str
-    arguments: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.name}({', '.join(self.arguments)})"
-
-    @property
-    def in_thread(self) -> str:
-        """The same call, in a worker thread."""
-        run, *others = self.arguments
-        return f"call_in_thread({', '.join((run, self.name, *others))})"
-
-
-class _Function(Struct):
-    """A function in the making."""
-
-    head: str
-    blocks: int = 0
-    """How many `with` blocks the current line is inside of."""
-    _indent: int = 1
-    _lines: list[str] = field(default_factory=list[str])
-    _closing: list[str] = field(default_factory=list[str])
-
-    def write(self, line: str) -> None:
-        self._lines.append(self._indented(line))
-
-    def open_with(self, line: str) -> None:
-        """Write the head of a `with` block; what follows is inside of it."""
-        self.open_if(line)
-        self.blocks += 1
-
-    def open_if(self, line: str) -> None:
-        """Write the head of an `if` block; what follows is inside of it."""
-        self.write(line)
-        self._indent += 1
-
-    def close_with(self, *lines: str) -> None:
-        """Have these lines follow when the blocks inside of the current one are closed."""
-        self._closing[:0] = [self._indented(line) for line in lines]
-
-    def text(self) -> str:
-        return "\n".join((self.head, *self._lines, *self._closing))
-
-    def _indented(self, line: str) -> str:
-        return f"{INDENT * self._indent}{line}"
-
-
 class _Writer:
     """Writes the functions of one plan."""
 
@@ -189,7 +115,7 @@ class _Writer:
         self._last = len(plan.steps) - 1
         self._border = _start_of_function_scope(plan)
         self._last_users = _last_users(plan)
-        self._functions: list[_Function] = []
+        self._functions: list[Function] = []
         self.namespace: dict[str, Any] = {**_RUNTIME, **shape.names}
         taken = (*self.namespace, "handle", "returned", shape.run, *shape.parameters)
         self._taken = dict.fromkeys(taken, 1)  # each with the last number put to it
@@ -201,18 +127,18 @@ class _Writer:
 
     def source(self) -> str:
         shape = self._shape
-        handle = self._function(_Call("handle", (shape.run, *shape.parameters)), _Kind.HANDLER)
+        handle = self._function(Call("handle", (shape.run, *shape.parameters)), Kind.HANDLER)
         if shape.last:
             handle.close_with(f"# {shape.last}")
         for line in shape.before:
             handle.write(line)
         if self._app_steps:
             self._write_opening_in_app_scope(handle)
-        self._write(handle, 0, self._last, _Kind.HANDLER)
+        self._write(handle, 0, self._last, Kind.HANDLER)
         functions = "\n\n".join(f"{function.text()}\n" for function in self._functions)
         return f"# {_escaped(shape.title)}\n{functions}"
 
-    def _write_opening_in_app_scope(self, function: _Function) -> None:
+    def _write_opening_in_app_scope(self, function: Function) -> None:
         """Write what is done where start-up has not opened all that the plan needs of it."""
         run, steps = self._shape.run, self._app_steps
         keys = self._name_object("app_keys", frozenset(step.key for step in steps))
@@ -221,7 +147,7 @@ class _Writer:
         function.write(f"if not {keys} <= {run}.app_values.keys():  # unknown at start-up")
         function.write(f"{INDENT}await {name}({run})")
 
-    def _write(self, function: _Function, number: int, last: int, kind: _Kind) -> None:
+    def _write(self, function: Function, number: int, last: int, kind: Kind) -> None:
         """Write the steps from `number` to `last`."""
         given = self._given(number, last)
         while number <= last:
@@ -231,7 +157,7 @@ class _Writer:
                 function = self._function(call, kind)
             if number == self._border:
                 kind = self._begin_function_scope(function, kind)
-            if kind is _Kind.HANDLER and self._steps[number].in_thread:
+            if kind is Kind.HANDLER and self._steps[number].in_thread:
                 number = self._write_thread_call(function, number)
             elif number == self._last:
                 self._write_endpoint(function)
@@ -239,24 +165,24 @@ class _Writer:
             else:
                 self._write_step(function, number)
                 number += 1
-        if kind is _Kind.IN_THREAD_RETURNING_VALUES:
+        if kind is Kind.IN_THREAD_RETURNING_VALUES:
             function.write(f"return {', '.join(given) or None}")
-        elif kind is _Kind.IN_THREAD_YIELDING_VALUES:
+        elif kind is Kind.IN_THREAD_YIELDING_VALUES:
             function.write(f"yield {_tuple(given)}")
 
-    def _function(self, call: _Call, kind: _Kind) -> _Function:
+    def _function(self, call: Call, kind: Kind) -> Function:
         """Begin the function that `call` calls."""
         comment = f"  # {kind.comment}" if kind.comment else ""
-        function = _Function(f"{kind.definition} {call}:{comment}")
+        function = Function(f"{kind.definition} {call}:{comment}")
         self._functions.append(function)
         return function
 
-    def _begin_function_scope(self, function: _Function, kind: _Kind) -> _Kind:
+    def _begin_function_scope(self, function: Function, kind: Kind) -> Kind:
         """Arrange for what is done when scope "function" ends inside of scope "request"."""
         self._border = -1
-        if kind is _Kind.IN_THREAD_AROUND_SENDING:
+        if kind is Kind.IN_THREAD_AROUND_SENDING:
             function.close_with(f"yield {self._shape.run}.result")
-            return _Kind.IN_THREAD
+            return Kind.IN_THREAD
         function.close_with(*self._between(f"{self._shape.run}.result"))
         return kind
 
@@ -270,7 +196,7 @@ class _Writer:
 
     # -- worker threads
 
-    def _write_thread_call(self, function: _Function, first: int) -> int:
+    def _write_thread_call(self, function: Function, first: int) -> int:
         """Write a run of sync steps; return the number of the step after it."""
         last = self._end_of_thread_run(first)
         opening = any(step.opens for step in self._steps[first : min(last + 1, self._last)])
@@ -295,7 +221,7 @@ class _Writer:
             return self._border - 1
         return last
 
-    def _write_thread_call_with_endpoint(self, function: _Function, first: int) -> None:
+    def _write_thread_call_with_endpoint(self, function: Function, first: int) -> None:
         shape = self._shape
         call = self._call_of_steps(first, self._last)
         if first < self._border:
@@ -303,21 +229,21 @@ class _Writer:
             function.open_with(f"async with steps_in_thread({call}, {shape.run}) as {result}:")
             for line in self._between(result) or ["pass"]:
                 function.write(line)
-            kind = _Kind.IN_THREAD_AROUND_SENDING
+            kind = Kind.IN_THREAD_AROUND_SENDING
         else:
             function.write(f"await {call.in_thread}")
-            kind = _Kind.IN_THREAD
+            kind = Kind.IN_THREAD
         self._write(self._function(call, kind), first, self._last, kind)
 
-    def _write_thread_call_for_values(self, function: _Function, first: int, last: int) -> None:
+    def _write_thread_call_for_values(self, function: Function, first: int, last: int) -> None:
         call = self._call_of_steps(first, last)
         given = self._given(first, last)
         receive = f"{', '.join(given)} = " if given else ""
         function.write(f"{receive}await {call.in_thread}")
-        kind = _Kind.IN_THREAD_RETURNING_VALUES
+        kind = Kind.IN_THREAD_RETURNING_VALUES
         self._write(self._function(call, kind), first, last, kind)
 
-    def _write_thread_block(self, function: _Function, first: int, last: int) -> None:
+    def _write_thread_block(self, function: Function, first: int, last: int) -> None:
         call = self._call_of_steps(first, last)
         given = self._given(first, last)
         block = self._name("values")
@@ -325,10 +251,10 @@ class _Writer:
         function.open_if(f"if {block} is not None:  # else one has swallowed an exception")
         if given:
             function.write(f"{_tuple(given)} = {block}")
-        kind = _Kind.IN_THREAD_YIELDING_VALUES
+        kind = Kind.IN_THREAD_YIELDING_VALUES
         self._write(self._function(call, kind), first, last, kind)
 
-    def _call_of_steps(self, first: int, last: int, given: Iterable[str] = ()) -> _Call:
+    def _call_of_steps(self, first: int, last: int, given: Iterable[str] = ()) -> Call:
         """The call of a new function for some steps, with the values that they need."""
         used = {use.step for use in Plan(self._steps[first : last + 1]).sources(Use)}
         needed = [
@@ -338,7 +264,7 @@ class _Writer:
         ]
         shape = self._shape
         arguments = (shape.run, *self._shape_parameters(last), *needed)
-        return _Call(self._name(self._name_of_steps(first, last)), arguments)
+        return Call(self._name(self._name_of_steps(first, last)), arguments)
 
     def _name_of_steps(self, first: int, last: int) -> str:
         """What a function for some steps is called."""
@@ -359,7 +285,7 @@ class _Writer:
 
     # -- single steps
 
-    def _write_step(self, function: _Function, number: int) -> None:
+    def _write_step(self, function: Function, number: int) -> None:
         step = self._steps[number]
         self._read(function, number)
         call = self._call(number)
@@ -376,14 +302,14 @@ class _Writer:
         receive = f"{self._values[number]} = " if self._last_users[number] else ""
         function.write(f"{receive}{self._guarded(number, call)}")
 
-    def _open(self, function: _Function, number: int, word: str, opener: str) -> None:
+    def _open(self, function: Function, number: int, word: str, opener: str) -> None:
         guarded = self._guarded(number, opener)
         if guarded != opener:
             guarded = f"({guarded})"
         receive = f" as {self._values[number]}" if self._last_users[number] else ""
         function.open_with(f"{word} {guarded}{receive}:")
 
-    def _write_endpoint(self, function: _Function) -> None:
+    def _write_endpoint(self, function: Function) -> None:
         shape = self._shape
         self._read(function, self._last)
         if self._fallible:
@@ -396,7 +322,7 @@ class _Writer:
         function.write(f"returned = {call}")
         function.write(f"{shape.run}.result = {shape.finish}")
 
-    def _read(self, function: _Function, number: int) -> None:
+    def _read(self, function: Function, number: int) -> None:
         """Read the values that a step takes from its surroundings and that may be invalid."""
         for argument_name, source in self._steps[number].readers:
             name = self._name(argument_name)

@@ -28,9 +28,10 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from microfw.dependencies._app_steps import open_app_steps
 from microfw.dependencies._app_values import AppValues, not_running
+from microfw.dependencies._cancellation import is_cancellation
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._plan import Step
-from microfw.dependencies._runtime import Run, is_cancellation
+from microfw.dependencies._runtime import Run
 from microfw.dependencies._signals import Loop, Signal
 from microfw.dependencies._swallowing import error_of_swallowing
 from microfw.dependencies._uninterrupted import current_asyncio_task, uninterrupted

@@ -10,7 +10,6 @@ The semantics are those of `contextlib.contextmanager` and `asynccontextmanager`
 
 import asyncio
 import logging
-import math
 import sys
 from collections.abc import (
     AsyncGenerator,
@@ -20,14 +19,14 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
-from functools import cache
 from inspect import GEN_SUSPENDED, getgeneratorstate
 from types import CodeType, CoroutineType, TracebackType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import anyio
 
 from microfw.dependencies._app_values import AppValues
+from microfw.dependencies._cancellation import is_being_cancelled, is_cancellation, scope_for
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._signatures import place_of
 from microfw.dependencies._swallowing import Swallowed
@@ -220,7 +219,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
 
     def _is_cancelled(self, error: BaseException) -> bool:
         """Whether an error is a cancellation that goes on, now that the generator has ended."""
-        return is_cancellation(error) and _is_being_cancelled()
+        return is_cancellation(error) and is_being_cancelled()
 
 
 class shielded(opened):  # noqa: N801 - reads as a word in generated code
@@ -235,7 +234,7 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
 
     async def __aenter__(self) -> Any:
         self._asker = object()
-        self._scope: Any = _scope_for(self._run.asyncio_task)
+        self._scope: Any = scope_for(self._run.asyncio_task)
         if self._scope is not None:
             self._scope.__enter__()
         token = current_asker.set(self._asker)
@@ -439,31 +438,6 @@ async def call_in_thread(run: Run, function: Callable[..., Result], *args: Any) 
     return await run.threads.call(function, run, *args)
 
 
-def _scope_for(task: "asyncio.Task[Any] | None") -> anyio.CancelScope | None:
-    """Make a cancel scope; `None` where no other is around that it could be a shield against.
-
-    Entering and leaving one takes 2 us, and under a server alone there is none around.
-    """
-    if task is None:
-        return anyio.CancelScope()
-    make_scope, states = _asyncio_scopes()
-    if states is not None:
-        state = states.get(task)
-        if state is None or state.cancel_scope is None:
-            return None
-    return make_scope()
-
-
-@cache
-def _asyncio_scopes() -> tuple[type[anyio.CancelScope], Mapping[Any, Any] | None]:
-    """Return what `anyio.CancelScope` makes on asyncio, and AnyIO's notes of who is in which.
-
-    These have no public name. Should they not be found, every dependency gets a scope.
-    """
-    make_scope = type(anyio.CancelScope())
-    return make_scope, getattr(sys.modules[make_scope.__module__], "_task_states", None)
-
-
 def _is_stop_in_disguise(error: BaseException, raised: BaseException) -> bool:
     """Whether Python turned a stop iteration that passed through a generator into another error."""
     return (
@@ -471,29 +445,3 @@ def _is_stop_in_disguise(error: BaseException, raised: BaseException) -> bool:
         and isinstance(raised, RuntimeError)
         and raised.__cause__ is error
     )
-
-
-def is_cancellation(error: BaseException) -> bool:
-    if isinstance(error, Exception):
-        return False
-    if isinstance(error, BaseExceptionGroup):  # which nurseries of trio's make of cancellations
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        return all(map(is_cancellation, group.exceptions))
-    trio = sys.modules.get("trio")
-    return isinstance(error, asyncio.CancelledError) or (
-        trio is not None and isinstance(error, trio.Cancelled)
-    )
-
-
-def _is_being_cancelled() -> bool:
-    """Whether the current task is being cancelled, by a cancel scope around it or as a whole."""
-    try:
-        if anyio.current_effective_deadline() == -math.inf:
-            return True
-    except RuntimeError:  # in a worker thread, which only sees that of the task it works for
-        return True
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # not on asyncio
-        return False
-    return task is not None and task.cancelling() > 0

@@ -3,8 +3,8 @@
 from collections.abc import Hashable, Iterable, Iterator
 
 from microfw.dependencies._declarations import Lifetime
-from microfw.dependencies._graph import hashable
 from microfw.dependencies._plan import Plan, Step
+from microfw.dependencies._walk import hashable
 
 
 def scope_conflicts(plans: Iterable[Plan]) -> Iterator[str]:
