@@ -117,17 +117,22 @@ class _Sender:
             self._chosen = await self._choose()
 
     async def _choose(self) -> Send:
-        for send in reversed(self._passage.sends):
-            passed = await self._passed_by(send)
+        # Where nothing gets out, what middleware has changed in the messages themselves does.
+        changed = self._held
+        for number, send in enumerate(reversed(self._passage.sends)):
+            messages = [*map(_copied, self._held)]
+            if not number:
+                changed = messages
+            passed = await self._passed_by(send, messages)
             if any(message["type"] != _START for message in passed):
                 break
         else:
-            send, passed = self._outermost, self._held
+            send, passed = self._outermost, changed
         for message in passed:
             await self._outermost(message)
         return send
 
-    async def _passed_by(self, send: Send) -> list[Message]:
+    async def _passed_by(self, send: Send, messages: list[Message]) -> list[Message]:
         """What comes out of the middleware, if anything does."""
         passed: list[Message] = []
 
@@ -137,13 +142,20 @@ class _Sender:
         before = self._passage.outermost.redirect(keep)
         try:
             with anyio.move_on_after(PATIENCE):
-                for message in self._held:
+                for message in messages:
                     await send(message)
         except Exception:
             passed.clear()
         finally:
             self._passage.outermost.redirect(before)
         return passed
+
+
+def _copied(message: Message) -> Message:
+    """A message that middleware may change, with headers of its own."""
+    if message["type"] != _START:
+        return {**message}
+    return {**message, "headers": [*message["headers"]]}
 
 
 @coroutine

@@ -98,6 +98,24 @@ def test_middleware_adds_its_headers_to_the_response_to_what_nothing_handles(
     assert seen == ["ValueError('boom')"] * 2  # once for each request
 
 
+@pytest.mark.parametrize(
+    "middleware",
+    [(CORS,), (FUNCTION, CORS), (FUNCTION, CORS, GZIP), (CORS, FUNCTION, CORS, GZIP)],
+    ids=["alone", "within", "within, gzip", "twice"],
+)
+def test_each_middleware_adds_its_headers_once(middleware: Any) -> None:
+    app = failing(*middleware)
+    app.get("/answered")(lambda: "answered")
+    client = TestClient(app, raise_server_exceptions=False)
+
+    failed, answered = client.get("/"), client.get("/answered")
+
+    assert failed.status_code == 500
+    failed_vary = failed.headers["vary"].split(", ")
+    assert failed_vary.count("Origin") <= answered.headers["vary"].split(", ").count("Origin")
+    assert "Origin" in failed_vary
+
+
 def test_it_adds_them_also_where_others_watch_requests(monkeypatch: pytest.MonkeyPatch) -> None:
     call = ExceptionMiddleware.__call__
 

@@ -116,6 +116,15 @@ def names_all_methods(step: Step, theirs: Outcome, ours: Outcome) -> Outcome | N
     return with_header(theirs, "allow", allow)
 
 
+@difference(
+    "the 500 of an exception that nothing handles passes through the middleware: CORS adds Vary"
+)
+def the_500_passes_through_middleware(step: Step, theirs: Outcome, ours: Outcome) -> Outcome | None:
+    if theirs.status != 500 or theirs.body != b"Internal Server Error" or "vary" in theirs.fields:
+        return None
+    return with_header(theirs, "vary", "Origin")
+
+
 @difference("what has no content has no content type either")
 def no_content_has_no_type(step: Step, theirs: Outcome, ours: Outcome) -> Outcome | None:
     if theirs.status != 204 or "content-type" not in theirs.fields:
