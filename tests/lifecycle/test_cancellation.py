@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup
 from anyio.lowlevel import checkpoint
 
 from microfw import App, BackgroundTask, BackgroundTasks, Depends, HTTPException, Request, Response
-from microfw.dependencies import _runtime
+from microfw.dependencies import _cancellation
 from microfw.exceptions import CleanupTimeoutError, SwallowedExceptionError, YieldError
 from microfw.responses import StreamingResponse
 from tests.lifecycle.programs import Log, lines, request
@@ -333,8 +333,8 @@ def place(dependency: Any) -> str:
 async def test_exit_code_is_shielded_also_where_anyio_does_not_tell_who_is_in_a_cancel_scope(
     scene: Scene, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = _runtime._asyncio_scopes()
-    monkeypatch.setattr(_runtime, "_asyncio_scopes", lambda: (known[0], None))
+    known = _cancellation._asyncio_scopes()
+    monkeypatch.setattr(_cancellation, "_asyncio_scopes", lambda: (known[0], None))
     app = App()
     only = scene.dependency("suspending", "only")
 
