@@ -17,7 +17,7 @@ from microfw._answering import call_handler, handler_of
 from microfw._environment import Environment
 from microfw._forms import ReceivedForm, is_urlencoded, parse_whole, receive_form
 from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit, allow
-from microfw._passage import Passage
+from microfw._passage import PASSAGE, Passage
 from microfw._query_values import QueryValues
 from microfw._receiving import GatheringReceive, ReplayedReceive
 from microfw.background import BackgroundTasks, raise_failures, run_tasks
@@ -74,6 +74,20 @@ class _Connection(Run):
         )
 
 
+class _RequestBehindMiddleware(Request):
+    """A request that asks the server itself whether the client has gone.
+
+    What `BaseHTTPMiddleware` has in the place of the server's `receive` never answers at once.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, outermost: OuterLimit) -> None:
+        super().__init__(scope, receive, send)
+        self._outermost = outermost
+
+    async def is_disconnected(self) -> bool:
+        return await self._outermost.has_left()
+
+
 class Exchange(_Connection):
     """One HTTP request, and the response to it.
 
@@ -124,13 +138,18 @@ class Exchange(_Connection):
         if self._request is None:
             if self._has_body:
                 message = {"type": "http.request", "body": self.body}
-                receive = ReplayedReceive(message, self.receive)
-                self._request = Request(self.scope, receive, self.send)
+                self._request = self._request_from(ReplayedReceive(message, self.receive))
                 with suppress(StopIteration):  # it keeps the body; there is nothing to wait for
                     self._request.body().send(None)
             else:
-                self._request = Request(self.scope, self.limited_receive, self.send)
+                self._request = self._request_from(self.limited_receive)
         return self._request
+
+    def _request_from(self, receive: Receive) -> Request:
+        passage: Passage | None = self.scope.get(PASSAGE)
+        if passage is None:
+            return Request(self.scope, receive, self.send)
+        return _RequestBehindMiddleware(self.scope, receive, self.send, passage.outermost)
 
     def read_from(self, request: Request) -> None:
         """Read the body from a request from which others may have read it before."""

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
+from microfw._receiving import PeekedReceive
 from microfw.exceptions import DeclarationError, HTTPException
 
 DEFAULT_MAX_BODY_SIZE = 16 * 1024 * 1024
@@ -162,18 +163,23 @@ class OuterLimit:
     receives only waits for the client to go away, and is let through.
     """
 
-    __slots__ = ("_allowance", "_limit", "_send", "started")
+    __slots__ = ("_allowance", "_limit", "_receive", "_send", "started")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_size: int | None) -> None:
         allow(scope, max_size)
         self._allowance: _Allowance = scope.setdefault(_ALLOWANCE, _Allowance(max_size))
-        self._limit = BodyLimit(scope, receive, max_size)
+        self._receive = PeekedReceive(receive)
+        self._limit = BodyLimit(scope, self._receive, max_size)
         self._send = send
         self.started = False
 
     async def receive(self) -> Message:
         self._limit.max_size = None if self.started else self._allowance.max_size
         return await self._limit()
+
+    async def has_left(self) -> bool:
+        """Whether the server has told by now that the client has gone."""
+        return await self._receive.has_left()
 
     async def send(self, message: Message) -> None:
         self.started = True

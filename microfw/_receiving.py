@@ -26,6 +26,40 @@ class ReplayedReceive:
         return message or await self._receive()
 
 
+class PeekedReceive:
+    """A `receive` that tells whether the client has gone, and loses nothing by that."""
+
+    __slots__ = ("_ahead", "_has_left", "_receive")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ahead: deque[Message] = deque()
+        self._has_left = False
+
+    async def __call__(self) -> Message:
+        """Receive the next message: one that was seen before, if there is any."""
+        return self._ahead.popleft() if self._ahead else await self._next()
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._has_left = message["type"] == "http.disconnect"
+        return message
+
+    async def has_left(self) -> bool:
+        """Whether the client has gone, as far as that has become known by now.
+
+        It is known once the body has arrived. Of a body that nobody has received one part is looked
+        at, so that a slow endpoint still holds the client back.
+        """
+        while not (self._has_left or (self._ahead and self._ahead[-1].get("more_body"))):
+            with anyio.CancelScope() as scope:
+                scope.cancel()  # what is not there at once is not waited for
+                self._ahead.append(await self._next())
+            if scope.cancelled_caught:
+                break
+        return self._has_left
+
+
 class GatheringReceive:
     """A `receive` that hands a large body over in large pieces, once it is known to be large.
 

@@ -63,6 +63,26 @@ async def test_who_asks_whether_the_client_is_there_does_not_lose_the_body() -> 
     assert (await upload(app, PIECES, headers=JSON)).json() == [False, WHOLE.decode()]
 
 
+@pytest.mark.parametrize("parts", [[WHOLE], PIECES, [b""]])
+async def test_who_asks_behind_middleware_does_not_lose_a_body_that_nobody_has_read(
+    parts: list[bytes],
+) -> None:
+    app = App()
+
+    @app.middleware("http")
+    async def pass_on(request: Request, call_next: Any) -> Any:
+        return await call_next(request)
+
+    @app.post("/")
+    async def endpoint(request: Request) -> list[Any]:
+        gone = [await request.is_disconnected(), await request.is_disconnected()]
+        return [*gone, (await request.body()).decode(), await request.is_disconnected()]
+
+    answer = await upload(app, parts, headers=JSON)
+
+    assert answer.json() == [False, False, b"".join(parts).decode(), False]
+
+
 @pytest.mark.parametrize("size", [8, 100])
 async def test_a_request_beside_a_declared_form_has_the_form_too(size: int) -> None:
     app = App()

@@ -128,12 +128,19 @@ def test_a_client_that_goes_while_it_uploads_opens_nothing(events: Events, loop:
     assert_nothing_ugly(server.log)
 
 
+async def pass_on(request: Request, call_next: Any) -> Any:
+    return await call_next(request)
+
+
 @both_loops
+@pytest.mark.parametrize("middleware", [0, 1, 2])
 @pytest.mark.parametrize("sync", [True, False])
 def test_an_endpoint_that_waits_for_a_client_that_has_gone_ends_as_it_likes(
-    events: Events, loop: str, sync: bool
+    events: Events, loop: str, sync: bool, middleware: int
 ) -> None:
     app = App()
+    for _ in range(middleware):
+        app.middleware("http")(pass_on)
     resource = events.resource("resource", sync=sync)
 
     @app.get("/")
