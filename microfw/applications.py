@@ -171,7 +171,6 @@ class App(Decorators, Starlette):
         for route in self.router.routes:
             if isinstance(route, Route | WebSocketRoute):
                 route.prepare()
-                route.handler.check_outer(())
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         if self.root_path:
