@@ -246,8 +246,8 @@ class RequestBinder:
                 PathParameterError,
                 f"{name!r} is declared as Path(), but the path has no {{{key}}}",
                 site,
-                f"add {{{key}}} to the path, or to that of a mount around the route, or declare"
-                f" {name!r} as Query()",
+                f"add {{{key}}} to the path, or declare {name!r} as Query(); if a mount's path has"
+                " it, add the route to a Router",
             )
             self.outer.setdefault(key, mistake)
         if declaration.source is not Source.PATH and name in self._path_parameters:

@@ -7,7 +7,12 @@ from microfw.exceptions import DeclarationError
 
 
 class AppDocumentation(TypedDict, total=False):
-    """What OpenAPI says of an application; it changes nothing else, and is kept for that."""
+    """What OpenAPI says of an application.
+
+    `openapi_url` is where the document is served, `None` nowhere. `root_path_in_servers` is whether
+    the path below which a proxy serves the application is listed among its `servers`. Of a model
+    that takes other data than it gives, `separate_input_output_schemas` is whether both are shown.
+    """
 
     title: str
     summary: str | None
@@ -22,7 +27,8 @@ class AppDocumentation(TypedDict, total=False):
     root_path_in_servers: bool
     webhooks: Any
     separate_input_output_schemas: bool
-    openapi_url: None
+    openapi_url: str | None
+    openapi_version: str
     docs_url: None
     redoc_url: None
     swagger_ui_oauth2_redirect_url: None
@@ -31,7 +37,6 @@ class AppDocumentation(TypedDict, total=False):
 
 
 _NOT_THERE = (
-    "openapi_url",
     "docs_url",
     "redoc_url",
     "swagger_ui_oauth2_redirect_url",
@@ -45,7 +50,7 @@ def check_documentation(given: Mapping[str, Any]) -> None:
     """Refuse the arguments of an application that nobody knows, and what is not there yet.
 
     Raises:
-        DeclarationError: The schema, or a page that shows it, is to be served.
+        DeclarationError: A page that shows the document is to be served.
     """
     unknown = [name for name in given if name not in AppDocumentation.__optional_keys__]
     if unknown:
@@ -53,7 +58,7 @@ def check_documentation(given: Mapping[str, Any]) -> None:
     for name in _NOT_THERE:
         if given.get(name) is not None:
             raise DeclarationError(
-                f"{name}={given[name]!r} asks for OpenAPI or its pages, which are not there yet",
+                f"{name}={given[name]!r} asks for OpenAPI's pages, which are not there yet",
                 where=f"App({name}=...)",
                 cure=f"write {name}=None, or leave it out",
             )

@@ -66,7 +66,6 @@ class RouteHandler:
         self._shape = shape
         self._variants: Variants[_Planned] = Variants(KEPT_VARIANTS)
         self._planned: _Planned | None = None
-        self._outer: Collection[str] = ()
 
     @property
     def plan(self) -> Plan:
@@ -81,17 +80,12 @@ class RouteHandler:
     def check_outer(self, outer: Collection[str]) -> None:
         """Check that what the route's path does not have is among the names of the outer paths.
 
-        Where no path is around it, those count that an earlier check found: the lifespan of an
-        application may run that of a mounted one by itself.
-
         Raises:
             PathParameterError: A value of the path is declared that no path has.
         """
-        outer = outer or self._outer
         for name, mistake in (self._unchanged().outer or {}).items():
             if name not in outer:
                 raise mistake
-        self._outer = outer
 
     def plan_in(self, environment: Environment) -> Plan:
         """The plan with the overrides that are in force."""

@@ -58,7 +58,7 @@ def streamer(
     kind: type[_Stream] = _Stream
     if issubclass(response_class, EventSourceResponse):
         head, kind = response_class, _EventStream
-        encode = _event_encoder(ResultConverter(_data_of_events(item), **choices).encode)
+        encode = _event_encoder(ResultConverter(data_of_events(item), **choices).encode)
     elif issubclass(response_class, StreamingResponse):
         head, encode = response_class, _raw_encoder(response_class.charset)
     else:
@@ -343,7 +343,7 @@ def item_of(annotation: Any, default: Any) -> Any:
     return next(iter(get_args(annotation)), default)
 
 
-def _data_of_events(annotation: Any) -> Any:
+def data_of_events(annotation: Any) -> Any:
     """Find the type of the data: events are no values; what they stand in a union with, are."""
     if get_origin(annotation) in (Union, types.UnionType):
         members: list[Any] = [*get_args(annotation)]

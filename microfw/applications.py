@@ -46,6 +46,7 @@ from microfw._touched import is_original
 from microfw.dependencies import Lifetime, Plan, Scope, app_scope, scope_conflicts
 from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.exceptions import RegistrationError
+from microfw.openapi._application import DescribedApp
 from microfw.routing import Route, Router, WebSocketRoute
 
 __all__ = ["App"]
@@ -59,7 +60,7 @@ _CALL: Any = (
 )
 
 
-class App(Decorators, Starlette):
+class App(Decorators, DescribedApp, Starlette):
     """An application: routes, middleware, exception handlers, and the dependencies' settings.
 
     Args:
@@ -96,7 +97,8 @@ class App(Decorators, Starlette):
             FastAPI 0.118 and later do.
         cleanup_timeout: Seconds that the exit code of an async dependency may take, shielded from
             cancellation; then it is cancelled, and logged by name. `None` is without bound.
-        **documentation: `title`, `version`, ...: kept in the attribute `documentation`.
+        **documentation: `title`, `version`, ...: what OpenAPI says of the application; see
+            `AppDocumentation`. Each is an attribute of the same name.
     """
 
     router: Router
@@ -148,7 +150,7 @@ class App(Decorators, Starlette):
         )
         self.environment.find_unused = self._unused
         self.root_path = root_path
-        self.documentation: AppDocumentation = documentation
+        self._document(documentation, limits_bodies=max_body_size is not None)
         self.router = Router(
             routes,
             dependencies=dependencies,
@@ -168,9 +170,11 @@ class App(Decorators, Starlette):
         )
         self.router.lifespan_context = self._run_lifespan
         self.router.is_of_application = True
+        self.setup()
         for route in self.router.routes:
             if isinstance(route, Route | WebSocketRoute):
                 route.prepare()
+                route.handler.check_outer(())
 
     async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
         if self.root_path:

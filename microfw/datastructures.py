@@ -22,6 +22,10 @@ class UploadFile(starlette.datastructures.UploadFile):
 
         return core_schema.no_info_plain_validator_function(upload_of)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        return {"type": "string", "contentMediaType": "application/octet-stream"}
+
 
 def upload_of(value: Any) -> UploadFile:
     """Make an `UploadFile` of Starlette's, about the same open file.

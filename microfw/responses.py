@@ -29,6 +29,7 @@ __all__ = [
     "StreamingResponse",
     "allows_body",
     "encode_json",
+    "model_of",
     "responder",
 ]
 
@@ -85,7 +86,7 @@ def responder(
     Raises:
         UnsupportedTypeError: The annotation is no type of values.
     """
-    results = ResultConverter(_model_of(annotation), **choices)
+    results = ResultConverter(model_of(annotation), **choices)
     if response_class in (JSONResponse, StarletteJSONResponse):
         respond = _json_responder(results, 200 if status_code is None else status_code)
     else:
@@ -151,7 +152,7 @@ def _content_of(results: ResultConverter, response_class: type[Response]) -> Cal
     return plain
 
 
-def _model_of(annotation: Any) -> Any:
+def model_of(annotation: Any) -> Any:
     """Find what results are validated by: the annotation without what it says of responses."""
     members = get_args(annotation) if get_origin(annotation) in _UNIONS else (annotation,)
     values = [member for member in members if not _is_response(member)]

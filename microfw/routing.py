@@ -205,6 +205,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         route.exception_handlers = (self.exception_handlers,)
         if self.is_of_application:
             route.prepare()
+            route.handler.check_outer(())
         self.routes.append(route)
 
     def route(

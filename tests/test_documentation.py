@@ -49,7 +49,6 @@ def test_an_application_refuses_what_nobody_knows() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "openapi_url",
         "docs_url",
         "redoc_url",
         "swagger_ui_oauth2_redirect_url",
@@ -61,11 +60,11 @@ def test_a_schema_and_its_pages_can_be_switched_off_but_not_on(name: str) -> Non
     off: dict[str, Any] = {name: None}
     on: dict[str, Any] = {name: "/docs"}
 
-    assert App(**off).routes == []
+    assert App(openapi_url=None, **off).routes == []
     with pytest.raises(DeclarationError) as caught:
         App(**on)
     assert str(caught.value) == (
-        f"{name}='/docs' asks for OpenAPI or its pages, which are not there yet\n"
+        f"{name}='/docs' asks for OpenAPI's pages, which are not there yet\n"
         f"  in:   App({name}=...)\n"
         f"  cure: write {name}=None, or leave it out"
     )
@@ -74,6 +73,7 @@ def test_a_schema_and_its_pages_can_be_switched_off_but_not_on(name: str) -> Non
 def test_routes_keep_what_applications_and_routers_say_of_them() -> None:
     of_app, of_router, of_inclusion, of_route = (Route(f"/{n}", endpoint) for n in range(4))
     app = App(
+        openapi_url=None,
         callbacks=[of_app],
         deprecated=True,
         include_in_schema=False,
@@ -107,7 +107,7 @@ def test_the_function_nearest_to_the_route_names_it(place: str) -> None:
         each: {"generate_unique_id_function": name_route if each == place else name_otherwise}
         for each in order[order.index(place) :]
     }
-    app = App(**said.get("app", {}))
+    app = App(openapi_url=None, **said.get("app", {}))
     router = Router(**said.get("router", {}))
     router.get("/", **said.get("route", {}))(endpoint)
     app.include_router(router, prefix="/items", **said.get("inclusion", {}))
@@ -205,7 +205,7 @@ def test_the_limit_nearest_to_the_route_counts(place: str) -> None:
         each: {"max_body_size": 5 if each == place else 100, "form_limits": {"max_fields": 1}}
         for each in order[order.index(place) :]
     }
-    app = App(**said.get("app", {}))
+    app = App(openapi_url=None, **said.get("app", {}))
     router = Router(**said.get("router", {}))
 
     @router.post("/body", **said.get("route", {}))

@@ -763,7 +763,7 @@ def test_a_change_counts_once_it_is_made() -> None:
 
 
 def test_the_routes_of_an_application_may_change_while_it_runs() -> None:
-    app = App()
+    app = App(openapi_url=None)
 
     @app.get("/old/{name}")
     def old(name: str) -> str:
@@ -805,7 +805,7 @@ def test_a_route_finds_in_the_scope_what_the_index_knows() -> None:
 
 
 def added(path: str) -> list[Any]:
-    app = App()
+    app = App(openapi_url=None)
 
     @app.get(path)
     def serve(request: Request) -> str:

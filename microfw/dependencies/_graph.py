@@ -139,6 +139,7 @@ def _wider_scopes_first(nodes: list[StepNode]) -> list[StepNode]:
 
 def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> tuple[Step, ...]:
     numbers = {id(node): number for number, node in enumerate(nodes)}
+    asked = _asked_scopes(nodes)
     steps: list[Step] = []
     for node in nodes:
         used = {parameter.name: use for parameter, use in node.uses if parameter is not None}
@@ -166,9 +167,25 @@ def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> 
                 arguments=tuple(arguments),
                 used_in=node.user.signature.where if node.user else "",
                 asked_in=node.asker.signature.where if node.asker else None,
+                security_scopes=asked.get(id(node), ()),
             )
         )
     return tuple(steps)
+
+
+def _asked_scopes(nodes: list[StepNode]) -> dict[int, tuple[str, ...]]:
+    """Find the security scopes that are asked for above each node, if there are any.
+
+    Dependants come after what they use, so that going backwards meets them first.
+    """
+    asked: dict[int, tuple[str, ...]] = {}
+    for node in reversed(nodes):
+        above = asked.get(id(node), ())
+        for (_, dependency, _), (_, below) in zip(node.callable.uses, node.uses, strict=True):
+            if above or dependency.security_scopes:
+                scopes = (*above, *dependency.security_scopes, *asked.get(id(below), ()))
+                asked[id(below)] = tuple(dict.fromkeys(scopes))
+    return asked
 
 
 def _check_is_filled(node: StepNode, arguments: list[Argument]) -> None:

@@ -117,6 +117,8 @@ class Step(Struct, frozen=True):
     """The place of the callable that uses it first: `qualname (file.py:line)`."""
     asked_in: str | None = None
     """The place of the first that asks for the scope it has; `None` where none does."""
+    security_scopes: tuple[str, ...] = ()
+    """What the `Security(...)` declarations above it ask for, whoever reads it."""
 
     @property
     def opens(self) -> bool:

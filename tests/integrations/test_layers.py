@@ -303,7 +303,7 @@ def test_what_others_put_in_place_of_a_routes_entries_is_called(
     name: str, middleware: tuple[Any, ...]
 ) -> None:
     app, calls = app_of(*middleware), list[str]()
-    route: Any = app.routes[0]
+    route: Any = app.routes[1]
     original = getattr(route, name)
 
     async def replaced(scope: Scope, receive: Receive, send: Send) -> None:
@@ -322,7 +322,7 @@ def test_what_others_put_in_place_of_a_websocket_routes_app_is_called() -> None:
     async def talk(websocket: WebSocket) -> None:
         await websocket.accept()
 
-    route = cast("WebSocketRoute", app.routes[0])
+    route = cast("WebSocketRoute", app.routes[-1])
     original = route.app
 
     async def replaced(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,0 +1,171 @@
+"""What an application adds to its routes: the document that describes them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import starlette.routing
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from microfw._documentation import AppDocumentation
+from microfw._route_patterns import MatchesInLinearTime, PathPattern
+from microfw.routing import Route, Router
+
+_KEPT_PREFIXES = 16
+_SAID = {
+    "title": "title",
+    "version": "version",
+    "summary": "summary",
+    "description": "description",
+    "tags": "openapi_tags",
+    "servers": "servers",
+    "terms_of_service": "terms_of_service",
+    "contact": "contact",
+    "license_info": "license_info",
+    "separate_input_output_schemas": "separate_input_output_schemas",
+    "external_docs": "openapi_external_docs",
+    "openapi_version": "openapi_version",
+}
+"""The parameters of `get_openapi`, and the attributes of an application that they are."""
+
+
+class DocumentationRoute(MatchesInLinearTime, starlette.routing.Route):
+    """A route of the documentation's own; it is not documented."""
+
+    def __init__(self, path: str, endpoint: Any, name: str) -> None:
+        super().__init__("/", endpoint, name=name, include_in_schema=False)
+        PathPattern.set_path(self, path)
+        self.path = path
+
+
+class Webhook(Route):
+    """A request that the application sends: what stands for its path is a name."""
+
+    def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
+        super().__init__(f"/{path.removeprefix('/')}", endpoint, **options)
+        self.path_format = path
+
+
+class DescribedApp:
+    """The part of an application that describes its routes.
+
+    Attributes:
+        documentation: What was said of it when the application was made.
+        openapi_schema: The document, once it has been asked for. One that is put here is served as
+            it is.
+        webhooks: The requests that the application sends, declared as routes are:
+            `@app.webhooks.post("new-order")`. They are described, and nothing else.
+    """
+
+    router: Router
+    documentation: AppDocumentation
+    openapi_schema: dict[str, Any] | None
+    title: str
+    version: str
+    summary: str | None
+    description: str
+    openapi_version: str
+    openapi_url: str | None
+    openapi_tags: Sequence[Mapping[str, Any]] | None
+    openapi_external_docs: Mapping[str, Any] | None
+    servers: Sequence[Mapping[str, Any]] | None
+    terms_of_service: str | None
+    contact: Mapping[str, Any] | None
+    license_info: Mapping[str, Any] | None
+    root_path_in_servers: bool
+    separate_input_output_schemas: bool
+    limits_bodies: bool
+
+    def _document(self, documentation: AppDocumentation, *, limits_bodies: bool) -> None:
+        """Keep what is said of the application."""
+        self.documentation = documentation
+        self.limits_bodies = limits_bodies
+        self.openapi_schema = None
+        self._made: tuple[Any, Any] = None, None
+        self._bytes: tuple[Any, dict[str, bytes]] = None, {}
+        self._webhooks: Sequence[BaseRoute] | Router | None = documentation.get("webhooks")
+        for name, default in _DEFAULTS.items():
+            setattr(self, name, documentation.get(name, default))
+
+    @property
+    def webhooks(self) -> Router:
+        """The requests that the application sends."""
+        if not isinstance(self._webhooks, Router):
+            self._webhooks = Router(self._webhooks or (), route_class=Webhook)
+        return self._webhooks
+
+    @webhooks.setter
+    def webhooks(self, webhooks: Sequence[BaseRoute] | Router) -> None:
+        self._webhooks = webhooks
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document that describes the routes, OpenAPI.
+
+        It is made at the first call, and again when routes have been added. Replace the function
+        to serve another one: `app.openapi = make_my_own`.
+
+        Raises:
+            DeclarationError: A type of some route has no JSON schema.
+        """
+        routes, webhooks = self.router.routes, self.webhooks.routes
+        lists = [(id(each), len(each), getattr(each, "changes", 0)) for each in (routes, webhooks)]
+        made, made_from = self._made
+        if self.openapi_schema and (self.openapi_schema is not made or lists == made_from):
+            return self.openapi_schema
+        from microfw.openapi.utils import get_openapi
+
+        said = {parameter: getattr(self, name) for parameter, name in _SAID.items()}
+        self.openapi_schema = get_openapi(
+            routes=routes, webhooks=webhooks, limits_bodies=self.limits_bodies, **said
+        )
+        self._made = self.openapi_schema, lists
+        return self.openapi_schema
+
+    def setup(self) -> None:
+        """Add the routes of the documentation; called once, when the application is made."""
+        if self.openapi_url:
+            self._add(self.openapi_url, self._serve_document, "openapi")
+
+    def _add(self, path: str, endpoint: Any, name: str) -> None:
+        self.router.routes.append(DocumentationRoute(path, endpoint, name))
+
+    async def _serve_document(self, request: Request) -> Response:
+        prefix = request.scope.get("root_path", "").rstrip("/")
+        document = self.openapi()
+        served, bodies = self._bytes
+        if served is not document:
+            bodies = {}
+            self._bytes = document, bodies
+        body = bodies.get(prefix)
+        if body is None:
+            body = self._encoded(document, prefix)
+            if len(bodies) < _KEPT_PREFIXES:
+                bodies[prefix] = body
+        return Response(body, media_type="application/json")
+
+    def _encoded(self, document: dict[str, Any], prefix: str) -> bytes:
+        from microfw._validation import encode_json
+
+        servers = document.get("servers", [])
+        if prefix and self.root_path_in_servers and all(each["url"] != prefix for each in servers):
+            document = {**document, "servers": [{"url": prefix}, *servers]}
+        return encode_json(document)
+
+
+_DEFAULTS: dict[str, Any] = {
+    "title": "microfw",
+    "version": "0.1.0",
+    "summary": None,
+    "description": "",
+    "openapi_version": "3.1.0",
+    "openapi_url": "/openapi.json",
+    "openapi_tags": None,
+    "openapi_external_docs": None,
+    "servers": None,
+    "terms_of_service": None,
+    "contact": None,
+    "license_info": None,
+    "root_path_in_servers": True,
+    "separate_input_output_schemas": True,
+}

@@ -1,0 +1,159 @@
+"""What a route answers."""
+
+import copy
+import http.client
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from starlette.responses import JSONResponse, Response
+
+from microfw._routes import Route
+from microfw._streaming import data_of_events, item_of
+from microfw.dependencies import EMPTY
+from microfw.openapi._merging import merge
+from microfw.openapi._schemas import Schemas
+from microfw.openapi._wants import Want
+from microfw.responses import EventSourceResponse, StreamingResponse, allows_body, model_of
+
+_RANGES = {
+    "1XX": "Information",
+    "2XX": "Success",
+    "3XX": "Redirection",
+    "4XX": "Client Error",
+    "5XX": "Server Error",
+    "DEFAULT": "Default Response",
+}
+_JSON = "application/json"
+
+
+class Answers(Struct):
+    """What a route answers, with the schemas that this needs.
+
+    Attributes:
+        kind: The class of the response.
+        result: What the endpoint returns; or an item, where it yields.
+        others: The models of `responses=`, by status.
+    """
+
+    kind: type[Response]
+    streams: str
+    result: Want | None
+    others: dict[int | str, Want]
+
+
+def answers_of(route: Route, unique_id: str, schemas: Schemas) -> Answers:
+    """Ask for the schemas of what a route answers."""
+    endpoint = route.plan.endpoint.signature
+    options = route.options
+    annotation: Any = options.get("response_model", endpoint.returns)
+    kind: Any = options.get("response_class", JSONResponse)
+    streams = _stream_of(kind) if endpoint.yields else ""
+    if streams:
+        model = _item(annotation, options.get("response_model"), streams)
+        name = f"StreamItem_{unique_id}"
+    else:
+        model, name = model_of(annotation), f"Response_{unique_id}"
+        if _is_response(endpoint.returns) and "response_class" not in options:
+            kind = endpoint.returns
+
+    def want(model: Any, name: str) -> Want:
+        what = f"what {endpoint.name!r} answers"
+        return schemas.want(Want(model, "serialization", name, endpoint.where, (), what))
+
+    others = {
+        status: want(said["model"], f"Response_{status}_{unique_id}")
+        for status, said in (options.get("responses") or {}).items()
+        if said.get("model") is not None
+    }
+    is_json = streams or issubclass(kind, JSONResponse)
+    result = want(model, name) if model is not None and is_json else None
+    return Answers(kind, streams, result, others)
+
+
+def _stream_of(kind: type[Response]) -> str:
+    """The media type of a stream of items; `""` of one whose items are sent as they are."""
+    if issubclass(kind, EventSourceResponse):
+        return "text/event-stream"
+    return "" if issubclass(kind, StreamingResponse) else "application/jsonl"
+
+
+def _item(annotation: Any, default: Any, media_type: str) -> Any:
+    item = item_of(annotation, default)
+    return data_of_events(item) if media_type == "text/event-stream" else item
+
+
+def _is_response(kind: Any) -> bool:
+    return kind is not EMPTY and isinstance(kind, type) and issubclass(kind, Response)
+
+
+def responses_of(route: Route, answers: Answers, version: str) -> dict[str, Any]:
+    """Describe the answers of a route, those of `responses=` too."""
+    options = route.options
+    status = options.get("status_code")
+    success: dict[str, Any] = {
+        "description": options.get("response_description", "Successful Response")
+    }
+    if status is None or allows_body(status):
+        content = _content(answers, version)
+        if content:
+            success["content"] = content
+    described = {str(_status_of(answers.kind) if status is None else status): success}
+    for code, said in (options.get("responses") or {}).items():
+        _add(described, code, said, answers)
+    return described
+
+
+def _status_of(kind: type[Response]) -> int:
+    parameter = inspect.signature(kind).parameters.get("status_code")
+    return parameter.default if parameter and isinstance(parameter.default, int) else 200
+
+
+def _content(answers: Answers, version: str) -> dict[str, Any]:
+    item = "itemSchema" if version >= "3.2" else "schema"
+    schema = answers.result.titled() if answers.result else {}
+    if answers.streams == "text/event-stream":
+        return {answers.streams: {item: _event(answers.result)}}
+    if answers.streams:
+        return {answers.streams: {item: schema}}
+    media_type = answers.kind.media_type
+    if not media_type:
+        return {}
+    if not issubclass(answers.kind, JSONResponse):
+        schema = {"type": "string"}
+    return {media_type: {"schema": schema}}
+
+
+def _event(data: Want | None) -> dict[str, Any]:
+    """What is sent for one event; see the format in `microfw.sse`."""
+    text: dict[str, Any] = {"type": "string"}
+    fields: dict[str, Any] = {"data": text, "event": text, "id": text}
+    fields["retry"] = {"type": "integer", "minimum": 0}
+    event = {"type": "object", "properties": fields}
+    if data is None:
+        return event
+    fields["data"] = {**text, "contentMediaType": _JSON, "contentSchema": data.titled()}
+    return {**event, "required": ["data"]}
+
+
+def _add(described: dict[str, Any], code: int | str, said: Mapping[str, Any], of: Answers) -> None:
+    """Add what `responses=` says of a status."""
+    key = str(code).upper()
+    key = "default" if key == "DEFAULT" else key
+    own = copy.deepcopy({name: value for name, value in said.items() if name != "model"})
+    response = described.setdefault(key, {})
+    if code in of.others:
+        content = own.setdefault("content", {})
+        schema = content.setdefault(of.kind.media_type or _JSON, {}).setdefault("schema", {})
+        merge(schema, of.others[code].titled())
+    description = own.get("description") or response.get("description") or _phrase(str(code))
+    merge(response, own)
+    response["description"] = description
+
+
+def _phrase(code: str) -> str:
+    known = _RANGES.get(code.upper())
+    if known is None and code.isdecimal():
+        known = http.client.responses.get(int(code))
+    return known or "Additional Response"

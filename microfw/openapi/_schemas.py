@@ -1,0 +1,202 @@
+"""The schemas of one document: asked for one by one, made all at once.
+
+Rules
+-----
+1. Which library makes the schema of a type, is decided as it is for its values.
+2. Each library is called once for all of its types, since it chooses names for all of them. A type
+   of the one that stands in a type of the other is referred to by a mark. What was found so is made
+   in another round; two are enough as a rule.
+3. In the end the marks become what they stand for. Where both libraries chose the same name,
+   msgspec's class is called `NameStruct`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from microfw._validation import is_array, is_mapping
+from microfw.exceptions import DeclarationError
+from microfw.openapi._libraries import is_of_msgspec
+from microfw.openapi._wants import Mode, Want
+from microfw.openapi.constants import REF_PREFIX
+
+_MARK = "x-microfw-type"
+_VALUES = {"const", "default", "enum", "examples"}
+"""What holds values, and no schemas."""
+
+Definitions = dict[str, Any]
+
+
+class Schemas:
+    """Collects what a document needs, and makes it.
+
+    Args:
+        separate: Whether a class may have another schema where it is read than where it is written.
+
+    Attributes:
+        definitions: By name, what schemas refer to; there after `resolve`.
+    """
+
+    def __init__(self, *, separate: bool = True) -> None:
+        self._separate = separate
+        self._wants: list[Want] = []
+        self.definitions: Definitions = {}
+
+    def want(self, want: Want) -> Want:
+        """Ask for a schema."""
+        self._wants.append(want)
+        return want
+
+    def resolve(self) -> None:
+        """Make the schemas.
+
+        Raises:
+            DeclarationError: A type has none.
+        """
+        wants, separate = self._wants, self._separate
+        try:
+            self.definitions = _made(wants, separate=separate)
+        except Exception as problem:
+            raise (*_mistakes(wants, separate=separate), problem)[0] from problem
+
+    def resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a schema refers to; itself where it does not refer to another."""
+        while "$ref" in schema:
+            schema = self.definitions[schema["$ref"].removeprefix(REF_PREFIX)]
+        return schema
+
+
+def _mistakes(wants: list[Want], *, separate: bool) -> Iterator[DeclarationError]:
+    """Look for the types that have no schema, one by one."""
+    for want in wants:
+        try:
+            _made([want], separate=separate)
+        except Exception as problem:
+            text = str(problem).partition("\n")[0]
+            yield DeclarationError(
+                f"{want.parameter} has no schema, so that there is no OpenAPI document: {text}",
+                where=want.place,
+                path=want.path,
+                cure="use a type that has a JSON schema, or leave the route out of it:"
+                " include_in_schema=False",
+            )
+
+
+def _made(wants: list[Want], *, separate: bool) -> Definitions:
+    ours = [want for want in wants if not is_of_msgspec(want.bare)]
+    theirs = [want for want in wants if is_of_msgspec(want.bare)]
+    return _Round(ours, theirs, separate=separate).definitions
+
+
+class _Round:
+    """Both libraries' schemas, with the types of each that stand in those of the other."""
+
+    def __init__(self, pydantics: list[Want], msgspecs: list[Want], *, separate: bool) -> None:
+        self._separate = separate
+        self._pydantics = pydantics
+        self._msgspecs = msgspecs
+        modes = {want.mode for want in msgspecs}
+        self._mode: Mode = "serialization" if modes == {"serialization"} else "validation"
+        self._in_pydantic: list[Any] = []
+        self._in_msgspec: list[Want] = []
+        self._marked: list[dict[str, Any]] = []
+        self._definitions_of_pydantic: Definitions = {}
+        self._definitions_of_msgspec: Definitions = {}
+        known = -1
+        while known != len(self._in_pydantic) + len(self._in_msgspec):
+            known = len(self._in_pydantic) + len(self._in_msgspec)
+            self._make()
+        self.definitions = self._merged()
+
+    def _make(self) -> None:
+        if self._pydantics or self._in_msgspec:
+            from microfw.openapi._with_pydantic import pydantic_schemas  # if it is needed
+
+            self._definitions_of_pydantic = pydantic_schemas(
+                [*self._pydantics, *self._in_msgspec], self._of_msgspec, separate=self._separate
+            )
+        if self._msgspecs or self._in_pydantic:
+            from microfw.openapi._with_msgspec import msgspec_schemas
+
+            self._marked, self._definitions_of_msgspec = msgspec_schemas(
+                self._msgspecs, self._in_pydantic, self._of_pydantic
+            )
+
+    def _of_msgspec(self, kind: Any) -> dict[str, Any] | None:
+        if not is_of_msgspec(kind):
+            return None
+        if kind not in self._in_pydantic:
+            self._in_pydantic.append(kind)
+        return {_MARK: ["msgspec", self._in_pydantic.index(kind)]}
+
+    def _of_pydantic(self, kind: Any) -> dict[str, Any]:
+        known = [want.annotation for want in self._in_msgspec]
+        if kind not in known:
+            known.append(kind)
+            self._in_msgspec.append(Want(kind, self._mode, "", ""))
+        return {_MARK: ["pydantic", known.index(kind)]}
+
+    def _merged(self) -> Definitions:
+        ours, theirs = self._definitions_of_pydantic, self._definitions_of_msgspec
+        renamed = {
+            name: free_name(f"{name}Struct", {*ours, *theirs}) for name in theirs if name in ours
+        }
+        theirs = {renamed.get(name, name): _with_names(s, renamed) for name, s in theirs.items()}
+        for want in self._msgspecs:
+            want.schema = _with_names(want.schema, renamed)
+        self._marked = [_with_names(schema, renamed) for schema in self._marked]
+        for want in (*self._pydantics, *self._msgspecs):
+            want.schema = self._unmarked(want.schema)
+        return {name: self._unmarked(schema) for name, schema in (*ours.items(), *theirs.items())}
+
+    def _unmarked(self, part: Any) -> Any:
+        """Put in place of the marks what they stand for."""
+        if is_array(part):
+            return [self._unmarked(each) for each in part]
+        if not is_mapping(part):
+            return part
+        if _MARK not in part:
+            return {
+                name: each if name in _VALUES else self._unmarked(each)
+                for name, each in part.items()
+                if name != "default" or each is not None
+            }
+        mark: tuple[str, int] = part[_MARK]
+        library, number = mark
+        meant = self._marked[number] if library == "msgspec" else self._in_msgspec[number].schema
+        unsaid = {_MARK, "title"} if "$ref" in meant else {_MARK}
+        others = {name: each for name, each in part.items() if name not in unsaid}
+        return self._unmarked({**meant, **others})
+
+
+def _with_names(part: Any, names: Mapping[str, str]) -> Any:
+    """Refer to definitions by other names."""
+    if not names:
+        return part
+    if is_array(part):
+        return [_with_names(each, names) for each in part]
+    if not is_mapping(part):
+        return part
+    return {key: _with_names_at(key, each, names) for key, each in part.items()}
+
+
+def _with_names_at(key: str, part: Any, names: Mapping[str, str]) -> Any:
+    if key == "$ref" and isinstance(part, str):
+        return _renamed(part, names)
+    if key == "mapping" and is_mapping(part) and all(isinstance(v, str) for v in part.values()):
+        return {tag: _renamed(each, names) for tag, each in part.items()}
+    return _with_names(part, names)
+
+
+def _renamed(reference: str, names: Mapping[str, str]) -> str:
+    name = reference.removeprefix(REF_PREFIX)
+    return f"{REF_PREFIX}{names.get(name, name)}"
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """A name like this one that is not taken."""
+    number = 2
+    free = name
+    while free in taken:
+        free = f"{name}{number}"
+        number += 1
+    return free

@@ -1,0 +1,89 @@
+"""Schemas of the types that pydantic validates."""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic.errors import PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema
+from starlette.datastructures import UploadFile
+
+from microfw._validation import is_array, is_mapping
+from microfw.openapi._wants import Want
+from microfw.openapi.constants import REF_TEMPLATE
+
+FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
+
+_SAID = ("title", "description", "examples", "json_schema_extra")
+
+
+def pydantic_schemas(
+    wants: Sequence[Want], refer: Callable[[type[Any]], dict[str, Any] | None], *, separate: bool
+) -> dict[str, Any]:
+    """Set the schema of each, and return those to which they refer, by name.
+
+    Args:
+        wants: What is needed.
+        refer: Returns the reference to a class of the other library.
+        separate: Whether a class may have another schema where it is read than where it is written.
+
+    Raises:
+        TypeError: One of the types has no schema; pydantic's errors are `TypeError`s, too.
+    """
+
+    class Generator(GenerateJsonSchema):
+        def is_instance_schema(self, schema: Any) -> Any:
+            kind = schema["cls"]
+            if issubclass(kind, UploadFile):
+                return dict(FILE)
+            return refer(kind) or super().is_instance_schema(schema)
+
+        def bytes_schema(self, schema: Any) -> Any:
+            made = super().bytes_schema(schema)
+            if made.pop("format") == "base64url":
+                made["contentEncoding"] = "base64"
+            return {**made, **FILE}
+
+    adapters = [_adapter(want) for want in wants]
+    inputs: list[Any] = [
+        (number, want.mode if separate or _is_computed(adapter) else "validation", adapter)
+        for number, (want, adapter) in enumerate(zip(wants, adapters, strict=True))
+    ]
+    made, definitions = TypeAdapter.json_schemas(
+        inputs, ref_template=REF_TEMPLATE, schema_generator=Generator
+    )
+    for want, (number, mode, _) in zip(wants, inputs, strict=True):
+        want.schema = _with_description(made[number, mode], want)
+    found: dict[str, Any] = definitions.get("$defs", {})
+    return found
+
+
+def _with_description(schema: dict[str, Any], want: Want) -> dict[str, Any]:
+    """Add what a type that makes its schema itself leaves out."""
+    description = want.documentation.description
+    return {**schema, "description": description} if description else schema
+
+
+def _adapter(want: Want) -> TypeAdapter[Any]:
+    said: dict[str, Any] = {
+        name: value for name in _SAID if (value := getattr(want.documentation, name)) is not None
+    }
+    if want.default is not ...:
+        said["default"] = want.default
+    said |= want.limits
+    annotation: Any = Annotated[want.bare, Field(**said)] if said else want.bare
+    try:
+        return TypeAdapter(annotation)
+    except PydanticUserError:  # a class that pydantic does not know, as Starlette's `UploadFile`
+        return TypeAdapter(annotation, config=ConfigDict(arbitrary_types_allowed=True))
+
+
+def _is_computed(adapter: TypeAdapter[Any]) -> bool:
+    """Whether a type, or one in it, has fields that are computed when it is written."""
+    return _holds_computed(adapter.core_schema)
+
+
+def _holds_computed(part: Any) -> bool:
+    if is_mapping(part):
+        return bool(part.get("computed_fields")) or any(map(_holds_computed, part.values()))
+    return is_array(part) and any(map(_holds_computed, part))

@@ -1,0 +1,8 @@
+"""What a document is made of, whatever the application."""
+
+__all__ = ["METHODS_WITH_BODY", "REF_PREFIX", "REF_TEMPLATE"]
+
+METHODS_WITH_BODY = {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"}
+"""The methods whose body is documented."""
+REF_PREFIX = "#/components/schemas/"
+REF_TEMPLATE = "#/components/schemas/{model}"
