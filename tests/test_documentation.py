@@ -46,30 +46,6 @@ def test_an_application_refuses_what_nobody_knows() -> None:
     assert str(caught.value) == "App() got an unexpected keyword argument 'tittle'"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "docs_url",
-        "redoc_url",
-        "swagger_ui_oauth2_redirect_url",
-        "swagger_ui_init_oauth",
-        "swagger_ui_parameters",
-    ],
-)
-def test_a_schema_and_its_pages_can_be_switched_off_but_not_on(name: str) -> None:
-    off: dict[str, Any] = {name: None}
-    on: dict[str, Any] = {name: "/docs"}
-
-    assert App(openapi_url=None, **off).routes == []
-    with pytest.raises(DeclarationError) as caught:
-        App(**on)
-    assert str(caught.value) == (
-        f"{name}='/docs' asks for OpenAPI's pages, which are not there yet\n"
-        f"  in:   App({name}=...)\n"
-        f"  cure: write {name}=None, or leave it out"
-    )
-
-
 def test_routes_keep_what_applications_and_routers_say_of_them() -> None:
     of_app, of_router, of_inclusion, of_route = (Route(f"/{n}", endpoint) for n in range(4))
     app = App(

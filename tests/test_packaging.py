@@ -95,8 +95,10 @@ def test_the_wheel_holds_the_package_alone(built: Path) -> None:
         f"{about}/WHEEL",
         f"{about}/entry_points.txt",
         f"{about}/licenses/LICENSE",
+        f"{about}/licenses/microfw/openapi/assets/LICENSE",
+        f"{about}/licenses/microfw/openapi/assets/NOTICE",
     }
-    assert "microfw/py.typed" in names
+    assert {"microfw/py.typed", "microfw/openapi/assets/swagger-ui-bundle.js.gz"} <= names
 
 
 def test_the_sdist_holds_all_that_a_distributor_needs(built: Path) -> None:

@@ -4,6 +4,7 @@ import importlib.metadata
 import platform
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -11,6 +12,7 @@ import msgspec
 
 from microfw.applications import App
 from microfw.cli._discovery import Found, find
+from microfw.cli._document import check_document, document_of
 from microfw.cli._failures import CommandError, ImportFailure
 from microfw.cli._graph import GRAPHS
 from microfw.cli._printing import print_source, print_table
@@ -108,18 +110,20 @@ def dev(target: str | None, host: str, port: int, uvicorn_arguments: tuple[str, 
     except ImportFailure as failure:
         failure.show()
         raise click.exceptions.Exit(1) from None
-    click.echo(", ".join(_introduction(found)), err=True)
+    click.echo(", ".join(_introduction(found, f"{host}:{port}" if port else None)), err=True)
     # An open stream or WebSocket would hold a restart up for as long as it is open.
     own = ["--reload", "--reload-dir", str(found.folder), "--timeout-graceful-shutdown", "1"]
     serve(found, [*own, "--host", host, "--port", str(port), *rest], freezes=False)
 
 
-def _introduction(found: Found) -> Iterator[str]:
+def _introduction(found: Found, address: str | None) -> Iterator[str]:
     yield found.target
     yield found.reason
     if isinstance(found.app, App):
         routes = [*planned_routes(found.app.routes)]
         yield "1 route" if len(routes) == 1 else f"{len(routes)} routes"
+        if found.app.openapi_url and found.app.docs_url:
+            yield f"documented at {f'http://{address}' if address else ''}{found.app.docs_url}"
 
 
 @main.command(context_settings=_OF_UVICORN)
@@ -185,6 +189,30 @@ def routes(
         click.echo(msgspec.json.format(msgspec.json.encode(lines)))
     else:
         print_table(rows_of(lines))
+
+
+@main.command()
+@_takes_app
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it to this file.",
+)
+@click.option(
+    "--check",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Fail if this file is not up to date.",
+)
+def openapi(target: str | None, output: Path | None, check: Path | None) -> None:
+    """Print the OpenAPI document."""
+    document = document_of(_application(find(target)))
+    if check is not None:
+        check_document(document, check)
+    elif output is not None:
+        output.write_text(document, encoding="utf-8")
+    else:
+        click.echo(document, nl=False)
 
 
 @main.command()

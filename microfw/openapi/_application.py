@@ -1,4 +1,4 @@
-"""What an application adds to its routes: the document that describes them."""
+"""What an application adds to its routes: the document that describes them, and its pages."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -67,6 +67,11 @@ class DescribedApp:
     description: str
     openapi_version: str
     openapi_url: str | None
+    docs_url: str | None
+    redoc_url: str | None
+    swagger_ui_oauth2_redirect_url: str | None
+    swagger_ui_init_oauth: Mapping[str, Any] | None
+    swagger_ui_parameters: Mapping[str, Any] | None
     openapi_tags: Sequence[Mapping[str, Any]] | None
     openapi_external_docs: Mapping[str, Any] | None
     servers: Sequence[Mapping[str, Any]] | None
@@ -124,11 +129,67 @@ class DescribedApp:
 
     def setup(self) -> None:
         """Add the routes of the documentation; called once, when the application is made."""
-        if self.openapi_url:
-            self._add(self.openapi_url, self._serve_document, "openapi")
+        if not self.openapi_url:
+            return
+        self._add(self.openapi_url, self._serve_document, "openapi")
+        if self.docs_url:
+            self._add(self.docs_url, self._serve_page, "swagger_ui_html")
+            if self.swagger_ui_oauth2_redirect_url:
+                back = self.swagger_ui_oauth2_redirect_url
+                self._add(back, self._serve_redirect, "swagger_ui_redirect")
+        if self.redoc_url:
+            self._add(self.redoc_url, self._serve_reading, "redoc_html")
+        first = self.docs_url or self.redoc_url
+        if first:
+            self._assets = f"{first.rstrip('/')}/swagger-ui"
+            self._add(f"{self._assets}/{{digest}}/{{file}}", self._serve_asset, "swagger_ui_file")
 
     def _add(self, path: str, endpoint: Any, name: str) -> None:
         self.router.routes.append(DocumentationRoute(path, endpoint, name))
+
+    async def _serve_page(self, request: Request) -> Response:
+        from microfw.openapi.docs import get_swagger_ui_html, relative_url
+
+        page, back = str(self.docs_url), self.swagger_ui_oauth2_redirect_url
+        return get_swagger_ui_html(
+            openapi_url=relative_url(page, str(self.openapi_url)),
+            title=f"{self.title} - Swagger UI",
+            oauth2_redirect_url=relative_url(page, back) if back else None,
+            init_oauth=self.swagger_ui_init_oauth,
+            swagger_ui_parameters=self.swagger_ui_parameters,
+            **self._urls_of_assets(page),
+        )
+
+    async def _serve_redirect(self, request: Request) -> Response:
+        from microfw.openapi.docs import get_swagger_ui_oauth2_redirect_html
+
+        return get_swagger_ui_oauth2_redirect_html()
+
+    async def _serve_reading(self, request: Request) -> Response:
+        from microfw.openapi.docs import get_redoc_html, relative_url
+
+        page = str(self.redoc_url)
+        return get_redoc_html(
+            openapi_url=relative_url(page, str(self.openapi_url)),
+            title=f"{self.title} - Reference",
+            **self._urls_of_assets(page),
+        )
+
+    async def _serve_asset(self, request: Request) -> Response:
+        from microfw.openapi._assets import serve_asset
+
+        return await serve_asset(request)
+
+    def _urls_of_assets(self, page: str) -> dict[str, Any]:
+        from microfw.openapi._assets import digest
+        from microfw.openapi.docs import relative_url
+
+        folder = relative_url(page, f"{self._assets}/{digest()}")
+        return {
+            "swagger_js_url": f"{folder}/swagger-ui-bundle.js",
+            "swagger_css_url": f"{folder}/swagger-ui.css",
+            "init_js_url": f"{folder}/init.js",
+        }
 
     async def _serve_document(self, request: Request) -> Response:
         prefix = request.scope.get("root_path", "").rstrip("/")
@@ -160,6 +221,11 @@ _DEFAULTS: dict[str, Any] = {
     "description": "",
     "openapi_version": "3.1.0",
     "openapi_url": "/openapi.json",
+    "docs_url": "/docs",
+    "redoc_url": "/redoc",
+    "swagger_ui_oauth2_redirect_url": "/docs/oauth2-redirect",
+    "swagger_ui_init_oauth": None,
+    "swagger_ui_parameters": None,
     "openapi_tags": None,
     "openapi_external_docs": None,
     "servers": None,

@@ -189,7 +189,7 @@ def test_the_version_of_what_is_not_installed_is_not_shown(folder: Folder) -> No
     assert "msgspec is not installed\n" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["", "dev", "run", "routes", "explain"])
+@pytest.mark.parametrize("command", ["", "dev", "run", "routes", "openapi", "explain"])
 def test_help_fits_a_screen(folder: Folder, command: str) -> None:
     shown = folder.output(*([command] if command else []), "--help").splitlines()
 
@@ -316,7 +316,7 @@ def test_dev_serves_what_has_changed_though_a_stream_is_open(
             )
         assert client.get(f"{server.url}/frozen").json() == 12345
 
-    assert server.log.text.startswith("main:app, found in main.py, 2 routes\n")
+    assert server.log.text.startswith("main:app, found in main.py, 2 routes, documented at /docs\n")
     assert server.process.returncode == 0
 
 

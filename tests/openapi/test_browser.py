@@ -1,0 +1,147 @@
+"""The pages in a browser: they work, complain of nothing, and ask no other host for anything."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.servers import serve
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.unmeasured,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
+]
+
+OWN = """
+from microfw import App
+from microfw.openapi.docs import get_swagger_ui_html
+
+app = App(docs_url=None, redoc_url=None)
+
+@app.get("/docs", include_in_schema=False)
+async def docs():
+    return get_swagger_ui_html(openapi_url="/openapi.json", title="Own")
+
+@app.get("/one")
+async def one() -> int:
+    return 1
+"""
+
+
+class Reader:
+    """A page, and what has happened in it.
+
+    Attributes:
+        page: Playwright's.
+        complaints: What the browser has said of errors, and of violations of the page's policy.
+        hosts: What was asked for something.
+    """
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.complaints: list[str] = []
+        self.hosts: set[str] = set()
+        page.on("console", self._listen)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
+
+    def _listen(self, said: Any) -> None:
+        if said.type in ("error", "warning"):
+            self.complaints.append(said.text)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.url + path)
+        self.page.wait_for_selector(".opblock")
+
+    def execute(self, operation: str) -> tuple[str, str]:
+        """Send an operation's request; return the status and the body of the answer."""
+        block = self.page.locator(f'[id$="{operation}"]')
+        block.locator(".opblock-summary-control").first.click()
+        block.get_by_role("button", name="Try it out").click()
+        block.get_by_role("button", name="Execute").click()
+        answer = block.locator(".live-responses-table")
+        answer.wait_for()
+        status = answer.locator("tbody .response-col_status").inner_text()
+        return status.split()[0], answer.locator("tbody code").first.inner_text()
+
+    def check(self) -> None:
+        assert self.complaints == []
+        assert self.hosts == {urlsplit(self.url).netloc}
+
+
+@contextmanager
+def reading(app: str, folder: Path, **options: Any) -> Iterator[Reader]:
+    with (
+        serve(app, cwd=folder) as server,
+        sync_api.sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            yield Reader(browser.new_page(**options), server.url)
+        finally:
+            browser.close()
+
+
+def test_an_operation_of_the_shop_is_tried_out(tmp_path: Path) -> None:
+    with reading("examples.shop.main:app", tmp_path) as reader:
+        reader.open("/docs")
+        status, body = reader.execute("health_health_get")
+        reader.check()
+
+    assert status == "200"
+    assert re.sub(r"\s", "", body) == '{"status":"ok"}'
+
+
+def test_the_pages_are_dark_for_those_who_like_that_and_one_is_for_reading(tmp_path: Path) -> None:
+    with reading("examples.shop.main:app", tmp_path, color_scheme="dark") as reader:
+        reader.open("/redoc")
+        dark = reader.page.evaluate("document.documentElement.className")
+        background = "getComputedStyle(document.documentElement).backgroundColor"
+        colours = [reader.page.evaluate(background)]
+        reader.page.emulate_media(color_scheme="light")
+        reader.page.locator("html:not(.dark-mode)").wait_for()
+        colours.append(reader.page.evaluate(background))
+        buttons = reader.page.get_by_role("button", name="Try it out").count()
+        opened = reader.page.locator(".opblock.is-open").count()
+        reader.check()
+
+    assert dark == "dark-mode"
+    assert colours[0] != colours[1]
+    assert (buttons, opened > 5) == (0, True)
+
+
+def test_a_user_authorises_with_a_password(tmp_path: Path) -> None:
+    with reading("examples.oauth2_jwt:app", tmp_path) as reader:
+        reader.open("/docs")
+        reader.page.get_by_role("button", name="Authorize").first.click()
+        dialog = reader.page.locator(".dialog-ux")
+        dialog.locator("#oauth_username").fill("caroline")
+        dialog.locator("#oauth_password").fill("eight comets")
+        dialog.get_by_text("select all").click()
+        dialog.get_by_role("button", name="Apply given OAuth2 credentials").click()
+        dialog.get_by_role("button", name="Remove authorization").wait_for()
+        dialog.get_by_role("button", name="Close").last.click()
+        status, _ = reader.execute("read_plan_plan_get")
+        reader.check()
+
+    assert status == "200"
+
+
+def test_a_page_of_the_users_own_has_everything_in_it(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    with reading("own:app", tmp_path) as reader:
+        reader.open("/docs")
+        answer = reader.execute("one_one_get")
+        reader.check()
+
+    assert answer == ("200", "1")
