@@ -77,7 +77,7 @@ async def get_astronomer(
     return astronomer
 
 
-@app.post("/token")
+@app.post("/token", responses={401: {"description": "Wrong name or password"}})
 def log_in(form: Annotated[OAuth2PasswordRequestForm, Depends()], response: Response) -> Token:
     # Not `async`: a hash takes its time, and a worker thread has it. It does so for unknown names,
     # too, so that nobody learns from the time it takes which names there are.

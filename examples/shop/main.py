@@ -8,7 +8,7 @@ from examples.shop.products import OutOfStockError
 from microfw import App, Request
 from microfw.responses import JSONResponse, RedirectResponse
 
-app = App()
+app = App(title="Shop", description="Products, and orders that are placed whole or not at all.")
 app.include_router(users.router)
 app.include_router(products.router)
 app.include_router(orders.router)

@@ -22,7 +22,12 @@ PAGE = 200
 """Rows of an export that are read at once."""
 
 
-@router.post("/orders", status_code=201, response_model=PlacedOrder)
+@router.post(
+    "/orders",
+    status_code=201,
+    response_model=PlacedOrder,
+    responses={409: {"description": "A product is out of stock"}},
+)
 async def place_order(
     new: NewOrder, user: CurrentUser, session: SessionDep, feed: FeedDep, tasks: BackgroundTasks
 ) -> Order:

@@ -27,7 +27,10 @@ async def get_current_user(
     return user
 
 
-CurrentUser = Annotated[User, Depends(get_current_user)]
+CurrentUser = Annotated[
+    User,
+    Depends(get_current_user, responses={401: {"description": "A valid token is needed"}}),
+]
 
 
 @router.post("", status_code=201)

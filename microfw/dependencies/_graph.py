@@ -5,9 +5,11 @@ one, and the steps are ordered.
 """
 
 from collections.abc import Hashable, Mapping
+from typing import Any
 
 from microfw.dependencies._declarations import Lifetime, SecurityScopes
 from microfw.dependencies._plan import (
+    NO_RESPONSES,
     AppValue,
     Argument,
     Bind,
@@ -139,7 +141,7 @@ def _wider_scopes_first(nodes: list[StepNode]) -> list[StepNode]:
 
 def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> tuple[Step, ...]:
     numbers = {id(node): number for number, node in enumerate(nodes)}
-    asked = _asked_scopes(nodes)
+    asked, said = _asked_scopes(nodes), _said_responses(nodes)
     steps: list[Step] = []
     for node in nodes:
         used = {parameter.name: use for parameter, use in node.uses if parameter is not None}
@@ -168,6 +170,7 @@ def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> 
                 used_in=node.user.signature.where if node.user else "",
                 asked_in=node.asker.signature.where if node.asker else None,
                 security_scopes=asked.get(id(node), ()),
+                responses=said.get(id(node), NO_RESPONSES),
             )
         )
     return tuple(steps)
@@ -186,6 +189,16 @@ def _asked_scopes(nodes: list[StepNode]) -> dict[int, tuple[str, ...]]:
                 scopes = (*above, *dependency.security_scopes, *asked.get(id(below), ()))
                 asked[id(below)] = tuple(dict.fromkeys(scopes))
     return asked
+
+
+def _said_responses(nodes: list[StepNode]) -> dict[int, dict[int | str, Any]]:
+    """Collect what the declarations say that each node may answer, if they say anything."""
+    said: dict[int, dict[int | str, Any]] = {}
+    for node in nodes:
+        for (_, dependency, _), (_, below) in zip(node.callable.uses, node.uses, strict=True):
+            if dependency.responses:
+                said[id(below)] = {**dependency.responses, **said.get(id(below), {})}
+    return said
 
 
 def _check_is_filled(node: StepNode, arguments: list[Argument]) -> None:

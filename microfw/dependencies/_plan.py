@@ -17,7 +17,8 @@ Theory of operation: `_graph` makes plans from declarations, `_compiler` turns t
 A plan knows nothing of either, nor of HTTP.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
@@ -102,6 +103,9 @@ class Argument(Struct, frozen=True):
     source: Source
 
 
+NO_RESPONSES: Mapping[int | str, Any] = MappingProxyType({})
+
+
 class Step(Struct, frozen=True):
     """One dependency, or the endpoint, as it appears once in a plan."""
 
@@ -119,6 +123,8 @@ class Step(Struct, frozen=True):
     """The place of the first that asks for the scope it has; `None` where none does."""
     security_scopes: tuple[str, ...] = ()
     """What the `Security(...)` declarations above it ask for, whoever reads it."""
+    responses: Mapping[int | str, Any] = NO_RESPONSES
+    """What the declarations that use it say it may answer; of a status, what was said first."""
 
     @property
     def opens(self) -> bool:

@@ -14,6 +14,7 @@ from microfw._streaming import data_of_events, item_of
 from microfw.dependencies import EMPTY
 from microfw.openapi._merging import merge
 from microfw.openapi._schemas import Schemas
+from microfw.openapi._values import steps_from_endpoint
 from microfw.openapi._wants import Want
 from microfw.responses import EventSourceResponse, StreamingResponse, allows_body, model_of
 
@@ -34,12 +35,14 @@ class Answers(Struct):
     Attributes:
         kind: The class of the response.
         result: What the endpoint returns; or an item, where it yields.
-        others: The models of `responses=`, by status.
+        said: What the author says of further answers of the route and of its dependencies.
+        others: The models of these, by status.
     """
 
     kind: type[Response]
     streams: str
     result: Want | None
+    said: dict[int | str, Any]
     others: dict[int | str, Want]
 
 
@@ -62,14 +65,23 @@ def answers_of(route: Route, unique_id: str, schemas: Schemas) -> Answers:
         what = f"what {endpoint.name!r} answers"
         return schemas.want(Want(model, "serialization", name, endpoint.where, (), what))
 
+    said = _said(route)
     others = {
-        status: want(said["model"], f"Response_{status}_{unique_id}")
-        for status, said in (options.get("responses") or {}).items()
-        if said.get("model") is not None
+        status: want(answer["model"], f"Response_{status}_{unique_id}")
+        for status, answer in said.items()
+        if answer.get("model") is not None
     }
     is_json = streams or issubclass(kind, JSONResponse)
     result = want(model, name) if model is not None and is_json else None
-    return Answers(kind, streams, result, others)
+    return Answers(kind, streams, result, said, others)
+
+
+def _said(route: Route) -> dict[int | str, Any]:
+    """What is said of further answers: of a status, by the route, or else nearest to it."""
+    said: dict[int | str, Any] = dict(route.options.get("responses") or {})
+    for step in steps_from_endpoint(route.plan):
+        said = {**step.responses, **said}
+    return said
 
 
 def _stream_of(kind: type[Response]) -> str:
@@ -100,7 +112,7 @@ def responses_of(route: Route, answers: Answers, version: str) -> dict[str, Any]
         if content:
             success["content"] = content
     described = {str(_status_of(answers.kind) if status is None else status): success}
-    for code, said in (options.get("responses") or {}).items():
+    for code, said in answers.said.items():
         _add(described, code, said, answers)
     return described
 

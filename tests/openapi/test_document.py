@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import BaseModel
 from starlette.routing import Mount
 
 from microfw import (
@@ -464,6 +465,39 @@ def test_further_answers_have_models_and_descriptions() -> None:
     assert told["default"] == {"description": "Else"}
     assert told["499"] == told["CUSTOM"] == {"description": "Additional Response"}
     assert told["5XX"] == {"description": "Server Error"}
+
+
+def test_what_dependencies_answer_is_told_of_each_route_that_uses_them() -> None:
+    class NotFound(BaseModel):
+        what: str
+
+    def session() -> None: ...
+    def find(it: Annotated[None, Depends(session, responses={503: {}})]) -> None: ...
+    def check() -> None: ...
+
+    missing = {404: {"model": NotFound}, 409: {"description": "Gone"}}
+    app = App()
+
+    @app.get(
+        "/",
+        dependencies=[Security(check, responses={403: {}, 409: {"description": "Busy"}})],
+        responses={404: {"description": "No such thing"}},
+    )
+    async def read(it: Annotated[None, Depends(find, responses=missing)]) -> None: ...
+
+    @app.get("/other")
+    async def read_other(it: Annotated[None, Depends(find, responses=missing)]) -> None: ...
+
+    told = {key: each["description"] for key, each in operation(app)["responses"].items()}
+    assert told == {
+        "200": "Successful Response",
+        "403": "Forbidden",
+        "404": "No such thing",
+        "409": "Busy",
+        "503": "Service Unavailable",
+    }
+    other = operation(app, "/other")["responses"]
+    assert other["404"]["content"][JSON]["schema"] == {"$ref": "#/components/schemas/NotFound"}
 
 
 async def lines() -> AsyncIterator[int]:
