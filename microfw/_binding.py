@@ -22,6 +22,7 @@ from starlette.background import BackgroundTasks
 from starlette.datastructures import UploadFile
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
+from starlette.routing import PARAM_REGEX
 from starlette.websockets import WebSocket
 
 from microfw._forms import FILES, can_parse
@@ -53,6 +54,7 @@ from microfw.dependencies import (
     EMPTY,
     Attribute,
     Constant,
+    Declared,
     Parameter,
     Reader,
     Signature,
@@ -97,6 +99,8 @@ class RequestBinder:
 
     Args:
         path_parameters: The names in the route's path.
+        prefix: What routers put before the route's own path. Its parameters are for those routes
+            that need them.
         websocket: Whether the route is for WebSockets, whose handshake has no body.
         is_strict: Whether a body without a content type is no JSON.
 
@@ -109,11 +113,13 @@ class RequestBinder:
         self,
         path_parameters: Collection[str] = (),
         *,
+        prefix: str = "",
         websocket: bool = False,
         is_strict: bool = False,
     ) -> None:
         self._path_parameters = frozenset(path_parameters)
         self._unused = set(path_parameters)
+        self._in_prefix = {name for name, _ in PARAM_REGEX.findall(prefix)}
         self.outer: dict[str, PathParameterError] = {}
         self._websocket = websocket
         self.bodies = Bodies(is_strict=is_strict)
@@ -161,18 +167,19 @@ class RequestBinder:
         """Check what can be known only when the whole plan has been made.
 
         Raises:
-            PathParameterError: No step takes a value of the path, and none takes the request; or
-                one takes another value of the path instead.
+            PathParameterError: No step takes a value of the route's own path, and none takes the
+                request; or one takes another value of the path instead.
             MultipleBodiesError: Several steps read a body that cannot be shared.
         """
         if self._unused and self.outer:
             raise next(iter(self.outer.values()))
-        if self._unused and not self._takes_connection:
-            names = ", ".join(f"{{{name}}}" for name in sorted(self._unused))
+        unused = sorted(self._unused - self._in_prefix)
+        if unused and not self._takes_connection:
+            names = ", ".join(f"{{{name}}}" for name in unused)
             raise PathParameterError(
                 f"the path has {names}, but neither the function nor a dependency takes it",
                 where=endpoint.where,
-                cure=f"add a parameter {min(self._unused)!r}, or take it out of the path",
+                cure=f"add a parameter {unused[0]!r}, or take it out of the path",
             )
         if self._in_json and self._in_form:
             (in_json, json_site), (in_form, form_site) = self._in_json[0], self._in_form[0]
@@ -211,7 +218,9 @@ class RequestBinder:
             )
         cures = _CURES_IN_WEBSOCKET if self._websocket else _CURES_IN_HTTP
         if attribute in cures:
-            if attribute in _OF_ONE_PROTOCOL and self._serves_both(parameter, site):
+            if parameter.default is not EMPTY or (
+                attribute in _OF_ONE_PROTOCOL and self._serves_both(site)
+            ):
                 return Constant(None)
             route = "a WebSocket route" if self._websocket else "a route for HTTP"
             raise _error(
@@ -223,10 +232,8 @@ class RequestBinder:
         self._takes_connection |= attribute in _CONNECTIONS
         return Attribute(attribute)
 
-    def _serves_both(self, parameter: Parameter, site: Site) -> bool:
-        """Whether one can do without, or is a dependency that takes what either protocol has."""
-        if parameter.default is not EMPTY:
-            return True
+    def _serves_both(self, site: Site) -> bool:
+        """Whether a parameter is one of a dependency that takes what either protocol has."""
         kinds = {self._by_type(each) for each in site.signature.parameters}
         is_endpoint = len(site.path) == 1
         return not is_endpoint and kinds >= _OF_ONE_PROTOCOL
@@ -439,6 +446,14 @@ def _declaration_of(parameter: Parameter, site: Site) -> Declaration | None:
     if not declarations:
         return None
     for declaration in declarations:
+        if isinstance(declaration.default, Declared):
+            raise _error(
+                DeclarationError,
+                f"{parameter.name!r} has another declaration inside of {_written(declaration)}, as"
+                " its default",
+                site,
+                "keep one of the two",
+            )
         if declaration is parameter.default or declaration.default is ...:
             continue
         raise _error(

@@ -181,10 +181,12 @@ class Prepared:
     Attributes:
         is_direct: Whether a request that matches can go straight to `respond`.
         exception_handlers: Those of the routers that the route is in, the innermost router's first.
+        prefix: What routers have put before the path that the route was declared with.
     """
 
     handler: RouteHandler
     exception_handlers: tuple[RouterHandlers, ...] = ()
+    prefix: str = ""
     is_direct: bool = False
     _can_be_direct: bool = False
     _is_prepared = False

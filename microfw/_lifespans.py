@@ -7,7 +7,7 @@ from typing import Any
 from starlette.types import Lifespan
 
 from microfw._decorators import Event, EventHandler
-from microfw._mistakes import check_event
+from microfw._mistakes import check_declares_nothing, check_event
 
 AnyLifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
@@ -27,6 +27,8 @@ class Lifespans:
         on_startup: Sequence[EventHandler] | None,
         on_shutdown: Sequence[EventHandler] | None,
     ) -> None:
+        for handler in (*(on_startup or ()), *(on_shutdown or ())):
+            check_declares_nothing(handler, "a function for start-up or shutdown")
         self.on_startup: list[EventHandler] = list(on_startup or ())
         self.on_shutdown: list[EventHandler] = list(on_shutdown or ())
         self._included: list[AnyLifespan] = []
@@ -53,6 +55,7 @@ class Lifespans:
     def add_event_handler(self, event_type: str, func: EventHandler) -> None:
         """Call a function at "startup" or "shutdown". Deprecated; use `lifespan=`."""
         check_event(event_type)
+        check_declares_nothing(func, "a function for start-up or shutdown")
         handlers = self.on_startup if event_type == "startup" else self.on_shutdown
         handlers.append(func)
 

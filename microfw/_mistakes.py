@@ -13,7 +13,14 @@ from starlette.responses import Response
 from starlette.routing import PARAM_REGEX
 
 from microfw._validation import SelectionError, parts_of
-from microfw.dependencies import Dependency, describe, name_of, place_of
+from microfw.dependencies import (
+    Declared,
+    Dependency,
+    describe,
+    inspect_signature,
+    name_of,
+    place_of,
+)
 from microfw.exceptions import DeclarationError, EndpointError, IncludeError, PathError
 
 
@@ -215,8 +222,26 @@ def check_event(event_type: str) -> None:
         raise ValueError(f'the events are "startup" and "shutdown", not {event_type!r}')
 
 
-def check_handled(key: object) -> None:
-    """Exceptions are handled by their status, or by their class."""
+def check_handled(key: object, handler: object = None) -> None:
+    """Exceptions are handled by their status, or by their class, by what declares nothing."""
     is_class = isinstance(key, type) and issubclass(key, Exception)
     if not (is_class or isinstance(key, int)):
         raise TypeError(f"exceptions are handled by status code or by class, not by {key!r}")
+    check_declares_nothing(handler, "an exception handler")
+
+
+def check_declares_nothing(func: object, what: str) -> None:
+    """Parameters are filled for endpoints, dependencies and background tasks alone."""
+    try:
+        parameters = inspect_signature(func).parameters.values()
+    except (TypeError, ValueError):  # made in C, which declares nothing; or nothing to call
+        return
+    for each in parameters:
+        entries = (each.default, *getattr(each.annotation, "__metadata__", ()))
+        if any(isinstance(entry, Declared) for entry in entries):
+            raise DeclarationError(
+                f"{each.name!r} of {name_of(func)!r} declares a dependency or a value of the"
+                f" request, and {what} gets neither",
+                where=place_of(func),
+                cure="call what makes the value in the function itself",
+            )

@@ -164,7 +164,7 @@ class Route(MatchesInLinearTime, starlette.routing.Route, Prepared):
 
     def _make_binder(self) -> RequestBinder:
         is_strict = self.options.get("strict_content_type", False)
-        return RequestBinder(self.param_convertors, is_strict=is_strict)
+        return RequestBinder(self.param_convertors, prefix=self.prefix, is_strict=is_strict)
 
     def exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
         """Make what accompanies one request of this route."""
@@ -306,7 +306,7 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
             endpoint,
             self.dependencies,
             Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
-            lambda: RequestBinder(self.param_convertors, websocket=True),
+            lambda: RequestBinder(self.param_convertors, prefix=self.prefix, websocket=True),
             self._shape,
         )
         self.app: ASGIApp = _wrapped(self._serve, middleware)

@@ -40,7 +40,7 @@ from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
 from microfw._exchange import BodyLimitMiddleware
 from microfw._handlers import RouteHandler
 from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
-from microfw._mistakes import check_encoders, check_handled
+from microfw._mistakes import check_declares_nothing, check_encoders, check_handled
 from microfw._passage import LastStation, Station, answer_through_middleware
 from microfw._touched import is_original
 from microfw.dependencies import Lifetime, Plan, Scope, app_scope, scope_conflicts
@@ -133,8 +133,8 @@ class App(Decorators, DescribedApp, Starlette):
         **documentation: Unpack[AppDocumentation],
     ) -> None:
         check_documentation(documentation)
-        for key in exception_handlers or ():
-            check_handled(key)
+        for handled in (exception_handlers or {}).items():
+            check_handled(*handled)
         super().__init__(
             debug,
             None,
@@ -302,6 +302,7 @@ class App(Decorators, DescribedApp, Starlette):
         check_handled(exc_class_or_status_code)
 
         def decorate(handler: Function) -> Function:
+            check_handled(exc_class_or_status_code, handler)
             self.add_exception_handler(exc_class_or_status_code, handler)
             return handler
 
@@ -317,6 +318,7 @@ class App(Decorators, DescribedApp, Starlette):
             raise ValueError(f'middleware is of type "http", not {middleware_type!r}')
 
         def decorate(function: Function) -> Function:
+            check_declares_nothing(function, "middleware")
             self.add_middleware(BaseHTTPMiddleware, dispatch=function)
             return function
 

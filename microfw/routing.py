@@ -116,8 +116,8 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         dependency_overrides_provider: Any = None,
         strict_content_type: bool | None = None,
     ) -> None:
-        for key in exception_handlers or ():
-            check_handled(key)
+        for handled in (exception_handlers or {}).items():
+            check_handled(*handled)
         super().__init__(None, redirect_slashes, default, lifespan)
         entry = self.middleware_stack
         self._entry: ASGIApp | None = entry if entry == self.app else None
@@ -203,6 +203,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
 
     def _add(self, route: Route | WebSocketRoute) -> None:
         route.exception_handlers = (self.exception_handlers,)
+        route.prefix = self.prefix
         if self.is_of_application:
             route.prepare()
             route.handler.check_outer(())
@@ -317,6 +318,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
             check_is_not_empty(prefix + route.path, route.endpoint)
         included = self._copied(route, including, prefix)
         included.exception_handlers = (*route.exception_handlers, self.exception_handlers)
+        included.prefix = prefix + route.prefix
         return included
 
     def _copied(
@@ -354,6 +356,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         check_handled(exc_class_or_status_code)
 
         def decorate(handler: Endpoint) -> Endpoint:
+            check_handled(exc_class_or_status_code, handler)
             self.exception_handlers[exc_class_or_status_code] = handler
             return handler
 

@@ -328,6 +328,13 @@ def test_what_serves_both_protocols_gets_what_there_is_and_none_for_the_other():
         assert bound(endpoint, websocket=True)[2] == [Constant(None), Attribute("websocket")]
 
 
+def test_a_response_with_a_default_is_none_in_a_websocket_route():
+    def endpoint(response: Response = None): ...  # type: ignore[assignment]
+
+    assert bound(endpoint)[2] == [Attribute("response")]
+    assert bound(endpoint, websocket=True)[2] == [Constant(None)]
+
+
 def test_the_tasks_of_a_websocket_are_its_own():
     def endpoint(tasks: BackgroundTasks): ...
 

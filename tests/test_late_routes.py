@@ -214,12 +214,16 @@ def returns_three(shop: str) -> 3: ...  # type: ignore[valid-type]
 def read_misnamed(shops: Declared) -> None: ...
 
 
+def read_nothing() -> str:
+    return "nothing"
+
+
 MISTAKES: list[tuple[Any, type[RegistrationError]]] = [
     (read_group, UnfillableParameterError),
     (read_self, UnfillableParameterError),
     (returns_missing, UnresolvableAnnotationError),
     (returns_three, ResponseTypeError),
-    (lambda: None, PathParameterError),
+    (read_nothing, PathParameterError),
     (read_misnamed, PathParameterError),
 ]
 
@@ -238,7 +242,7 @@ def test_an_application_refuses_a_mistake_at_once(
     assert f"  in:   {place(endpoint)}" in str(at_once.value).splitlines()
 
 
-@pytest.mark.parametrize(("endpoint", "kind"), MISTAKES)
+@pytest.mark.parametrize(("endpoint", "kind"), [e for e in MISTAKES if e[0] is not read_nothing])
 def test_a_mistake_on_a_router_shows_when_an_application_includes_it(
     endpoint: Any, kind: type[RegistrationError]
 ) -> None:
@@ -331,6 +335,32 @@ def test_what_a_route_in_an_application_of_starlettes_lacks_shows_with_the_first
     ):
         pass
     assert str(raised.value) == no_such("shop", feed)
+
+
+def test_what_prefixes_bring_is_for_those_routes_that_take_it() -> None:
+    """As in FastAPI: the path of a route is its own to change, the prefix is the others', too."""
+    inner, router, app = Router(prefix="/{shelf}"), Router(prefix="/{shop}"), App()
+    inner.get("/nothing")(read_nothing)
+    inner.get("/declared")(read_declared)
+    inner.get("/{book}/nothing")(read_nothing)
+
+    @inner.websocket("/feed")
+    async def feed(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    with pytest.raises(PathParameterError) as raised:
+        app.include_router(inner, prefix="/{shop}")
+    assert raised.value.what == (
+        "the path has {book}, but neither the function nor a dependency takes it"
+    )
+    del inner.routes[2]
+    router.include_router(inner)
+    app.include_router(router, prefix="/{town}")
+    with TestClient(app) as client:
+        assert client.get("/t/s/1/nothing").json() == "nothing"
+        assert client.get("/t/s/1/declared").json() == "s"
+        with client.websocket_connect("/t/s/1/feed"):
+            pass
 
 
 # ---------------------------------------------------------------------- values of no path

@@ -472,6 +472,83 @@ def test_a_declaration_that_is_not_called_is_told(declare: Callable[..., Any]) -
         )
 
 
+@pytest.mark.parametrize("inner", [Depends(get_it), Query()], ids=["Depends", "Query"])
+@pytest.mark.parametrize("declare", [Query, Header, Cookie, Body, Form, File])
+def test_a_declaration_inside_of_another_one_is_told(
+    declare: Callable[..., Any], inner: Any
+) -> None:
+    """The function would get the inner one as a value."""
+
+    declared = declare(inner)
+
+    def get_user(it: Any = declared): ...
+
+    def create_order(it: Annotated[int, Depends(get_user)]): ...
+
+    assert added(DeclarationError, create_order) == message(
+        f"'it' has another declaration inside of {declare.__name__}(), as its default",
+        place(get_user),
+        "keep one of the two",
+        "create_order -> get_user",
+    )
+
+
+def in_default(*passed: Any, it: Any = Depends(get_it)) -> None: ...
+
+
+def in_annotation(*passed: Any, it: Annotated[str, Header()] = "") -> None: ...
+
+
+HOOKS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "app.exception_handler": (App().exception_handler(404), "an exception handler"),
+    "App(exception_handlers=)": (
+        lambda f: App(exception_handlers={ValueError: f}),
+        "an exception handler",
+    ),
+    "router.exception_handler": (
+        Router().exception_handler(404),
+        "an exception handler",
+    ),
+    "Router(exception_handlers=)": (
+        lambda f: Router(exception_handlers={404: f}),
+        "an exception handler",
+    ),
+    "app.middleware": (App().middleware("http"), "middleware"),
+    "App(on_startup=)": (lambda f: App(on_startup=[f]), "a function for start-up or shutdown"),
+    "Router(on_shutdown=)": (
+        lambda f: Router(on_shutdown=[f]),
+        "a function for start-up or shutdown",
+    ),
+    "app.on_event": (
+        App().on_event("shutdown"),
+        "a function for start-up or shutdown",
+    ),
+    "router.add_event_handler": (
+        lambda f: Router().add_event_handler("startup", f),
+        "a function for start-up or shutdown",
+    ),
+}
+
+
+@pytest.mark.parametrize("function", [in_default, in_annotation])
+@pytest.mark.parametrize(("add", "what"), HOOKS.values(), ids=HOOKS)
+def test_what_is_called_outside_of_routes_gets_no_declaration(
+    add: Callable[[Any], Any], what: str, function: Any
+) -> None:
+    assert mistake(DeclarationError, add, function) == message(
+        f"'it' of {function.__name__!r} declares a dependency or a value of the request, and {what}"
+        " gets neither",
+        place(function),
+        "call what makes the value in the function itself",
+    )
+
+
+@pytest.mark.parametrize("add", [add for add, _ in HOOKS.values()], ids=HOOKS)
+def test_what_is_called_outside_of_routes_may_tell_no_signature(add: Callable[[Any], Any]) -> None:
+    add(print)
+    add(dict)  # of which `inspect` knows none
+
+
 def test_depends_in_the_place_of_the_type_is_told() -> None:
     def create_order(it: Depends(get_it)): ...  # type: ignore[valid-type]
 

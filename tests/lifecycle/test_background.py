@@ -22,7 +22,7 @@ from microfw import (
     Request,
     Response,
 )
-from microfw.exceptions import RequestValueError, YieldError
+from microfw.exceptions import DeclarationError, RequestValueError, YieldError
 from tests.lifecycle.programs import Log, Oops, lines, request, told
 
 both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
@@ -479,6 +479,27 @@ def test_a_parameter_of_the_task_itself_that_is_declared_as_a_request_value_is_r
         f"  in:   {place(task)}\n"
         "  cure: pass the value: add_task(..., value)"
     )
+
+
+@pytest.mark.parametrize("passed", [Depends(in_between), Header()], ids=["Depends", "Header"])
+def test_a_declaration_that_is_passed_to_a_task_is_refused(passed: Any) -> None:
+    """The function would get it as the value."""
+
+    def task(value: Any) -> None: ...
+
+    for add in (
+        lambda: BackgroundTasks().add_task(task, passed),
+        lambda: BackgroundTasks().add_task(task, value=passed),
+    ):
+        with pytest.raises(DeclarationError) as raised:
+            add()
+        assert str(raised.value) == "\n".join(
+            [
+                "a declaration is passed to a background task, which would get it as the value",
+                f"  in:   {place(task)}",
+                "  cure: declare a parameter of the task's function with it, and pass nothing",
+            ]
+        )
 
 
 def test_arguments_that_do_not_fit_are_refused_when_the_task_is_added() -> None:
