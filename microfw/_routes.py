@@ -24,6 +24,7 @@ from microfw._custom_handlers import (
     handle_request,
 )
 from microfw._decorators import RouteOptions
+from microfw._described import Described
 from microfw._environment import environment_of
 from microfw._errors_of_requests import ERRORS_OF_REQUESTS
 from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange
@@ -58,7 +59,7 @@ logger = logging.getLogger("microfw")
 Finish = Callable[[Exchange, Any], Any]
 
 
-class Route(MatchesInLinearTime, starlette.routing.Route, Prepared):
+class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
     """A path whose requests are handled by a function with dependencies.
 
     The function is read by `prepare`: when an application gets the route, itself or in a router,

@@ -219,6 +219,28 @@ def test_each_method_has_an_id_of_its_own() -> None:
     }
 
 
+def test_routes_can_be_named_before_the_document_is_made() -> None:
+    app = App()
+
+    @app.get("/", tags=["items"], responses={404: {}}, deprecated=True)
+    async def read() -> None: ...
+
+    (route,) = (each for each in app.routes if isinstance(each, Route))
+    assert (route.tags, route.responses) == (["items"], {404: {}})
+    assert route.operation_id is route.summary is route.description is None
+    assert route.deprecated
+    route.operation_id = f"{route.tags[0]}-{route.name}"
+    route.tags, route.deprecated = [], False
+    route.summary, route.description = "Look", "At one"
+
+    told = operation(app)
+    assert {name: told[name] for name in told.keys() - {"responses"}} == {
+        "operationId": "items-read",
+        "summary": "Look",
+        "description": "At one",
+    }
+
+
 def test_ids_that_are_not_unique_are_warned_of() -> None:
     app = App()
     app.get("/a", operation_id="same")(lambda: None)
