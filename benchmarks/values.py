@@ -174,6 +174,16 @@ VALUES: Sequence[ValuesCase] = (
             _json(Request("/orders", "POST"), _order(1)),
         ),
     ),
+    *(
+        ValuesCase(
+            f"objects-{count}",
+            f"{count} objects, shown by models",
+            Request("/orders"),
+            json_answer([_shown_order(_order(number)) for number in range(1, count + 1)]),
+            ("endpoint", *SENT),
+        )
+        for count in (20, 100)
+    ),
     ValuesCase(
         "form",
         "a form of 5 fields, 4 shown",

