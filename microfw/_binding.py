@@ -25,22 +25,14 @@ from starlette.responses import Response
 from starlette.routing import PARAM_REGEX
 from starlette.websockets import WebSocket
 
-from microfw._forms import FILES, can_parse
+from microfw._forms import can_parse
 from microfw._groups import group_reader, members_of, names_of
-from microfw._readers import (
-    Bodies,
-    Read,
-    body_reader,
-    form_reader,
-    outer_reader,
-    text_reader,
-)
-from microfw._validation import (
+from microfw._models import (
     ConstraintError,
     Constraints,
     Convert,
+    Field,
     Group,
-    GroupField,
     JSONConverter,
     UnsupportedTypeError,
     group_of,
@@ -49,6 +41,14 @@ from microfw._validation import (
     is_scalar,
     is_scalar_sequence,
     text_converter,
+)
+from microfw._readers import (
+    Bodies,
+    Read,
+    body_reader,
+    form_reader,
+    outer_reader,
+    text_reader,
 )
 from microfw.dependencies import (
     EMPTY,
@@ -351,13 +351,13 @@ class RequestBinder:
 def _text_converter(annotation: Any) -> Convert:
     if is_builtin(annotation):
         return _builtin_converter(annotation)
-    return text_converter(annotation, known=FILES)
+    return text_converter(annotation, instances=_holds(annotation, UploadFile))
 
 
 @cache
 def _builtin_converter(annotation: Any) -> Convert:
     """The same for all parameters of such a type, which most parameters are of."""
-    return text_converter(annotation, known=FILES)
+    return text_converter(annotation)
 
 
 def _holds(annotation: Any, kind: type[Any]) -> bool:
@@ -372,12 +372,13 @@ def _is_content(annotation: Any) -> bool:
     return _holds(annotation, bytes) and not _holds(annotation, UploadFile)
 
 
-def _is_file_in_memory(field: GroupField) -> bool:
+def _is_file_in_memory(field: Field) -> bool:
     return bool(_declarations_in(field)) and _is_content(field.annotation)
 
 
-def _declarations_in(field: GroupField) -> list[Declaration]:
-    return [entry for entry in field.metadata if isinstance(entry, Declaration)]
+def _declarations_in(field: Field) -> list[Declaration]:
+    metadata = getattr(field.annotation, "__metadata__", ())
+    return [entry for entry in metadata if isinstance(entry, Declaration)]
 
 
 def _check_is_bound(parameter: Parameter, site: Site) -> None:
@@ -542,7 +543,7 @@ def _check_file(value: RequestValue, parameter: Parameter, site: Site) -> None:
         )
 
 
-def _check_field(field: GroupField, value: RequestValue, parameter: Parameter, site: Site) -> None:
+def _check_field(field: Field, value: RequestValue, parameter: Parameter, site: Site) -> None:
     """A group's field is one value, or several under one name, and is declared by the group."""
     what = f"{parameter.name!r} is a {_shown(value.annotation)}, whose field {field.name!r}"
     for declaration in _declarations_in(field):
@@ -575,7 +576,8 @@ def _made(make: Callable[[Any], Any], value: RequestValue, parameter: Parameter,
             UnfillableParameterError,
             f"{name!r} is a {kind}, which nothing in a request can become: {problem}",
             site,
-            f"if a dependency makes it, write {name}: Annotated[{kind}, Depends(...)]",
+            problem.cure
+            or f"if a dependency makes it, write {name}: Annotated[{kind}, Depends(...)]",
         ) from None
     except ConstraintError as problem:
         raise _error(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from microfw._exchange import Exchange
-from microfw._validation import without_input
+from microfw._models import without_input
 from microfw.exceptions import RequestValidationError
 
 

@@ -14,9 +14,8 @@ from starlette.requests import Request
 from starlette.types import Message, Scope
 
 from microfw._limits import Limits
+from microfw._models import Error, is_array, is_mapping
 from microfw._query_values import parse_pairs
-from microfw._validation import Error, Shape, invalid, is_array, is_mapping
-from microfw.datastructures import UploadFile, upload_of
 from microfw.exceptions import HTTPException
 
 PACKAGE = "python_multipart"
@@ -128,28 +127,6 @@ def parse_whole(message: Message, limits: Limits) -> ReceivedForm | None:
 def can_parse() -> bool:
     """Tell whether the package is installed that parses forms."""
     return importlib.util.find_spec(PACKAGE) is not None
-
-
-# ---------------------------------------------------------------------- values
-
-
-def _to_starlette_upload(value: Any) -> AnyUploadFile:
-    return value if isinstance(value, AnyUploadFile) else _to_upload(value)
-
-
-def _to_upload(value: Any) -> UploadFile:
-    try:
-        return upload_of(value)
-    except ValueError as problem:
-        message = f"Value error, {problem}"
-        raise invalid("value_error", message, value, error={}) from None
-
-
-FILES: dict[Any, Shape] = {
-    UploadFile: Shape("UploadFile", _to_upload, (AnyUploadFile,)),
-    AnyUploadFile: Shape("UploadFile", _to_starlette_upload, (AnyUploadFile,)),
-}
-"""The shapes of the types that only a form holds."""
 
 
 def sendable(errors: list[Error]) -> list[Error]:

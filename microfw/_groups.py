@@ -10,16 +10,16 @@ from typing import Any
 from msgspec import Struct
 
 from microfw._forms import sendable
-from microfw._readers import MALFORMED_FORM, REPEATING, VALUES, Exchange, Read, default_maker
-from microfw._validation import (
+from microfw._models import (
     Convert,
+    Field,
     Group,
-    GroupField,
     Invalid,
     below,
     is_sequence,
     showable,
 )
+from microfw._readers import MALFORMED_FORM, REPEATING, VALUES, Exchange, Read, default_maker
 from microfw.params import RequestValue, Source
 
 
@@ -37,7 +37,7 @@ class Member(Struct, frozen=True):
 
 
 def members_of(
-    group: Group, source: Source, *, hyphens: bool, in_memory: Callable[[GroupField], bool]
+    group: Group, source: Source, *, hyphens: bool, in_memory: Callable[[Field], bool]
 ) -> list[Member]:
     """Say how the fields of a group are sent; `hyphens` stand in headers for underscores."""
     return [

@@ -12,7 +12,7 @@ from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.responses import Response
 from starlette.routing import PARAM_REGEX
 
-from microfw._validation import SelectionError, parts_of
+from microfw._models import SelectionError, parts_of
 from microfw.dependencies import (
     Declared,
     Dependency,

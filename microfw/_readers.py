@@ -16,8 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from microfw._forms import ReceivedForm, sendable
-from microfw._query_values import QueryValues
-from microfw._validation import (
+from microfw._models import (
     Convert,
     Error,
     Invalid,
@@ -31,6 +30,7 @@ from microfw._validation import (
     parse_json,
     showable,
 )
+from microfw._query_values import QueryValues
 from microfw.exceptions import RegistrationError
 from microfw.params import RequestValue, Source
 
@@ -264,7 +264,7 @@ def _whole_reader(value: RequestValue, converter: JSONConverter, is_strict: bool
         if body is None and not (exchange.body and takes_null):
             return absent(exchange)
         try:
-            return converter.convert(body)
+            return converter.convert(body, len(exchange.body))
         except Invalid as problem:
             return exchange.invalid(_answerable(problem.errors, exchange))
 
@@ -284,7 +284,7 @@ def _part_reader(value: RequestValue, converter: JSONConverter, is_strict: bool)
             part = body.get(key)
             if part is not None or (takes_null and key in body):
                 try:
-                    return converter.convert(part)
+                    return converter.convert(part, len(exchange.body))
                 except Invalid as problem:
                     return exchange.invalid(_answerable(below(problem.errors, key), exchange))
         elif body is not None:

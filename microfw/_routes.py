@@ -39,11 +39,11 @@ from microfw._mistakes import (
     check_websocket_endpoint,
     is_of_callback,
 )
+from microfw._models import Selection, UnsupportedTypeError, parts_of
 from microfw._readers import Bodies
 from microfw._receiving import SharedReceive
 from microfw._route_patterns import MatchesInLinearTime, PathPattern
 from microfw._streaming import item_of, streamer
-from microfw._validation import Selection, UnsupportedTypeError, parts_of
 from microfw._watched import watched_app
 from microfw.dependencies import Dependency, Lifetime, Plan, Shape, Signature, not_awaited, place_of
 from microfw.dependencies import Scope as DependencyScope

@@ -15,8 +15,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from microfw._exchange import Exchange
+from microfw._models import ResultConverter
 from microfw._receiving import SharedReceive
-from microfw._validation import ResultConverter
 from microfw.dependencies import uninterrupted
 from microfw.exceptions import CleanupTimeoutError
 from microfw.sse import KEEPALIVE_COMMENT, EventSourceResponse, ServerSentEvent, format_sse_event

@@ -25,7 +25,7 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from microfw._validation import (
+from microfw._models import (
     encoder_finder,
     fields_of_class,
     inside_of,

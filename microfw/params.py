@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict, Unpack
 
 from msgspec import Struct, field
 
-from microfw._validation import CONSTRAINTS, Constraints
+from microfw._models import CONSTRAINTS, Constraints
 from microfw.dependencies import Declared, ReadValue
 
 __all__ = [
@@ -175,10 +175,8 @@ def Query(default: Any = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
     `default_factory` is called for each request that does not send the value.
     `regex` is the old name of `pattern`.
 
-    A pattern is searched by Python's `re`, whose time some patterns make grow without measure: with
-    `(a+)+$`, thirty characters take minutes, and nothing else runs meanwhile. Whoever writes a
-    pattern answers for it: let no repetition stand inside of another that can match the same text,
-    or use possessive ones, `(?:a++)++$`; and bound the text with `max_length`, checked before it.
+    A pattern is a regular expression of Rust's, which takes a time that is linear in the text, and
+    knows neither look-around nor back-references.
     """
     return _declaration(Source.QUERY, default, options)
 

@@ -14,7 +14,7 @@ from starlette.responses import (
 )
 from starlette.responses import JSONResponse as StarletteJSONResponse
 
-from microfw._validation import ResultConverter, encode_json, parse_json
+from microfw._models import ResultConverter, encode_json, parse_json
 from microfw.dependencies import EMPTY
 from microfw.sse import EventSourceResponse
 
@@ -86,7 +86,8 @@ def responder(
     Raises:
         UnsupportedTypeError: The annotation is no type of values.
     """
-    results = ResultConverter(model_of(annotation), **choices)
+    is_unread = issubclass(response_class, _UNREAD)  # a path, a URL, something to iterate over
+    results = ResultConverter(None if is_unread else model_of(annotation), **choices)
     if response_class in (JSONResponse, StarletteJSONResponse):
         respond = _json_responder(results, 200 if status_code is None else status_code)
     else:
@@ -139,9 +140,7 @@ def _class_responder(
 
 def _content_of(results: ResultConverter, response_class: type[Response]) -> Callable[[Any], Any]:
     """What a class of responses is called with, for a value that was returned."""
-    if issubclass(response_class, _UNREAD):  # a path, a URL, something to iterate over
-        return lambda value: value
-    if response_class.render is Response.render:  # text or bytes
+    if issubclass(response_class, _UNREAD) or response_class.render is Response.render:
         return results.narrow
     encode, narrow = results.encode, results.narrow
 

@@ -239,7 +239,7 @@ def test_a_forgotten_depends_is_told_also_where_the_class_iterates_as_values_do(
     "kind",
     [
         dict,
-        defaultdict,
+        defaultdict[str, int],
         OrderedDict,
         Counter,
         Mapping,

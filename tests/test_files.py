@@ -94,7 +94,15 @@ class TestDeclarations:
             return [type(file) is starlette.datastructures.UploadFile, other]
 
         assert answered(endpoint, files={"file": HELLO}) == [True, None]
-        assert refused(endpoint, data={"file": "text"}) == [no_file("text", "file")]
+        assert refused(endpoint, data={"file": "text"}) == [
+            {
+                "type": "is_instance_of",
+                "loc": ["body", "file"],
+                "msg": "Input should be an instance of UploadFile",
+                "input": "text",
+                "ctx": {"class": "UploadFile"},
+            }
+        ]
 
     def test_a_default_declares_it_too(self):
         async def endpoint(file: UploadFile = File(alias="the-file")) -> Any:

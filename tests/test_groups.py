@@ -2,12 +2,14 @@
 
 import dataclasses
 from datetime import date
-from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, NotRequired, TypeVar
 
+import annotated_types
 import attrs
 import msgspec
 import pydantic
 import pytest
+import typing_extensions
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from microfw import App, Cookie, Depends, Form, Header, Path, Query, WebSocket
@@ -24,7 +26,7 @@ class StructFilters(msgspec.Struct):
 
 @dataclasses.dataclass
 class DataclassFilters:
-    limit: Annotated[int, msgspec.Meta(gt=0, le=100)]
+    limit: Annotated[int, annotated_types.Interval(gt=0, le=100)]
     order: Literal["name", "age"] = "name"
     tags: list[str] = dataclasses.field(default_factory=list)
     since: date | None = None
@@ -42,6 +44,14 @@ class ModelFilters(pydantic.BaseModel):
     limit: int = pydantic.Field(gt=0, le=100)
     order: Literal["name", "age"] = "name"
     tags: list[str] = []
+    since: date | None = None
+
+
+@dataclasses.dataclass
+class DataclassOfMsgspecs:
+    limit: Annotated[int, msgspec.Meta(gt=0, le=100)]
+    order: Literal["name", "age"] = "name"
+    tags: list[str] = dataclasses.field(default_factory=list)
     since: date | None = None
 
 
@@ -63,7 +73,9 @@ class StrictModel(pydantic.BaseModel):
     limit: int = 10
 
 
-ALL = [StructFilters, DataclassFilters, AttrsFilters, ModelFilters, PydanticDataclassFilters]
+OF_PYDANTIC = [DataclassFilters, ModelFilters, PydanticDataclassFilters]
+OF_MSGSPEC = [StructFilters, AttrsFilters, DataclassOfMsgspecs]
+ALL = [*OF_PYDANTIC, *OF_MSGSPEC]
 filters = pytest.mark.parametrize("kind", ALL)
 strict = pytest.mark.parametrize("kind", [StrictFilters, StrictModel])
 
@@ -133,7 +145,22 @@ class TestEachKindOfClass:
         assert get(group, "/?limit=3") == defaults
         assert post(group, params={"limit": 3}) == defaults
 
-    def test_tells_all_that_is_wrong(self, kind):
+    def test_tells_what_is_missing(self, kind):
+        assert get(declared(kind, Query()), "/?order=age&more=1") == [
+            missing("query", "limit", {"order": "age", "more": "1"})
+        ]
+
+    def test_tells_all_that_is_wrong_or_the_first(self, kind):
+        if kind in OF_MSGSPEC:
+            assert get(declared(kind, Query()), "/?limit=0&since=soon&more=1") == [
+                {
+                    "type": "value_error",
+                    "loc": ["query", "limit"],
+                    "msg": "Expected `int` >= 1",
+                    "input": "0",
+                }
+            ]
+            return
         assert get(declared(kind, Query()), "/?limit=0&since=soon&more=1") == [
             {
                 "type": "greater_than",
@@ -149,10 +176,6 @@ class TestEachKindOfClass:
                 "input": "soon",
                 "ctx": {"error": "input is too short"},
             },
-        ]
-        without = get(declared(kind, Query()), "/?order=age&more=1")
-        assert [(error["type"], error["loc"]) for error in without] == [
-            ("missing", ["query", "limit"])
         ]
 
     def test_is_read_from_headers(self, kind):
@@ -203,10 +226,10 @@ class TestAClassThatForbidsOthers:
         group = declared(kind, Query())
 
         assert get(group, "/?limit=3") == {"limit": 3}
-        assert get(group, "/?limti=3&limti=4&a=") == [
-            extra("query", "limti", ["3", "4"]),
-            extra("query", "a", ""),
-        ]
+        all_of_them = [extra("query", "limti", ["3", "4"]), extra("query", "a", "")]
+        assert (
+            get(group, "/?limti=3&limti=4&a=") == all_of_them[: 1 if kind is StrictFilters else 2]
+        )
 
     def test_refuses_them_where_it_may_be_left_out(self, kind):
         group = declared(kind | None, Query())
@@ -218,9 +241,8 @@ class TestAClassThatForbidsOthers:
         assert get(declared(kind, Query()), "/?limit=3&a=1&a=2") == [
             extra("query", "a", ["1", "2"])
         ]
-        headers = [("limit", "3"), ("x-a", "1"), ("x-a", "2")]
-        errors = get(declared(kind, Header()), headers=headers)
-        assert extra("header", "x-a", ["1", "2"]) in errors
+        cookies = {"cookie": "limit=3; a=1"}
+        assert get(declared(kind, Cookie()), headers=cookies) == [extra("cookie", "a", "1")]
 
     def test_refuses_all_other_headers_and_cookies(self, kind):
         assert get(declared(kind, Header()), headers={"limit": "3", "host": "test"}) == [
@@ -273,13 +295,13 @@ class TestNames:
 
         for kind in (Headers, Model):
             group = declared(kind, Header())
-            headers = [("Save-Data", "on"), ("x-tag", "1"), ("x-tag", "2")]
+            headers = [("Save-Data", "true"), ("x-tag", "1"), ("x-tag", "2")]
             assert get(group, headers=headers) == {"save_data": True, "x_tag": [1, 2]}
-            assert get(group, headers={"save_data": "on"}) == [
+            assert get(group, headers={"save_data": "true"}) == [
                 missing("header", "save_data", {"host": "testserver"})
             ]
             kept = declared(kind, Header(convert_underscores=False))
-            assert get(kept, headers={"save_data": "on"}) == {"save_data": True, "x_tag": []}
+            assert get(kept, headers={"save_data": "true"}) == {"save_data": True, "x_tag": []}
 
     def test_a_struct_renames_its_fields(self):
         class Filters(msgspec.Struct, rename="kebab"):
@@ -334,18 +356,18 @@ class TestNames:
 
 class TestOtherClasses:
     def test_a_typed_dict_is_a_group(self):
-        class Filters(TypedDict):
+        class Filters(typing_extensions.TypedDict):
             limit: int
             tags: NotRequired[list[str]]
 
         assert get(Annotated[Filters, Query()], "/?limit=3&tags=a") == {"limit": 3, "tags": ["a"]}
 
     def test_a_union_of_classes_is_a_group(self):
-        class ByName(msgspec.Struct):
+        class ByName(pydantic.BaseModel):
             name: str
             tags: list[str]
 
-        class ByAge(msgspec.Struct):
+        class ByAge(pydantic.BaseModel):
             age: int
 
         group = Annotated[ByName | ByAge, Query()]

@@ -4,7 +4,7 @@ import fastapi
 import pytest
 
 import microfw
-from microfw._validation import Constraints
+from microfw._models import Constraints
 from microfw.params import (
     Body,
     Cookie,

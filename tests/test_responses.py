@@ -340,7 +340,7 @@ async def test_a_result_that_does_not_fit_is_told_with_its_route_and_field():
     error = answer.raised
     assert str(error) == (
         "1 validation error\n"
-        "  response.1.name: Input should be a valid string (string_type)\n"
+        "  response.1.name: Expected `str`, got `int` (value_error)\n"
         f"  in: GET POST /shop/items, read_items ({__file__}:{error.endpoint_line})"
     )
     assert error.endpoint_line == inspect.getsourcelines(read_items)[1]
@@ -383,7 +383,7 @@ def test_a_servers_log_has_the_route_and_the_field():
         assert connection.getresponse().status == 500
         connection.close()
         server.wait_for("in: GET /items, read_items (")
-    assert "response.1.name: Input should be a valid string (string_type)" in server.log
+    assert "response.1.name: Expected `str`, got `int` (value_error)" in server.log
 
 
 # ---------------------------------------------------------------------- HEAD and OPTIONS

@@ -218,7 +218,7 @@ def test_the_error_says_what_to_write():
     line = raised.value.where.rpartition(":")[2].rstrip(")")
     assert str(raised.value) == (
         f"'read_user' returns {User!r}, which cannot be sent:"
-        f" {__name__}.User is not a type of values\n"
+        " User is not a type of values\n"
         f"  in:   test_the_error_says_what_to_write.<locals>.read_user ({__file__}:{line})\n"
         "  cure: annotate a type of values or a Response, or say response_model=None"
     )

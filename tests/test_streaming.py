@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 
+import msgspec
 import pytest
 from anyio import Event, fail_after, sleep_forever
 from anyio.lowlevel import checkpoint
@@ -465,8 +466,7 @@ async def test_sync_items_are_encoded_in_the_thread_that_made_them() -> None:
             threads.append(threading.get_ident())
             return "saw"
 
-    @dataclass
-    class Named:
+    class Named(msgspec.Struct):
         name: str
 
     @app.get("/")

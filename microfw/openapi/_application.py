@@ -206,7 +206,7 @@ class DescribedApp:
         return Response(body, media_type="application/json")
 
     def _encoded(self, document: dict[str, Any], prefix: str) -> bytes:
-        from microfw._validation import encode_json
+        from microfw._models import encode_json
 
         servers = document.get("servers", [])
         if prefix and self.root_path_in_servers and all(each["url"] != prefix for each in servers):

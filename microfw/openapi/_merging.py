@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from microfw._validation import is_array, is_mapping
+from microfw._models import is_array, is_mapping
 
 
 def merge(document: Any, other: Mapping[str, Any]) -> None:

@@ -13,9 +13,8 @@ Rules
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from microfw._validation import is_array, is_mapping
+from microfw._models import is_array, is_mapping, is_of_msgspec
 from microfw.exceptions import DeclarationError
-from microfw.openapi._libraries import is_of_msgspec
 from microfw.openapi._wants import Mode, Want
 from microfw.openapi.constants import REF_PREFIX
 

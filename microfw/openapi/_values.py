@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from microfw._validation import group_of
+from microfw._models import group_of
 from microfw.dependencies import Plan, Step, Use
 from microfw.openapi._schemas import Schemas
 from microfw.openapi._wants import NO_DOCUMENTATION, Want, title_of

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from msgspec import Struct, field
 
-from microfw._validation import Constraints
+from microfw._models import Constraints
 from microfw.params import Documentation
 
 Mode = Literal["validation", "serialization"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from microfw._validation import encode_json, parse_json
+from microfw._models import encode_json, parse_json
 from microfw.openapi._wants import Want
 from microfw.openapi.constants import REF_PREFIX
 

@@ -8,7 +8,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.json_schema import GenerateJsonSchema
 from starlette.datastructures import UploadFile
 
-from microfw._validation import is_array, is_mapping
+from microfw._models import is_array, is_mapping
 from microfw.openapi._wants import Want
 from microfw.openapi.constants import REF_TEMPLATE
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.routing import BaseRoute
 
-from microfw._validation import encode_json, is_array, is_mapping, parse_json
+from microfw._models import encode_json, is_array, is_mapping, parse_json
 from microfw.openapi._failures import Failures
 from microfw.openapi._operations import Operations, documented
 from microfw.openapi._schemas import Schemas

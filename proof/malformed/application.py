@@ -148,7 +148,7 @@ BODIES: dict[str, Any] = {
     "model": Model,
     "models": dict[str, Model] | list[Model],
     "tagged": Cat | Dog,
-    "union": Struct | list[int] | dict[str, Point] | None,
+    "union": Plain | list[int] | dict[str, Point] | None,
     "mapping": dict[int, tuple[Decimal, float]],
     "points": Annotated[set[tuple[int, ...]], Body(max_length=3)],
     "any": Annotated[Any, Body()],

@@ -93,34 +93,19 @@ def test_a_struct_is_read_from_the_body_and_another_filters_the_answer() -> None
     assert answer.text == '{"name":"Aurora","berth":{"quay":"A","number":1}}'
 
 
-def test_all_errors_are_told_as_for_other_models() -> None:
-    answer = client.post("/ships", json={"berth": {"quay": "ABCD", "number": 0}, "crew": "Ada"})
+def test_the_first_error_is_told_in_the_words_of_msgspec() -> None:
+    body = {"berth": {"quay": "ABCD", "number": 0}, "crew": "Ada"}
+
+    answer = client.post("/ships", json=body)
 
     assert answer.status_code == 422
     assert answer.json() == {
         "detail": [
-            error(
-                "missing",
-                ["body", "name"],
-                "Field required",
-                {"berth": {"quay": "ABCD", "number": 0}, "crew": "Ada"},
-            ),
-            error(
-                "string_too_long",
-                ["body", "berth", "quay"],
-                "String should have at most 3 characters",
-                "ABCD",
-                max_length=3,
-            ),
-            error(
-                "greater_than_equal",
-                ["body", "berth", "number"],
-                "Input should be greater than or equal to 1",
-                0,
-                ge=1,
-            ),
-            error("list_type", ["body", "crew"], "Input should be a valid list", "Ada"),
+            error("value_error", ["body", "berth", "quay"], "Expected `str` of length <= 3", "ABCD")
         ]
+    }
+    assert client.post("/ships", json={}).json() == {
+        "detail": [error("missing", ["body", "name"], "Field required", {})]
     }
 
 

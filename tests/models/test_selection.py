@@ -8,15 +8,22 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import Any, NamedTuple, TypedDict
+from types import GenericAlias, SimpleNamespace
+from typing import Annotated, Any, NamedTuple
 
 import attrs
 import msgspec
 import pydantic
 import pytest
+import typing_extensions
 
-from microfw._validation import ResultConverter, Selection, SelectionError, parts_of
+from microfw._models import (
+    ResultConverter,
+    Selection,
+    SelectionError,
+    UnsupportedTypeError,
+    parts_of,
+)
 from microfw.exceptions import ResponseValidationError
 
 
@@ -60,7 +67,6 @@ class Attrs:
     name: str
     price: float = 1.5
     tags: list[str] = attrs.Factory(list)
-    label: str = attrs.Factory(lambda self: self.name, takes_self=True)
     _hidden: int = 3
 
 
@@ -93,7 +99,7 @@ class Point(NamedTuple):
     y: int | None
 
 
-class Typed(TypedDict):
+class Typed(typing_extensions.TypedDict):
     name: str
     price: int | None
 
@@ -209,8 +215,8 @@ def test_fields_that_equal_their_defaults_are_left_out() -> None:
         "name": "saw",
         "tags": ["a"],
     }
-    assert chosen(Attrs, Attrs("saw"), exclude_defaults=True) == {"name": "saw", "label": "saw"}
-    assert chosen(Item | int, TaggedItem("saw"), exclude_defaults=True) == {"itemName": "saw"}
+    assert chosen(Attrs, Attrs("saw"), exclude_defaults=True) == {"name": "saw"}
+    assert chosen(Item | int, Item("saw"), exclude_defaults=True) == {"itemName": "saw"}
     assert chosen(TaggedItem, TaggedItem("saw"), exclude_defaults=True) == {
         "type": "tagged",
         "itemName": "saw",
@@ -227,33 +233,17 @@ def test_fields_that_are_none_are_left_out_and_none_elsewhere_is_not() -> None:
     assert chosen(list[int | None], [None], exclude_none=True) == [None]
 
 
-@pytest.mark.parametrize("kind", [Item, TaggedItem])
-def test_of_a_dict_only_the_keys_that_it_had_are_set(kind: Any) -> None:
-    tag = {"type": "tagged"} if kind is TaggedItem else {}
-    given = {"itemName": "saw", "price": 1.5, "owner": {"name": "ada"}}
-
-    assert chosen(kind, given, exclude_unset=True) == {**tag, **given}
-    assert chosen(list[Any] | dict[str, kind], {"a": given}, exclude_unset=True) == {
-        "a": {**tag, **given}
-    }
-    named = SimpleNamespace(item_name="saw", tags=["a"], price=msgspec.UNSET)
-    assert chosen(kind, named, exclude_unset=True) == {**tag, "itemName": "saw", "tags": ["a"]}
-
-
-def test_of_an_instance_all_is_set_but_what_is_unset() -> None:
-    assert chosen(Item, Item("saw"), exclude_unset=True) == {
-        "itemName": "saw",
-        "price": 1.5,
-        "owner": None,
-        "tags": [],
-    }
-    assert chosen(list[Data], [{"name": "a"}, Data("b")], exclude_unset=True) == [
-        {"name": "a"},
-        {"name": "b", "price": 1.5, "tags": [], "inner": None},
-    ]
-    assert chosen(list[Data], ({"name": n} for n in "a"), exclude_unset=True) == [
-        {"name": "a", "price": 1.5, "tags": [], "inner": None}
-    ]
+def test_what_was_set_is_known_of_pydantics_models_alone() -> None:
+    assert chosen(Model, {"name": "saw"}, exclude_unset=True) == {"modelName": "saw"}
+    assert chosen(Any, {"a": None}, exclude_unset=True) == {"a": None}
+    for annotation in (Item, list[Item]):
+        with pytest.raises(
+            UnsupportedTypeError, match="does not keep track of what was set"
+        ) as raised:
+            chosen(annotation, [], exclude_unset=True)
+        assert raised.value.cure == (
+            "give the Struct `omit_defaults=True`, or return a model of pydantic's"
+        )
 
 
 def test_what_a_struct_itself_leaves_out_stays_out() -> None:
@@ -283,10 +273,6 @@ def test_pydantics_models_are_left_to_pydantic() -> None:
     assert chosen(
         Outer, Outer(Model(name="a")), exclude={"models": True, "model": {"password"}}
     ) == {"model": {"modelName": "a", "price": 1.5, "note": None}}
-    assert chosen(Outer, Outer(Model(name="a")), exclude_unset=True) == {
-        "model": {"modelName": "a"},
-        "models": [],
-    }
 
 
 def test_a_model_of_pydantics_inside_of_another_class_shows_no_more_than_is_declared() -> None:
@@ -418,6 +404,24 @@ def test_pydantic_asks_for_what_it_does_not_know() -> None:
     assert chosen(Any, [priced], ENCODERS, exclude_unset=True) == [
         {"price": "1.50", "other": {"a": 1}}
     ]
+
+
+def test_encoders_see_what_stands_in_plain_types_and_in_dataclasses() -> None:
+    due = datetime(2020, 1, 2)
+
+    assert chosen(dict[str, datetime], {"a": due}, ENCODERS) == {"a": "02.01.2020"}
+    assert chosen(list[bytes | datetime], [due, b"a"], ENCODERS) == ["02.01.2020", "a"]
+    either: Any = Annotated[datetime, pydantic.Tag("a")] | Annotated[str, pydantic.Tag("b")]
+    assert chosen(GenericAlias(list, either), [due, "a"], ENCODERS) == ["02.01.2020", "a"]
+    assert chosen(Data, Data("a", inner=[due, Money(5)]), ENCODERS, include={"inner"}) == {
+        "inner": ["02.01.2020", "0.05"]
+    }
+    assert chosen(Typed, {"name": "saw", "price": None}, {str: str.upper}) == {
+        "NAME": "SAW",
+        "PRICE": None,
+    }
+    with pytest.raises(ResponseValidationError, match="is no JSON value"):
+        chosen(Data, Data("a", inner=object()), ENCODERS)
 
 
 def test_selection_and_encoders_go_together() -> None:

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+import pydantic
 import pytest
 
 from microfw import App, Query
-from microfw._validation import Invalid, JSONConverter
+from microfw._models import Invalid, JSONConverter
 from tests.asgi import request
 
 MODULUS = 2**61 - 1
@@ -95,6 +96,39 @@ def test_equal_values_are_one() -> None:
 )
 def test_what_cannot_be_chosen_is_decoded_at_once(annotation: Any) -> None:
     assert JSONConverter(annotation).decode.__name__ == "decode"
+
+
+def test_what_has_no_hash_is_told_as_such() -> None:
+    with pytest.raises(Invalid) as caught:
+        JSONConverter(set[Any]).decode(json.dumps([["a" * 1000]] * 100).encode())
+    assert caught.value.errors[0]["type"] == "set_item_not_hashable"
+
+
+def test_a_large_body_that_is_no_collection_is_told_as_such() -> None:
+    with pytest.raises(Invalid) as caught:
+        JSONConverter(set[int]).decode(json.dumps("a" * 100_000).encode())
+    assert [each["type"] for each in caught.value.errors] == ["set_type"]
+
+
+def test_values_in_a_part_of_a_body_are_looked_at_too() -> None:
+    data = {"held": {"numbers": multiples(MANY)}, "else": ["a", {"b": None}]}
+    with pytest.raises(Invalid) as caught:
+        JSONConverter(dict[str, Any] | set[int]).decode(json.dumps(data).encode())
+    assert caught.value.errors[0]["loc"] == ("held", "numbers")
+
+
+class Model(pydantic.BaseModel):
+    numbers: dict[int, str] = {}
+    inner: "Model | None" = None
+
+
+def test_models_of_pydantics_are_looked_into() -> None:
+    data = {"inner": {"numbers": dict.fromkeys(map(str, multiples(MANY)), "a")}}
+    with pytest.raises(Invalid) as caught:
+        JSONConverter(Model).decode(json.dumps(data).encode())
+    assert [(each["type"], each["loc"]) for each in caught.value.errors] == [
+        ("hash_collision", ("inner", "numbers"))
+    ]
 
 
 def test_few_values_are_decoded_at_once_too() -> None:

@@ -11,12 +11,10 @@ from typing import Any, get_args, get_origin
 
 from msgspec import Struct, field
 
-from microfw._validation._annotations import bare
-from microfw._validation._errors import NOT_SHOWN, Error, Invalid
-from microfw._validation._models import model_of
-from microfw._validation._plain import is_array, is_mapping
-from microfw._validation._pydantic import fields_of_model, is_model
-from microfw._validation._shape import Convert
+from microfw._models.annotations import bare
+from microfw._models.errors import NOT_SHOWN, Error
+from microfw._models.fields import fields_of
+from microfw._models.plain import is_array, is_mapping
 
 HIDDEN = "**********"
 """Stands for a secret, as in pydantic."""
@@ -84,24 +82,16 @@ class _Copy:
         return self.of(item, level, is_object=inside)
 
 
-def concealing(convert: Convert, annotation: Any) -> Convert:
-    """Have the errors of a conversion hide what is declared as a secret."""
+Conceal = Callable[[list[Error]], list[Error]]
+
+
+def concealer_of(annotation: Any) -> Conceal | None:
+    """Make what hides, in the errors of a type's values, what is declared as a secret."""
     if any(map(_is_secret, _kinds(annotation))):
-        return _hiding(convert, lambda errors: [{**error, "input": HIDDEN} for error in errors])
+        return lambda errors: [{**error, "input": HIDDEN} for error in errors]
     secrets = _Secrets()
     _collect(annotation, secrets, set())
-    return _hiding(convert, secrets.concealed) if secrets.keys else convert
-
-
-def _hiding(convert: Convert, conceal: Callable[[list[Error]], list[Error]]) -> Convert:
-    def convert_and_conceal(value: Any) -> Any:
-        try:
-            return convert(value)
-        except Invalid as problem:
-            problem.errors = conceal(problem.errors)
-            raise
-
-    return convert_and_conceal
+    return secrets.concealed if secrets.keys else None
 
 
 def _collect(annotation: Any, secrets: _Secrets, seen: set[Any]) -> None:
@@ -143,7 +133,4 @@ def _is_secret(kind: Any) -> bool:
 
 def _fields_of(kind: Any) -> list[tuple[set[str], Any]]:
     """List the fields of a class: the names by which each is sent, and its type."""
-    if is_model(kind):
-        return [({name, *keys}, inner) for name, keys, inner, _ in fields_of_model(kind)]
-    model = model_of(kind)
-    return [] if model is None else [({each.key}, each.annotation) for each in model.fields]
+    return [({field.name, *field.keys}, field.annotation) for field in fields_of(kind) or ()]

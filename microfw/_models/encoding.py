@@ -21,8 +21,8 @@ from uuid import UUID
 
 import msgspec
 
-from microfw._validation._plain import kind_of
-from microfw._validation._pydantic import adapter_of
+from microfw._models.annotations import is_of_pydantic
+from microfw._models.plain import kind_of
 
 _ADDRESSES = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
 
@@ -39,9 +39,9 @@ def encoded_object(value: Any) -> Any:
     """
     if type(value) in _ONLY_KEYS:
         return _encoded_key(value)
-    for known, convert in _ENCODERS:
-        if isinstance(value, known):
-            return _converted(value, convert)
+    convert = encoder_of_subclass(value)
+    if convert is not None:
+        return _converted(value, convert)
     kind = kind_of(value)
     if issubclass(kind, type) and not hasattr(kind, "__iter__"):  # which enums have
         raise _no_value(value)
@@ -54,6 +54,11 @@ def encoded_object(value: Any) -> Any:
     if hasattr(value, "__iter__"):
         return _converted(value, list)
     return _attributes(value)
+
+
+def encoder_of_subclass(value: Any) -> Callable[[Any], Any] | None:
+    """Find what makes of a value one of the class, known to msgspec, that it is a subclass of."""
+    return next((convert for kind, convert in _ENCODERS if isinstance(value, kind)), None)
 
 
 _repr = reprlib.Repr()  # which survives a `__repr__` that raises
@@ -75,7 +80,7 @@ _MISFITS = (AttributeError, TypeError, ValueError, OverflowError)
 def _dumped(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json", by_alias=True)
-    return adapter_of(type(value)).dump_python(value, mode="json", by_alias=True)
+    return value.__pydantic_serializer__.to_python(value, mode="json", by_alias=True)
 
 
 def _attributes(value: Any) -> dict[str, Any]:
@@ -121,11 +126,6 @@ def _encoded_key(value: Any) -> str:
     raise NoJSONValueError(f"{_shown(value)} cannot be a key in JSON")
 
 
-def is_of_pydantic(value: object) -> bool:
-    """Tell whether it is one of pydantic's values that are text, such as its URLs."""
-    return type(value).__module__.partition(".")[0] in ("pydantic", "pydantic_core")
-
-
 # msgspec asks about these where they are keys.
 _ONLY_KEYS = {type(None), bool, list, tuple, set, frozenset, dict}
 
@@ -159,23 +159,7 @@ _ENCODERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
 )
 
 
-KNOWN_BY_CLASS: tuple[Any, ...] = (
-    *(
-        int,
-        float,
-        str,
-        bytes,
-        bytearray,
-        memoryview,
-        datetime,
-        date,
-        time,
-        timedelta,
-        Decimal,
-        UUID,
-    ),
-    *(PurePath, UserString, *_ADDRESSES, re.Pattern),
-)
+KNOWN_BY_CLASS: Any = tuple(known for known, _ in _ENCODERS if known is not Mapping)
 """Classes whose instances, and those of subclasses, are values."""
 
 encode_json: Callable[[Any], bytes] = msgspec.json.Encoder(
@@ -193,3 +177,12 @@ encode_undeclared: Callable[[Any], bytes] = msgspec.json.Encoder(
 
 encode_declared: Callable[[Any], bytes] = msgspec.json.Encoder(enc_hook=encoded_result).encode
 """The same for a value that its annotation describes; decimals as text, with all their digits."""
+
+
+def plain_data(value: Any) -> Any:
+    """Write any value as data that JSON has.
+
+    Raises:
+        NoJSONValueError: Nothing stands in JSON for it.
+    """
+    return msgspec.to_builtins(value, enc_hook=encoded_result, str_keys=True)

@@ -9,11 +9,11 @@ import pathlib
 import re
 import weakref
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, ValuesView
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from types import GenericAlias, MappingProxyType, SimpleNamespace
-from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 import annotated_types
@@ -22,10 +22,12 @@ import msgspec
 import pydantic
 import pytest
 import sqlalchemy.orm
+import typing_extensions
 
-from microfw._validation import UnsupportedTypeError, encode_json, result_encoder
-from microfw._validation._results import _narrower_of
+from microfw._models import UnsupportedTypeError, encode_json, result_encoder
 from microfw.exceptions import ResponseValidationError
+
+T = TypeVar("T")
 
 
 class Struct(msgspec.Struct):
@@ -66,7 +68,7 @@ class SecretLooseAttrs(LooseAttrs):
     password: str = "secret"
 
 
-class Typed(TypedDict):
+class Typed(typing_extensions.TypedDict):
     name: str
 
 
@@ -114,7 +116,7 @@ class Deep(msgspec.Struct):
     flat: Flat
 
 
-class NestedTyped(TypedDict):
+class NestedTyped(typing_extensions.TypedDict):
     one: Typed
     any: Any
 
@@ -140,6 +142,7 @@ class Point(NamedTuple):
     y: int
 
 
+WRONG: Any = object()
 DECLARED: list[Any] = [Struct, Data, Attrs, LooseAttrs, Typed, Model]
 SECRETS: list[Any] = [
     SecretStruct("ada"),
@@ -173,11 +176,17 @@ def errors(annotation: Any, value: Any) -> list[Any]:
     return [(error["type"], error["loc"]) for error in raised.value.errors()]
 
 
+def shown(secret: Any) -> dict[str, Any]:
+    if isinstance(secret, dict | MappingProxyType):
+        return dict(secret)
+    return {"name": secret.name, "password": secret.password}
+
+
 @pytest.mark.parametrize("declared", DECLARED)
 @pytest.mark.parametrize("secret", SECRETS)
 def test_what_the_annotation_does_not_name_is_never_sent(declared, secret):
-    if declared is Typed and not isinstance(secret, dict | MappingProxyType):
-        secret = vars(secret) if hasattr(secret, "__dict__") else secret
+    if declared is Typed or (declared is Data and not isinstance(secret, Data)):
+        secret = shown(secret)  # pydantic makes these of dictionaries alone
     if declared is Model and isinstance(secret, MappingProxyType):
         secret = dict(secret)
     assert encode(declared, secret) == {"name": "ada"}
@@ -194,8 +203,10 @@ def test_what_stands_in_a_model_is_filtered_too(secret):
 
     assert encode(Nested, Nested(secret, [secret], {"a": secret, "b": None})) == whole
     assert encode(list[Nested], [Nested(secret, [secret], {"a": secret, "b": None})]) == [whole]
-    assert encode(NestedData, NestedData(secret, [secret])) == expected
-    assert encode(NestedData, {"one": secret, "some": [secret], "other": 1}) == expected
+    secret_data = SecretData("ada")
+    assert encode(NestedData, NestedData(secret_data, [secret_data])) == expected
+    data = {"one": secret_data, "some": [shown(secret_data)], "other": 1}
+    assert encode(NestedData, data) == expected
     inner = Nested(Struct("bob"), nested=[Nested(secret)])
     assert encode(Nested, inner)["nested"][0]["one"] == {"name": "ada"}
 
@@ -228,16 +239,15 @@ def test_attributes_that_are_no_fields_are_not_sent():
 
 
 def test_a_union_shows_what_the_member_that_fits_names():
-    assert encode(Cat | Dog, SecretCat(9)) == {"type": "Cat", "lives": 9}
+    assert encode(Cat | Dog, Cat(9)) == {"type": "Cat", "lives": 9}
+    assert encode(Cat, SecretCat(9)) == {"type": "Cat", "lives": 9}
+    assert errors(Cat | Dog, SecretCat(9)) == [("missing", ("response", "type"))]
     assert encode(Cat | Dog, {"type": "Dog", "tricks": 3, "password": "secret"}) == {
         "type": "Dog",
         "tricks": 3,
     }
     assert encode(Struct | int, SecretStruct("ada")) == {"name": "ada"}
-    assert encode(Struct | Nested, {"one": {"name": "a", "password": "secret"}})["one"] == {
-        "name": "a"
-    }
-    assert errors(Cat | Dog, Struct("ada")) == [("union_tag_not_found", ("response",))]
+    assert errors(Cat | Dog, Struct("ada")) == [("missing", ("response", "type"))]
 
 
 @pytest.mark.parametrize(
@@ -248,14 +258,19 @@ def test_a_union_shows_what_the_member_that_fits_names():
         (int, "4", 4),
         (float, 1, 1.0),
         (Decimal, Decimal("1.50"), "1.50"),
-        (bytes, b"ab", "YWI="),
-        (bytes, "a", "YQ=="),
+        (bytes, b"ab", "ab"),
+        (bytes, "a", "a"),
         (UUID, UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (datetime, datetime(2020, 1, 1, tzinfo=UTC), "2020-01-01T00:00:00Z"),
         (datetime, date(2020, 1, 1), "2020-01-01T00:00:00"),
         (date, datetime(2020, 1, 1), "2020-01-01"),
         (time, time(1, 2), "01:02:00"),
-        (timedelta, timedelta(seconds=90), "PT90S"),
+        (timedelta, timedelta(seconds=90), "PT1M30S"),
+        (list[bytes], [b"ab"], ["ab"]),
+        (dict[str, timedelta | None], {"a": timedelta(seconds=90)}, {"a": "PT1M30S"}),
+        (float, float("nan"), None),
+        (list[Any], [float("nan"), 10**30], [None, 10**30]),
+        (int, 10**30, 10**30),
         (Color, Color.RED, "red"),
         (Color, "red", "red"),
         (Literal["a"], "a", "a"),
@@ -263,7 +278,6 @@ def test_a_union_shows_what_the_member_that_fits_names():
         (list[int], deque([1]), [1]),
         (list[int], (number for number in (1, 2)), [1, 2]),
         (Iterable[int], range(2), [0, 1]),
-        (Iterator[int], iter([1]), [1]),
         (list, [Struct("a")], [{"name": "a"}]),
         (list[Any], [1, "a"], [1, "a"]),
         (set[int], {1}, [1]),
@@ -304,18 +318,23 @@ def test_where_the_annotation_says_nothing_everything_is_sent(annotation):
     ("annotation", "value", "expected"),
     [
         (int, "x", [("int_parsing", ("response",))]),
-        (Struct, {"name": 3}, [("string_type", ("response", "name"))]),
-        (Struct, None, [("model_attributes_type", ("response",))]),
-        (Struct, 3, [("model_attributes_type", ("response",))]),
-        (Struct, [1], [("model_attributes_type", ("response",))]),
+        (Struct, {"name": 3}, [("value_error", ("response", "name"))]),
+        (Struct, Struct(WRONG), [("value_error", ("response",))]),
+        (list[Struct], [Struct(WRONG)], [("value_error", ("response", 0, "name"))]),
+        (Struct, None, [("value_error", ("response",))]),
+        (Struct, 3, [("value_error", ("response",))]),
+        (Struct, [1], [("value_error", ("response",))]),
         (Struct, SimpleNamespace(), [("missing", ("response", "name"))]),
         (list[Struct], [{"name": "a"}, {}], [("missing", ("response", 1, "name"))]),
-        (list[Struct], 3, [("list_type", ("response",))]),
-        (Nested, SimpleNamespace(one=3), [("model_attributes_type", ("response", "one"))]),
+        (list[Struct], 3, [("value_error", ("response",))]),
+        (Nested, SimpleNamespace(one=3), [("value_error", ("response", "one"))]),
+        (Nested, Nested(WRONG), [("value_error", ("response", "one"))]),
+        (Data, SimpleNamespace(name="a"), [("dataclass_type", ("response",))]),
+        (Data, Data(WRONG), [("value_error", ("response",))]),
+        (bytes, b"\xff", [("value_error", ("response",))]),
         (Model, {"name": 3}, [("string_type", ("response", "name"))]),
         (Annotated[int, annotated_types.Gt(1)], 1, [("greater_than", ("response",))]),
-        (Annotated[int, msgspec.Meta(gt=1)], 1, [("greater_than", ("response",))]),
-        (pathlib.PurePath, "a", [("is_instance_of", ("response",))]),
+        (Annotated[int, msgspec.Meta(gt=1)], 1, [("value_error", ("response",))]),
         (pathlib.Path, 3, [("path_type", ("response",))]),
         (Point, ("x", 1), [("int_parsing", ("response", 0))]),
         (Callable[[int], int], 3, [("callable_type", ("response",))]),
@@ -330,7 +349,7 @@ def test_the_error_of_a_result_reads_well():
         encode(list[Struct], [{"name": 3}])
 
     assert str(raised.value) == (
-        "1 validation error\n  response.0.name: Input should be a valid string (string_type)"
+        "1 validation error\n  response.0.name: Expected `str`, got `int` (value_error)"
     )
 
 
@@ -344,30 +363,31 @@ def test_a_row_with_named_columns_fits_a_model():
     engine.dispose()
 
     assert encode(Struct, row) == {"name": "ada"}
-    assert encode(list[Data], [row]) == [{"name": "ada"}]
-    assert encode(Nested, SimpleNamespace(one=row)) == {
-        "one": {"name": "ada"},
-        "some": [],
-        "named": {},
-        "nested": [],
-    }
+    assert encode(list[Struct], [row]) == encode(list[Struct], (row,)) == [{"name": "ada"}]
+    assert encode(Model, row) == {"name": "ada"}
+    assert encode(list[Model], [row]) == [{"name": "ada"}]
 
 
 def test_a_model_that_lacks_a_field_is_not_taken_as_it_is():
     partial = NestedData.__new__(NestedData)
     partial.some = []
 
-    assert errors(NestedData, partial) == [("missing", ("response", "one"))]
+    assert errors(NestedData, partial) == [("value_error", ("response",))]
 
 
 def test_values_of_several_classes_are_told_apart():
-    items: list[Any] = [Nested(Struct("a")), Cat(9), None, [Struct("b")]]
-    secrets: list[Any] = [Nested(SecretStruct("a")), Cat(9), None, [SecretStruct("b")]]
-    whole = {"one": {"name": "a"}, "some": [], "named": {}, "nested": []}
-    either = list[Nested | Cat | list[Struct] | None]
+    items: list[Any] = [Cat(9), Dog(3), None, [Struct("b")]]
+    secrets: list[Any] = [
+        {"type": "Cat", "lives": 9, "password": "secret"},
+        {"type": "Dog", "tricks": 3},
+        None,
+        [SecretStruct("b")],
+    ]
+    either = list[Dog | Cat | list[Struct] | None]
+    told = [{"type": "Cat", "lives": 9}, {"type": "Dog", "tricks": 3}, None, [{"name": "b"}]]
 
-    assert encode(either, items) == [whole, {"type": "Cat", "lives": 9}, None, [{"name": "b"}]]
-    assert encode(either, secrets) == [whole, {"type": "Cat", "lives": 9}, None, [{"name": "b"}]]
+    assert encode(either, items) == told
+    assert encode(either, secrets) == told
     assert encode(list[int] | list[str], ["a"]) == ["a"]
     assert encode(int | Any, SecretStruct("a")) == {"name": "a", "password": "secret"}
 
@@ -377,7 +397,6 @@ def test_an_unset_field_is_not_sent():
         name: str | msgspec.UnsetType = msgspec.UNSET
 
     assert encode(Change, Change()) == {}
-    assert encode(Change, SimpleNamespace(name=msgspec.UNSET)) == {}
 
 
 def test_a_dataclass_made_from_another_object_has_its_defaults():
@@ -500,7 +519,7 @@ class Shout(enum.StrEnum):
         (float, Decimal("1.5"), 1.5),
         (float, b"1.5", 1.5),
         (bool, b"on", True),
-        (bytes, bytearray(b"a"), "YQ=="),
+        (bytes, bytearray(b"a"), "a"),
         (Decimal, Decimal(1), "1"),
         (timedelta, 1.5, "PT1.5S"),
         (timedelta, True, "PT1S"),
@@ -583,25 +602,12 @@ def make_struct(name: str) -> Any:
     return msgspec.defstruct("Made", [(name, int)])
 
 
-def test_what_is_made_of_a_type_is_shared_by_the_routes_that_return_it() -> None:
-    first, second = make_struct("first"), make_struct("second")
-    for make_type in (
-        lambda made: made,
-        lambda made: GenericAlias(list, made),
-        lambda made: GenericAlias(dict, (str, GenericAlias(list, made))),
-        lambda made: GenericAlias(tuple, (made, ...)),
-    ):
-        kept = _narrower_of(make_type(first))
-        assert _narrower_of(make_type(first)) is kept
-        assert _narrower_of(make_type(second)) is not kept
-
-
 def test_types_of_the_same_name_are_not_mixed_up() -> None:
     names = ("first", "second")
     encoders = [result_encoder(GenericAlias(dict, (str, make_struct(name)))) for name in names]
     for name, encode in zip(names, encoders, strict=True):
         assert encode({"it": {name: 1}}) == b'{"it":{"%s":1}}' % name.encode()
-        with pytest.raises(ResponseValidationError, match=f"response.it.{name}"):
+        with pytest.raises(ResponseValidationError, match=rf"response.\[...\].{name}"):
             encode({"it": {"other": 1}})
 
 
@@ -621,4 +627,149 @@ def test_a_class_that_only_says_that_it_is_built_in_is_looked_into() -> None:
     item = names["Item"]
     assert item.__module__ == "builtins"
     encode = result_encoder(item)
-    assert encode(SimpleNamespace(name="a", secret="b")) == b'{"name":"a"}'
+    assert encode({"name": "a", "secret": "b"}) == b'{"name":"a"}'
+
+
+# ---------------------------------------------------------------------- Structs
+
+
+class Anything(msgspec.Struct):
+    value: Any
+    more: dict[str, Any] = {}
+
+
+class Line(msgspec.Struct):
+    when: datetime
+    price: Decimal
+    ids: set[UUID] = set()
+    note: str | None = None
+    size: float = 0.0
+    count: int = 0
+
+
+class LongLine(Line):
+    secret: str = "secret"
+
+
+class Holder(msgspec.Struct):
+    model: Model
+    path: pathlib.PurePath = pathlib.PurePath()
+    inner: "Holder | None" = None
+
+
+class Moment(datetime):
+    pass
+
+
+@pytest.mark.parametrize("kind", [Line, LongLine])
+def test_a_struct_is_written_with_all_that_it_names(kind):
+    line = kind(Moment(2020, 1, 1), Decimal("1.50"), {UUID(int=1)}, size=1.5, count=5)
+    expected = {
+        "when": "2020-01-01T00:00:00",
+        "price": "1.50",
+        "ids": ["00000000-0000-0000-0000-000000000001"],
+        "note": None,
+        "size": 1.5,
+        "count": 5,
+    }
+
+    assert encode(Line, line) == encode(list[Line], [line])[0] == expected
+    line.size = float("nan")
+    last = {**expected, "size": None}
+    assert encode(Line, line) == encode(list[Line], [line])[0] == last
+
+
+def test_integers_of_more_than_64_bits_are_sent_but_beside_what_msgspec_does_not_know():
+    class Large(msgspec.Struct):
+        number: int
+
+    class LargeOfAll(msgspec.Struct):
+        model: Model
+        number: int
+
+    large = Large(2**70)
+    assert encode(Large, large) == encode(list[Large], [large])[0] == {"number": 2**70}
+    assert encode(Large, SimpleNamespace(number=2**70)) == {"number": 2**70}
+    assert errors(LargeOfAll, LargeOfAll(Model(name="a"), 2**70)) == [
+        ("value_error", ("response",))
+    ]
+
+
+def test_what_is_declared_as_anything_is_sent_with_all_that_it_has():
+    secret = SecretStruct("a")
+    value = Anything(SimpleNamespace(a=secret), {"b": SecretModel(name="c"), "d": Text("e")})
+
+    assert encode(Anything, value) == {
+        "value": {"a": {"name": "a", "password": "secret"}},
+        "more": {"b": {"name": "c", "password": "secret"}, "d": "e"},
+    }
+
+
+def test_what_pydantic_validates_in_a_struct_is_filtered_by_its_class():
+    secret = SecretModel(name="ada")
+    holder = Holder(secret, pathlib.PurePosixPath("/a"), Holder(secret))
+    whole = {
+        "model": {"name": "ada"},
+        "path": "/a",
+        "inner": {"model": {"name": "ada"}, "path": ".", "inner": None},
+    }
+
+    assert encode(Holder, holder) == encode(list[Holder], [holder])[0] == whole
+    assert encode(Holder, {"model": {"name": "ada", "password": "x"}})["model"] == {"name": "ada"}
+    assert encode(Holder, SimpleNamespace(model=secret))["model"] == {"name": "ada"}
+    assert errors(Holder, Holder(WRONG)) == [("model_attributes_type", ("response", "model"))]
+    assert errors(Holder, {"model": {}}) == [("missing", ("response", "model", "name"))]
+
+
+@dataclasses.dataclass
+class Box(Generic[T]):
+    item: T
+    more: dict[str, list[T]] = dataclasses.field(default_factory=dict)
+    limited: Annotated[T, "a note"] | None = None
+    name: str = "box"
+
+
+def test_a_generic_dataclass_of_structs_is_filtered_by_its_arguments():
+    box = Box(SecretStruct("a"), {"b": [SecretStruct("c")]}, SecretStruct("d"))
+    struct = {"name": "a"}
+
+    assert encode(Box[Struct], box) == {
+        "item": struct,
+        "more": {"b": [{"name": "c"}]},
+        "limited": {"name": "d"},
+        "name": "box",
+    }
+    assert encode(Box[Struct], {"item": struct})["name"] == "box"
+    assert errors(Box[Struct], {"item": 3}) == [("value_error", ("response", "item"))]
+    assert encode(Box[Any], box)["item"] == {"name": "a", "password": "secret"}
+
+
+def test_what_does_not_fit_a_struct_that_holds_anything_is_an_error():
+    assert errors(Anything, 3) == [("value_error", ("response",))]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected"),
+    [
+        (Moment, Moment(2020, 1, 1), "2020-01-01T00:00:00"),
+        (bytearray, bytearray(b"a"), "YQ=="),
+        (Collection[int], {1}, [1]),
+        (Iterator[int], iter(["1"]), [1]),
+        (KeysView[str], {"a": 1}.keys(), ["a"]),
+        (ValuesView[Data], {"a": SecretData("b")}.values(), [{"name": "b"}]),
+    ],
+)
+def test_values_of_classes_that_no_library_knows_are_sent(annotation, value, expected):
+    assert encode(annotation, value) == expected
+    (found, _) = errors(annotation, 3)[0]
+    assert found in ("is_instance_of", "list_type")
+
+
+def test_what_can_be_iterated_fits_a_list_of_structs():
+    names = ("a", "b")
+
+    assert encode(list[Struct], (Struct(name) for name in names)) == [{"name": "a"}, {"name": "b"}]
+    assert encode(list[Struct], {1: Struct("a")}.values()) == [{"name": "a"}]
+    assert encode(list[Struct], deque([SecretStruct("a")])) == [{"name": "a"}]
+    assert errors(list[Struct], "ab") == [("value_error", ("response",))]
+    assert encode(list[Struct], []) == []

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
-from microfw._validation._errors import NOT_SHOWN, Error
-from microfw._validation._plain import is_array, is_mapping
+from microfw._models.errors import NOT_SHOWN, Error
+from microfw._models.plain import is_array, is_mapping
 
 _LEVELS = 200
 _SIZE = 1024 * 1024

@@ -8,7 +8,7 @@ is encoded by msgspec.
 import dataclasses
 import sys
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -17,14 +17,15 @@ from uuid import UUID
 
 import msgspec
 
-from microfw._validation._encoding import encoded_result
-from microfw._validation._models import Style, style_of
-from microfw._validation._plain import is_array, is_mapping, is_set, kind_of
+from microfw._models.encoding import encoded_result, plain_data
+from microfw._models.fields import is_attrs, is_struct
+from microfw._models.plain import is_array, is_mapping, is_set, kind_of
 
 Parts = Mapping[Any, Any]
 """Names (in a list: places; `"__all__"` is each) to `True`, or to the parts inside of them."""
 
 Encoders = Mapping[type[Any], Callable[[Any], Any]]
+Encode = Callable[[Any], bytes]
 FindEncoder = Callable[[type[Any]], Callable[[Any], Any] | None]
 
 EACH = "__all__"
@@ -34,7 +35,6 @@ _ATOMS: set[Any] = {
     *(datetime, date, time, timedelta, UUID, Decimal, msgspec.Raw),
 }
 _COLLECTIONS = {list, tuple, set, frozenset, deque}
-_ABSENT: Any = object()
 _EVERYTHING_INSIDE = (None, None)
 
 
@@ -88,15 +88,14 @@ def encoder_finder(encoders: Encoders) -> FindEncoder:
     return find
 
 
-def selector(selection: Selection, encoders: Encoders) -> Callable[[Any, Any], Any]:
+def selector(selection: Selection, encoders: Encoders) -> Callable[[Any], Any]:
     """Make the function that leaves out of a value what is not to be sent.
 
-    It takes the value, and what it was made from: of a dict only the keys that it had are set.
     What it returns is encoded in the usual way.
     """
     walk = _Walk(selection, encoders)
     include, exclude = selection.include, selection.exclude
-    return lambda value, origin: walk.selected(value, origin, include, exclude)
+    return lambda value: walk.selected(value, include, exclude)
 
 
 def pydantic_arguments(selection: Selection, find_encoder: FindEncoder | None) -> dict[str, Any]:
@@ -110,14 +109,12 @@ def pydantic_arguments(selection: Selection, find_encoder: FindEncoder | None) -
         if getattr(selection, field.name) != field.default
     }
     arguments["by_alias"] = selection.by_alias
-    if find_encoder is not None:
 
-        def encode(value: Any) -> Any:
-            custom = find_encoder(kind_of(value))
-            return encoded_result(value) if custom is None else custom(value)
+    def encode(value: Any) -> Any:
+        custom = find_encoder(kind_of(value)) if find_encoder else None
+        return plain_data(value) if custom is None else custom(value)
 
-        arguments["fallback"] = encode
-    return arguments
+    return {**arguments, "fallback": encode if find_encoder else plain_data}
 
 
 class SelectedField(msgspec.Struct, frozen=True):
@@ -154,9 +151,7 @@ class _Walk:
             selection.include, selection.exclude
         )
 
-    def selected(
-        self, value: Any, origin: Any, include: Parts | None, exclude: Parts | None
-    ) -> Any:
+    def selected(self, value: Any, include: Parts | None, exclude: Parts | None) -> Any:
         if include is None and not exclude and not self._is_choosy:
             return value
         kind = kind_of(value)
@@ -167,87 +162,70 @@ class _Walk:
             return encode(value)
         if isinstance(value, Enum):
             return value
-        return self._taken_apart(kind, value, origin, include, exclude)
+        return self._taken_apart(kind, value, include, exclude)
 
     def _taken_apart(
-        self, kind: Any, value: Any, origin: Any, include: Parts | None, exclude: Parts | None
+        self, kind: Any, value: Any, include: Parts | None, exclude: Parts | None
     ) -> Any:
         if kind is dict:
-            return self._of_mapping(value, origin, include, exclude)
+            return self._of_mapping(value, include, exclude)
         if kind in _COLLECTIONS:
-            return self._of_items(value, origin, include, exclude)
+            return self._of_items(value, include, exclude)
         fields = self._class_of(kind)
         if fields is not None:
-            return self._of_object(fields, value, origin, include, exclude)
+            return self._of_object(fields, value, include, exclude)
         if hasattr(kind, "__pydantic_serializer__") and hasattr(value, "model_dump"):
             return self._of_pydantic(value, include, exclude)
         if isinstance(value, tuple):  # a named one, which is an array in JSON
-            return self._of_items(value, value, None, None)
+            return self._of_items(value, None, None)
         if hasattr(kind, "__struct_config__"):  # one that asks to be an array
             return value
-        return self.selected(encoded_result(value), origin, include, exclude)
+        return self.selected(encoded_result(value), include, exclude)
 
     def _of_mapping(
-        self, value: dict[Any, Any], origin: Any, include: Parts | None, exclude: Parts | None
+        self, value: dict[Any, Any], include: Parts | None, exclude: Parts | None
     ) -> dict[Any, Any]:
-        origins = self._origins([*origin.values()] if is_mapping(origin) else None, value.values())
         chosen: dict[Any, Any] = {}
-        for (key, item), item_origin in zip(value.items(), origins, strict=True):
+        for key, item in value.items():
             inside = inside_of(key, include, exclude)
             if inside is not None:
-                chosen[self._key(key)] = self.selected(item, item_origin, *inside)
+                chosen[self._key(key)] = self.selected(item, *inside)
         return chosen
-
-    def _origins(self, origins: Sequence[Any] | None, items: Collection[Any]) -> Collection[Any]:
-        """What items were made from, if that matters and can be told; else themselves."""
-        if not self._selection.exclude_unset or origins is None or len(origins) != len(items):
-            return items
-        return origins
 
     def _key(self, key: Any) -> Any:
         encode = self._find_encoder(kind_of(key)) if self._find_encoder else None
         return key if encode is None else encode(key)
 
-    def _of_items(
-        self, value: Any, origin: Any, include: Parts | None, exclude: Parts | None
-    ) -> list[Any]:
+    def _of_items(self, value: Any, include: Parts | None, exclude: Parts | None) -> list[Any]:
         items = list(value)
-        origins = self._origins(origin if is_array(origin) else None, items)
         if not isinstance(value, list | tuple | deque):  # sets have no places
             include = exclude = None
         include, exclude = _counted(include, len(items)), _counted(exclude, len(items))
         chosen: list[Any] = []
-        for place, (item, item_origin) in enumerate(zip(items, origins, strict=True)):
+        for place, item in enumerate(items):
             inside = inside_of(place, include, exclude)
             if inside is not None:
-                chosen.append(self.selected(item, item_origin, *inside))
+                chosen.append(self.selected(item, *inside))
         return chosen
 
     def _of_object(
-        self,
-        of: ClassFields,
-        value: Any,
-        origin: Any,
-        include: Parts | None,
-        exclude: Parts | None,
+        self, of: ClassFields, value: Any, include: Parts | None, exclude: Parts | None
     ) -> dict[str, Any]:
         selection = self._selection
         without_defaults = selection.exclude_defaults or of.omits_defaults
         chosen: dict[str, Any] = {} if of.tag is None else {of.tag[0]: of.tag[1]}
         for field in of.fields:
             item = getattr(value, field.name, msgspec.UNSET)
-            item_origin = _origin_of_field(field, origin) if selection.exclude_unset else item
             inside = inside_of(field.name, include, exclude)
             if (
                 inside is None
                 or item is msgspec.UNSET
                 or (item is None and selection.exclude_none)
-                or item_origin is _ABSENT
                 or (without_defaults and field.is_default(item))
             ):
                 continue
             key = field.key if selection.by_alias else field.name
-            chosen[key] = self.selected(item, item_origin, *inside)
+            chosen[key] = self.selected(item, *inside)
         return chosen
 
     def _of_pydantic(self, value: Any, include: Parts | None, exclude: Parts | None) -> Any:
@@ -299,21 +277,13 @@ def _counted(parts: Parts | None, length: int) -> Parts | None:
     }
 
 
-def _origin_of_field(field: SelectedField, origin: Any) -> Any:
-    if is_mapping(origin):
-        return origin.get(field.key, _ABSENT)
-    value = getattr(origin, field.name, _ABSENT)
-    return _ABSENT if value is msgspec.UNSET else value
-
-
 def fields_of_class(kind: Any) -> ClassFields | None:
     """Look at the fields of a class's instances; `None` if JSON has these as something else."""
-    style = style_of(kind)
-    if style is Style.STRUCT:
+    if is_struct(kind):
         return _struct(kind)
-    if style is Style.DATACLASS:
+    if dataclasses.is_dataclass(kind):
         return ClassFields(tuple(map(_dataclass_field, dataclasses.fields(kind))))
-    if style is Style.ATTRS:
+    if is_attrs(kind):
         # Names that begin with "_" are no part of JSON.
         attributes = [each for each in kind.__attrs_attrs__ if each.name[0] != "_"]
         return ClassFields(tuple(map(_attrs_field, attributes)))

@@ -3,21 +3,22 @@
 import types
 import typing
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 
 from msgspec import Struct
 
-from microfw._validation._models import Style, model_of, style_of
-from microfw._validation._plain import is_class
-from microfw._validation._pydantic import (
-    fields_of_model,
+from microfw._models.fields import (
+    Field,
+    fields_of,
     forbids_others,
-    is_in_json,
+    has_fields,
     is_model,
+    is_named_tuple,
 )
+from microfw._models.plain import is_class, is_hashable
 
 _QUALIFIERS = (typing.Required, typing.NotRequired, typing.Final)
 _SCALARS = {bool, bytes, float, int, str, type(None)}
@@ -80,7 +81,7 @@ def is_sequence(annotation: Any) -> bool:
     if not is_class(origin) or issubclass(origin, str | bytes | bytearray | Mapping | Enum):
         return False
     if issubclass(origin, _COLLECTIONS):
-        return style_of(annotation) is not Style.NAMED_TUPLE
+        return not is_named_tuple(origin)
     return origin.__module__ == "collections.abc" and issubclass(origin, Iterable)
 
 
@@ -99,7 +100,7 @@ def is_scalar(annotation: Any) -> bool:
         return True
     if issubclass(origin, Mapping) or is_sequence(annotation):
         return False
-    return style_of(annotation) is None and not is_model(origin)
+    return not has_fields(origin)
 
 
 def is_scalar_sequence(annotation: Any) -> bool:
@@ -114,23 +115,51 @@ def is_scalar_sequence(annotation: Any) -> bool:
     return is_sequence(annotation) and all(map(is_scalar, items))
 
 
-# ---------------------------------------------------------------------- fields
+def is_in_json(metadata: Iterable[Any]) -> bool:
+    """Tell whether what annotates a type is pydantic's `Json`: values are text that holds JSON."""
+    return any(type(entry).__name__ == "Json" and is_of_pydantic(entry) for entry in metadata)
 
 
-class GroupField(Struct, frozen=True):
-    """A field of a model whose values are sent one by one."""
+def is_of_pydantic(value: Any) -> bool:
+    """Tell whether a value, or a class, comes from pydantic."""
+    kind: Any = value if isinstance(value, type) else type(value)
+    return kind.__module__.partition(".")[0] in ("pydantic", "pydantic_core")
 
-    name: str
-    keys: tuple[str, ...]
-    """The names by which the model takes it."""
-    annotation: Any
-    metadata: tuple[Any, ...]
+
+def is_field(entry: Any) -> bool:
+    """Tell whether a value is what pydantic's `Field()` returns."""
+    return type(entry).__name__ == "FieldInfo" and is_of_pydantic(entry)
+
+
+def types_in(annotation: Any, *, into_models: bool = True) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """Walk through the types that a type is made of, with what annotates each; itself first.
+
+    Each is seen once, fields of classes included; those of pydantic's only if asked for.
+    """
+    seen: set[Any] = set()
+    left = [annotation]
+    while left:
+        kind, metadata = bare(left.pop())
+        is_known = is_hashable(kind) and kind in seen
+        if metadata or not is_known:
+            yield kind, metadata
+        if is_known or get_origin(kind) is Literal:
+            continue
+        if is_hashable(kind):
+            seen.add(kind)
+        for part in get_args(kind):
+            left += part if isinstance(part, list) else [part]
+        if into_models or not is_model(get_origin(kind) or kind):
+            left += [field.annotation for field in fields_of(kind) or ()]
+
+
+# ---------------------------------------------------------------------- groups
 
 
 class Group(Struct, frozen=True):
-    """What a model asks for where its values are sent one by one."""
+    """What a class asks for where its values are sent one by one."""
 
-    fields: tuple[GroupField, ...]
+    fields: tuple[Field, ...]
     forbids_others: bool
     """Whether it refuses keys that are none of these."""
 
@@ -150,18 +179,7 @@ def group_of(annotation: Any) -> Group | None:
 
 def _group(annotation: Any) -> Group | None:
     kind, metadata = bare(annotation)
-    if is_in_json(metadata):
+    fields = fields_of(kind)
+    if fields is None or is_in_json(metadata) or is_named_tuple(get_origin(kind) or kind):
         return None
-    if is_model(get_origin(kind) or kind):
-        model_fields = fields_of_model(kind)
-        return Group(tuple(GroupField(*field) for field in model_fields), forbids_others(kind))
-    model = model_of(kind)
-    if model is None or model.style is Style.NAMED_TUPLE:
-        return None
-    return Group(
-        tuple(
-            GroupField(field.attribute, (field.key,), *bare(field.annotation))
-            for field in model.fields
-        ),
-        model.forbids_others,
-    )
+    return Group(tuple(fields), forbids_others(kind))

@@ -1,9 +1,11 @@
-"""What is wrong with a value, in the shape and the words of pydantic's list of error types."""
+"""What is wrong with a value, in the shape of pydantic's errors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+Convert = Callable[[Any], Any]
+"""Takes what was received; returns the value, or raises `Invalid`."""
 Error = dict[str, Any]
 """`type`, `loc`, `msg`, `input`, and `ctx` where the type has one."""
 MOST_ERRORS = 1000
@@ -11,6 +13,18 @@ MOST_ERRORS = 1000
 
 NOT_SHOWN = "..."
 """Stands in an error for an input that is too much to be shown."""
+
+
+class UnsupportedTypeError(TypeError):
+    """There is no way to make values of a type.
+
+    Attributes:
+        cure: What to write instead, where it is known.
+    """
+
+    def __init__(self, problem: str, cure: str = "") -> None:
+        super().__init__(problem)
+        self.cure = cure
 
 
 class Invalid(Exception):
@@ -26,11 +40,6 @@ class Invalid(Exception):
     def __init__(self, errors: Iterable[Error]) -> None:
         super().__init__()
         self.errors = list(islice(errors, MOST_ERRORS))
-
-
-def invalid(kind: str, message: str, value: object, **context: Any) -> Invalid:
-    """Raise this: one error, about the value itself."""
-    return Invalid([error(kind, message, value, **context)])
 
 
 def error(kind: str, message: str, value: object, *loc: int | str, **context: Any) -> Error:
@@ -54,14 +63,3 @@ def below(errors: Iterable[Error], *loc: Any) -> list[Error]:
 def without_input(errors: Iterable[Mapping[str, Any]]) -> list[Error]:
     """Leave out of errors what was received."""
     return [{key: entry[key] for key in entry if key != "input"} for entry in errors]
-
-
-def listed(options: Iterable[object]) -> str:
-    """Write `'a', 'b' or 'c'`."""
-    *others, last = [repr(option) for option in options] or ["nothing"]
-    return f"{', '.join(others)} or {last}" if others else last
-
-
-def plural(count: int, noun: str) -> str:
-    """Write `1 item`, `2 items`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,86 @@
+"""Types, and what becomes of their values. The one door to pydantic and msgspec."""
+
+from microfw._models.annotations import (
+    Group,
+    allows_none,
+    group_of,
+    is_field,
+    is_of_pydantic,
+    is_scalar,
+    is_scalar_sequence,
+    is_sequence,
+)
+from microfw._models.constraints import CONSTRAINTS, ConstraintError, Constraints
+from microfw._models.converter import JSONConverter, text_converter
+from microfw._models.encoding import NoJSONValueError, encode_json, visible_attributes
+from microfw._models.errors import (
+    Convert,
+    Error,
+    Invalid,
+    UnsupportedTypeError,
+    below,
+    missing,
+    without_input,
+)
+from microfw._models.fields import Field, names_of
+from microfw._models.plain import is_array, is_builtin, is_class, is_mapping, kind_of
+from microfw._models.received import parse_json
+from microfw._models.results import ResultConverter, result_encoder
+from microfw._models.selection import (
+    EVERYTHING,
+    Encoders,
+    Selection,
+    SelectionError,
+    encoder_finder,
+    fields_of_class,
+    inside_of,
+    parts_of,
+)
+from microfw._models.shown import showable
+from microfw._models.with_msgspec import is_of_msgspec
+
+__all__ = [
+    "CONSTRAINTS",
+    "EVERYTHING",
+    "ConstraintError",
+    "Constraints",
+    "Convert",
+    "Encoders",
+    "Error",
+    "Field",
+    "Group",
+    "Invalid",
+    "JSONConverter",
+    "NoJSONValueError",
+    "ResultConverter",
+    "Selection",
+    "SelectionError",
+    "UnsupportedTypeError",
+    "allows_none",
+    "below",
+    "encode_json",
+    "encoder_finder",
+    "fields_of_class",
+    "group_of",
+    "inside_of",
+    "is_array",
+    "is_builtin",
+    "is_class",
+    "is_field",
+    "is_mapping",
+    "is_of_msgspec",
+    "is_of_pydantic",
+    "is_scalar",
+    "is_scalar_sequence",
+    "is_sequence",
+    "kind_of",
+    "missing",
+    "names_of",
+    "parse_json",
+    "parts_of",
+    "result_encoder",
+    "showable",
+    "text_converter",
+    "visible_attributes",
+    "without_input",
+]

@@ -1,0 +1,165 @@
+"""Which library does what is to be done with the values of a type.
+
+msgspec validates and writes Structs, attrs classes and whatever holds one, or is annotated with
+`msgspec.Meta`; pydantic everything else. Another library would be another `Converter`.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol, TypeVar, cast
+
+from microfw._models.errors import Convert, Invalid
+from microfw._models.hashes import HARMLESS, HashGuard, hashed_types
+from microfw._models.plain import is_builtin
+from microfw._models.received import parse_json
+from microfw._models.secrets import concealer_of
+from microfw._models.selection import Encode, Encoders, Selection
+from microfw._models.with_msgspec import MsgspecConverter, is_of_msgspec
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Converter(Protocol):
+    """What a library does with the values of one type.
+
+    It is made when a route is added, and makes the functions that requests call. These raise
+    `Invalid` about a value that does not fit.
+    """
+
+    def from_text(self) -> Convert:
+        """Make the function that takes text; for collections a list, for classes a dict of it."""
+        ...
+
+    def from_data(self) -> Callable[[Any, int], Any]:
+        """Make the function that takes plain data, and the size of the body in which it was."""
+        ...
+
+    def from_json(self) -> Convert:
+        """Make the function that takes a body's bytes."""
+        ...
+
+    def from_result(self) -> Convert:
+        """Make the function that takes a result, and returns what the type names of it."""
+        ...
+
+    def to_json(self, selection: Selection, encoders: Encoders) -> Encode:
+        """Make the function that takes a result, and writes what the type names of it."""
+        ...
+
+
+def converter_of(annotation: Any, *, instances: bool = False) -> Converter:
+    """Choose the library for a type.
+
+    Args:
+        annotation: The type.
+        instances: Whether classes that are no types of values stand for their instances.
+
+    Raises:
+        UnsupportedTypeError: It makes no values of the type.
+        ConstraintError: A constraint does not fit the type.
+    """
+    if not is_builtin(annotation) and is_of_msgspec(annotation):
+        return MsgspecConverter(annotation, partial(converter_of, instances=instances))
+    from microfw._models.with_pydantic import PydanticConverter  # with the first that needs it
+
+    return PydanticConverter(annotation, instances=instances)
+
+
+def text_converter(annotation: Any, *, instances: bool = False) -> Convert:
+    """Make the function that takes what was sent as text.
+
+    Args:
+        annotation: The type.
+        instances: Whether what is no text, a file, stands in it by its class.
+
+    Raises:
+        UnsupportedTypeError: Text cannot become a value of the type.
+        ConstraintError: A constraint does not fit the type.
+    """
+    convert = converter_of(annotation, instances=instances).from_text()
+    guard = _guard_of(annotation)
+    if guard is not None:
+        convert = _checked(guard.check, convert)
+    return _concealing(convert, annotation)
+
+
+class JSONConverter:
+    """What a route does with JSON for one declared type.
+
+    Raises:
+        UnsupportedTypeError: JSON cannot become a value of the type.
+        ConstraintError: A constraint does not fit the type.
+    """
+
+    __slots__ = ("convert", "decode")
+
+    convert: Callable[[Any, int], Any]
+    """Take plain data, and the size of the body in which it was; raise `Invalid`."""
+    decode: Convert
+    """Take the bytes of a body; raise `Invalid` where they do not fit."""
+
+    def __init__(self, annotation: Any) -> None:
+        converter = converter_of(annotation)
+        convert, decode = converter.from_data(), converter.from_json()
+        guard = _guard_of(annotation)
+        if guard is not None:
+            convert = _guarded_part(guard, convert)
+            decode = _guarded_whole(convert, decode)
+        self.convert = _concealing(convert, annotation)
+        self.decode = _concealing(decode, annotation)
+
+
+def _checked(check: Callable[[Any], None], convert: Convert) -> Convert:
+    def check_and_convert(sent: Any) -> Any:
+        check(sent)
+        return convert(sent)
+
+    return check_and_convert
+
+
+def _guarded_part(
+    guard: HashGuard, convert: Callable[[Any, int], Any]
+) -> Callable[[Any, int], Any]:
+    def convert_guarded(received: Any, size: int) -> Any:
+        if size > HARMLESS:
+            guard.check(received)
+        return convert(received, size)
+
+    return convert_guarded
+
+
+def _guarded_whole(convert: Callable[[Any, int], Any], decode: Convert) -> Convert:
+    def decode_guarded(data: bytes) -> Any:
+        if len(data) <= HARMLESS:
+            return decode(data)
+        received = parse_json(data)
+        try:
+            return convert(received, len(data))
+        except Invalid as problem:
+            problem.received = received
+            raise
+
+    return decode_guarded
+
+
+def _concealing(convert: Function, annotation: Any) -> Function:
+    conceal = None if is_builtin(annotation) else concealer_of(annotation)
+    if conceal is None:
+        return convert
+
+    def convert_and_conceal(*received: Any) -> Any:
+        try:
+            return convert(*received)
+        except Invalid as problem:
+            if problem.errors[0]["type"] != "json_invalid":  # which shows nothing
+                problem.errors = conceal(problem.errors)
+            raise
+
+    return cast("Function", convert_and_conceal)
+
+
+def _guard_of(annotation: Any) -> HashGuard | None:
+    if is_builtin(annotation):
+        return None
+    types = hashed_types(annotation)
+    return HashGuard([converter_of(kind).from_text() for kind in types]) if types else None

@@ -1,0 +1,52 @@
+"""JSON -> plain data, whatever is made of that."""
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+from microfw._models.errors import Invalid, error
+
+REFUSED: tuple[type[Exception], ...] = (
+    msgspec.MsgspecError,
+    UnicodeDecodeError,
+    RecursionError,
+)
+"""What msgspec raises about bytes that it cannot decode."""
+
+_OFFSET = re.compile(r" \(byte (\d+)\)$")
+_parse = msgspec.json.Decoder().decode
+
+
+def parse_json(data: bytes) -> Any:
+    """Decode JSON (RFC 8259) to plain data.
+
+    Raises:
+        Invalid: It is none; the error's `loc` is where it ceases to be, in characters.
+    """
+    try:
+        return _parse(data)
+    except REFUSED as problem:
+        position, reason = _json_problem(data, problem)
+    raise Invalid([error("json_invalid", "JSON decode error", {}, position, error=reason)])
+
+
+def _json_problem(data: bytes, problem: Exception) -> tuple[int, str]:
+    """Where and why, as far as it can be told in the words of the standard library's parser."""
+    if isinstance(problem, RecursionError):
+        return 0, "Nested too deeply"
+    try:
+        json.loads(data.decode(), parse_constant=_refuse)
+    except json.JSONDecodeError as known:
+        return known.pos, known.msg
+    except UnicodeDecodeError as unreadable:
+        return unreadable.start, f"Invalid UTF-8: {unreadable.reason}"
+    except (ValueError, RecursionError):
+        pass  # what only msgspec refuses: numbers too large, NaN, escapes of half characters
+    found = _OFFSET.search(str(problem))
+    return (int(found[1]), str(problem)[: found.start()]) if found else (0, str(problem))
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(constant)

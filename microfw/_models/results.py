@@ -1,0 +1,156 @@
+"""What an endpoint returned -> JSON, by its return annotation where there is one.
+
+The annotation is a filter as much as a check: what it does not name is never sent, whatever class
+the value turns out to be of.
+"""
+
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    Reversible,
+    ValuesView,
+)
+from types import GenericAlias, MappingProxyType
+from typing import Any, get_args, get_origin
+
+from microfw._models.annotations import bare
+from microfw._models.converter import converter_of
+from microfw._models.encoding import (
+    KNOWN_BY_CLASS,
+    NoJSONValueError,
+    encode_declared,
+    encode_undeclared,
+)
+from microfw._models.errors import Convert, Error, Invalid, UnsupportedTypeError, below, error
+from microfw._models.plain import is_class
+from microfw._models.selection import EVERYTHING, Encode, Encoders, Selection, selector
+from microfw.exceptions import ResponseValidationError
+
+_UNDECLARED = (None, type(None))
+_ANYTHING = (Any, object)
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+class ResultConverter:
+    """What one route does with the results of its endpoint, or with the items of a stream.
+
+    Both functions raise `ResponseValidationError` where a result does not fit.
+
+    Args:
+        annotation: What results are validated and filtered by. `Any` lets everything pass, and so
+            does `None`, with which decimals are numbers; where a type is declared they are text.
+        selection: What is sent of them.
+        encoders: Functions of the user's, by class.
+        endpoint: What the error says of the endpoint; see `ResponseValidationError`.
+
+    Attributes:
+        narrow: Returns the value as the annotation has it.
+        encode: Returns JSON.
+
+    Raises:
+        UnsupportedTypeError: The annotation is no type of values.
+    """
+
+    __slots__ = ("encode", "narrow")
+
+    narrow: Convert
+    encode: Encode
+
+    def __init__(
+        self,
+        annotation: Any,
+        selection: Selection = EVERYTHING,
+        encoders: Encoders = _NOTHING,
+        endpoint: Mapping[str, Any] = _NOTHING,
+    ) -> None:
+        bared, _ = bare(annotation)
+        if bared in _UNDECLARED or bared in _ANYTHING:
+            encode = encode_undeclared if bared in _UNDECLARED else encode_declared
+            narrow: Convert = _unchanged
+            if selection != EVERYTHING or encoders:
+                encode = _selected(encode, selector(selection, encoders))
+        else:
+            narrow, encode = _functions(annotation, selection, encoders)
+        self.narrow = _reporting(narrow, endpoint)
+        self.encode = _reporting(encode, endpoint)
+
+
+def _functions(annotation: Any, selection: Selection, encoders: Encoders) -> tuple[Convert, Encode]:
+    try:
+        converter = converter_of(annotation)
+    except UnsupportedTypeError:
+        kind, _ = bare(annotation)
+        if is_class(kind) and issubclass(kind, KNOWN_BY_CLASS):
+            return _instances_of(kind, encode_declared)
+        items = _items_of(kind)
+        if items is None:
+            raise
+        narrow, encode = _functions(items, selection, encoders)
+        return _listing(narrow), _listing(encode)
+    return converter.from_result(), converter.to_json(selection, encoders)
+
+
+def _instances_of(kind: type[Any], encode: Encode) -> tuple[Convert, Encode]:
+    """Let instances pass of a class that the encoder knows, and no library validates."""
+
+    def narrow(value: Any) -> Any:
+        if isinstance(value, kind):
+            return value
+        name = kind.__name__
+        message = f"Input should be an instance of {name}"
+        raise Invalid([error("is_instance_of", message, value, **{"class": name})])
+
+    return narrow, lambda value: encode(narrow(value))
+
+
+def _items_of(kind: Any) -> Any:
+    """The list of what an iterable of the standard library's yields; `None` for other types."""
+    return GenericAlias(list, get_args(kind)) if get_origin(kind) in _ITERABLES else None
+
+
+_ITERABLES = (Collection, Iterator, KeysView, Reversible, ValuesView)
+"""Those that pydantic does not know."""
+
+
+def _listing(convert: Convert) -> Convert:
+    return lambda value: convert([*value] if isinstance(value, Iterable) else value)
+
+
+def result_encoder(annotation: Any) -> Callable[[Any], bytes]:
+    """Make the function that validates, filters and encodes results of a type.
+
+    Raises:
+        UnsupportedTypeError: The annotation is no type of values.
+    """
+    return ResultConverter(annotation).encode
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+def _selected(encode: Encode, select: Convert) -> Encode:
+    return lambda value: encode(select(value))
+
+
+def _reporting(convert: Convert, endpoint: Mapping[str, Any]) -> Convert:
+    def convert_result(value: Any) -> Any:
+        try:
+            return convert(value)
+        except Invalid as problem:
+            raise _misfit(problem.errors, value, endpoint) from None
+        except NoJSONValueError as problem:
+            found = error("value_error", f"Value error, {problem}", value, error=str(problem))
+            raise _misfit([found], value, endpoint) from problem
+
+    return convert_result
+
+
+def _misfit(
+    errors: list[Error], value: Any, endpoint: Mapping[str, Any]
+) -> ResponseValidationError:
+    return ResponseValidationError(below(errors, "response"), body=value, endpoint_ctx=endpoint)
