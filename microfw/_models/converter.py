@@ -4,15 +4,17 @@ msgspec validates and writes Structs, attrs classes and whatever holds one, or i
 `msgspec.Meta`; pydantic everything else. Another library would be another `Converter`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
-from typing import Any, Protocol, TypeVar, cast
+from types import GenericAlias, UnionType
+from typing import Any, NamedTuple, Protocol, TypeVar, cast, get_args, get_origin
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from microfw._models.errors import Convert, Invalid
 from microfw._models.hashes import HARMLESS, HashGuard, hashed_types
 from microfw._models.plain import is_builtin
 from microfw._models.received import parse_json
-from microfw._models.secrets import concealer_of
+from microfw._models.secrets import Conceal, concealer_of
 from microfw._models.selection import Encode, Encoders, Selection
 from microfw._models.with_msgspec import MsgspecConverter, is_of_msgspec
 
@@ -47,6 +49,10 @@ class Converter(Protocol):
         ...
 
 
+_in_use: WeakValueDictionary[Hashable, Any] = WeakValueDictionary()
+"""Those that some route has; routes have types in common."""
+
+
 def converter_of(annotation: Any, *, instances: bool = False) -> Converter:
     """Choose the library for a type.
 
@@ -58,11 +64,48 @@ def converter_of(annotation: Any, *, instances: bool = False) -> Converter:
         UnsupportedTypeError: It makes no values of the type.
         ConstraintError: A constraint does not fit the type.
     """
+    key = None if instances else _identity(annotation)
+    known: Converter | None = _in_use.get(key)
+    if known is None:
+        known = _made(annotation, instances=instances)
+        if key is not None:
+            _in_use[key] = known
+    return known
+
+
+def _identity(annotation: Any) -> Hashable:
+    """Tell types apart while they are held: `list[Item]` is the same wherever it is written."""
+    if isinstance(annotation, type):
+        return id(annotation)
+    if type(annotation) is GenericAlias or type(annotation) is UnionType:
+        parts = [_identity(each) for each in (get_origin(annotation), *get_args(annotation))]
+        return None if None in parts else tuple(parts)
+    return None
+
+
+def _made(annotation: Any, *, instances: bool) -> Converter:
     if not is_builtin(annotation) and is_of_msgspec(annotation):
         return MsgspecConverter(annotation, partial(converter_of, instances=instances))
     from microfw._models.with_pydantic import PydanticConverter  # with the first that needs it
 
     return PydanticConverter(annotation, instances=instances)
+
+
+class _Care(NamedTuple):
+    """What is done beside converting values of a type."""
+
+    guard: HashGuard | None
+    conceal: Conceal | None
+
+
+_known_care: WeakKeyDictionary[Converter, _Care] = WeakKeyDictionary()
+
+
+def _care_for(converter: Converter, annotation: Any) -> _Care:
+    care = _known_care.get(converter)
+    if care is None:
+        care = _known_care[converter] = _Care(_guard_of(annotation), _conceal_of(annotation))
+    return care
 
 
 def text_converter(annotation: Any, *, instances: bool = False) -> Convert:
@@ -76,11 +119,12 @@ def text_converter(annotation: Any, *, instances: bool = False) -> Convert:
         UnsupportedTypeError: Text cannot become a value of the type.
         ConstraintError: A constraint does not fit the type.
     """
-    convert = converter_of(annotation, instances=instances).from_text()
-    guard = _guard_of(annotation)
+    converter = converter_of(annotation, instances=instances)
+    convert = converter.from_text()
+    guard, conceal = _care_for(converter, annotation)
     if guard is not None:
         convert = _checked(guard.check, convert)
-    return _concealing(convert, annotation)
+    return _concealing(convert, conceal)
 
 
 class JSONConverter:
@@ -101,12 +145,12 @@ class JSONConverter:
     def __init__(self, annotation: Any) -> None:
         converter = converter_of(annotation)
         convert, decode = converter.from_data(), converter.from_json()
-        guard = _guard_of(annotation)
+        guard, conceal = _care_for(converter, annotation)
         if guard is not None:
             convert = _guarded_part(guard, convert)
             decode = _guarded_whole(convert, decode)
-        self.convert = _concealing(convert, annotation)
-        self.decode = _concealing(decode, annotation)
+        self.convert = _concealing(convert, conceal)
+        self.decode = _concealing(decode, conceal)
 
 
 def _checked(check: Callable[[Any], None], convert: Convert) -> Convert:
@@ -142,8 +186,11 @@ def _guarded_whole(convert: Callable[[Any, int], Any], decode: Convert) -> Conve
     return decode_guarded
 
 
-def _concealing(convert: Function, annotation: Any) -> Function:
-    conceal = None if is_builtin(annotation) else concealer_of(annotation)
+def _conceal_of(annotation: Any) -> Conceal | None:
+    return None if is_builtin(annotation) else concealer_of(annotation)
+
+
+def _concealing(convert: Function, conceal: Conceal | None) -> Function:
     if conceal is None:
         return convert
 

@@ -70,6 +70,7 @@ class PydanticConverter:
     """
 
     def __init__(self, annotation: Any, *, instances: bool = False) -> None:
+        self._annotation = annotation  # held, for others find this by its identity
         _check_factor(_limits_in(annotation).get("multiple_of"))
         plain = plain_schema(annotation)
         if plain is None:
@@ -90,7 +91,7 @@ class PydanticConverter:
             try:
                 return validate(sent, from_attributes=True)
             except _MISFITS as problem:
-                raise _invalid(problem, sent) from None
+                raise self.misfit(problem, sent) from None
 
         if self._schema["type"] in ONE_VALUE:
             return convert
@@ -110,7 +111,7 @@ class PydanticConverter:
             try:
                 return validate(received, from_attributes=True)
             except _MISFITS as problem:
-                raise _invalid(problem, received) from None
+                raise self.misfit(problem, received) from None
 
         return convert
 
@@ -134,7 +135,7 @@ class PydanticConverter:
             try:
                 return validate(value, from_attributes=True)
             except _MISFITS as problem:
-                raise _invalid(problem, value) from None
+                raise self.misfit(problem, value) from None
 
         return narrow
 
@@ -153,7 +154,7 @@ class PydanticConverter:
             try:
                 return write(validate(value, from_attributes=True))
             except _MISFITS as problem:
-                raise _invalid(problem, value) from None
+                raise self.misfit(problem, value) from None
             except PydanticSerializationError as problem:
                 raise NoJSONValueError(str(problem)) from problem
 
@@ -167,12 +168,21 @@ class PydanticConverter:
         select = selector(selection, encoders)
         return lambda value: encode_declared(select(narrow(value)))
 
+    def misfit(self, problem: Exception, value: Any) -> Exception:
+        """The error about a value; what a validator of the author's raises stays as it is."""
+        if isinstance(problem, ValidationError):
+            return Invalid(_errors_of(problem))
+        text = str(problem)
+        if not text.startswith("Unable to apply constraint"):
+            return problem
+        return Invalid([error("value_error", f"Value error, {text}", value, error=text)])
+
     def _carefully(self, received: Any) -> Any:
         """Convert what may hold so many errors that all of them would be too much."""
         try:
             return self._careful_validator.validate_python(received, from_attributes=True)
         except _MISFITS as problem:
-            raise _invalid(problem, received) from None
+            raise self.misfit(problem, received) from None
 
     @cached_property
     def _careful_validator(self) -> SchemaValidator:
@@ -303,16 +313,6 @@ def _takes(kind: str, name: str) -> bool:
 
 
 _MISFITS = (ValidationError, TypeError)
-
-
-def _invalid(problem: Exception, value: Any) -> Exception:
-    """The error about a value; what a validator of the author's raises stays as it is."""
-    if isinstance(problem, ValidationError):
-        return Invalid(_errors_of(problem))
-    text = str(problem)
-    if not text.startswith("Unable to apply constraint"):
-        return problem
-    return Invalid([error("value_error", f"Value error, {text}", value, error=text)])
 
 
 def _errors_of(problem: ValidationError) -> list[Error]:

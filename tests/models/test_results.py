@@ -25,6 +25,7 @@ import sqlalchemy.orm
 import typing_extensions
 
 from microfw._models import UnsupportedTypeError, encode_json, result_encoder
+from microfw._models.converter import converter_of
 from microfw.exceptions import ResponseValidationError
 
 T = TypeVar("T")
@@ -602,6 +603,22 @@ def make_struct(name: str) -> Any:
     return msgspec.defstruct("Made", [(name, int)])
 
 
+def test_what_is_made_of_a_type_is_shared_by_the_routes_that_return_it() -> None:
+    first, second = make_struct("first"), make_struct("second")
+    for make_type in (
+        lambda made: made,
+        lambda made: made | None,
+        lambda made: GenericAlias(list, made),
+        lambda made: GenericAlias(dict, (str, GenericAlias(list, made))),
+        lambda made: GenericAlias(tuple, (made, Model)),
+    ):
+        kept = converter_of(make_type(first))
+        assert converter_of(make_type(first)) is kept
+        assert converter_of(make_type(second)) is not kept
+    kept = converter_of(GenericAlias(list, Model))
+    assert converter_of(GenericAlias(list, Model)) is kept
+
+
 def test_types_of_the_same_name_are_not_mixed_up() -> None:
     names = ("first", "second")
     encoders = [result_encoder(GenericAlias(dict, (str, make_struct(name)))) for name in names]
@@ -609,6 +626,18 @@ def test_types_of_the_same_name_are_not_mixed_up() -> None:
         assert encode({"it": {name: 1}}) == b'{"it":{"%s":1}}' % name.encode()
         with pytest.raises(ResponseValidationError, match=rf"response.\[...\].{name}"):
             encode({"it": {"other": 1}})
+
+
+def test_a_type_of_pydantics_is_forgotten_too() -> None:
+    class Made(pydantic.BaseModel):
+        name: str
+
+    encode = result_encoder(GenericAlias(list, Made))
+    assert encode([{"name": "a"}]) == b'[{"name":"a"}]'
+    gone = weakref.ref(Made)
+    del Made, encode
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_type_is_forgotten_with_the_last_route_that_returns_it() -> None:
