@@ -22,28 +22,44 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.responses import Response
 from starlette.routing import PARAM_REGEX, BaseRoute, Host, Mount, compile_path
-from starlette.types import ASGIApp, Lifespan, Receive, Send
-from starlette.types import Scope as ASGIScope
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from microfw._decorators import (
+from microfw._answering import (
+    DEFAULT_CLEANUP_TIMEOUT,
+    AppState,
+    BodyLimitMiddleware,
+    LastStation,
+    Station,
+    answer_through_middleware,
+    is_original,
+)
+from microfw._reading import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
+from microfw._routes import (
+    AppDocumentation,
     Decorators,
+    DirectApplication,
+    DirectRoutes,
     Encoders,
     Event,
     EventHandler,
     IncludeOptions,
     RouteOptions,
+    RoutePlans,
+    can_be_direct,
+    check_declares_nothing,
+    check_documentation,
+    check_encoders,
+    check_handled,
 )
-from microfw._direct import DirectApplication, DirectRoutes, can_be_direct
-from microfw._documentation import AppDocumentation, check_documentation
-from microfw._environment import DEFAULT_CLEANUP_TIMEOUT, Environment, Overrides
-from microfw._exchange import BodyLimitMiddleware
-from microfw._handlers import RouteHandler
-from microfw._limits import DEFAULT_MAX_BODY_SIZE, FormLimits, Limits, changes_of
-from microfw._mistakes import check_declares_nothing, check_encoders, check_handled
-from microfw._passage import LastStation, Station, answer_through_middleware
-from microfw._touched import is_original
-from microfw.dependencies import Lifetime, Plan, Scope, app_scope, scope_conflicts
+from microfw.dependencies import (
+    DependencyScope,
+    Lifetime,
+    Overrides,
+    Plan,
+    app_scope,
+    scope_conflicts,
+)
 from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.exceptions import RegistrationError
 from microfw.openapi._application import DescribedApp
@@ -128,7 +144,7 @@ class App(Decorators, DescribedApp, Starlette):
         form_limits: FormLimits | None = None,
         strict_content_type: bool = False,
         echo_input: bool = True,
-        default_scope: Scope = "function",
+        default_scope: DependencyScope = "function",
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
         **documentation: Unpack[AppDocumentation],
     ) -> None:
@@ -142,13 +158,13 @@ class App(Decorators, DescribedApp, Starlette):
             {**DEFAULT_HANDLERS, **(exception_handlers or {})},
         )
         limits = {"max_body_size": max_body_size, "form_limits": form_limits}
-        self.environment: Environment = Environment(
+        self.app_state: AppState = AppState(
             cleanup_timeout,
             Lifetime.of(default_scope, f"App(default_scope={default_scope!r})"),
             Limits().changed(changes_of(limits, "App(...)")),
             echo_input,
         )
-        self.environment.find_unused = self._unused
+        self.app_state.find_unused = self._unused
         self.root_path = root_path
         self._document(documentation, limits_bodies=max_body_size is not None)
         self.router = Router(
@@ -174,9 +190,9 @@ class App(Decorators, DescribedApp, Starlette):
         for route in self.router.routes:
             if isinstance(route, Route | WebSocketRoute):
                 route.prepare()
-                route.handler.check_outer(())
+                route.plans.check_outer(())
 
-    async def __call__(self, scope: ASGIScope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.root_path:
             scope["root_path"] = self.root_path
         stack = self.middleware_stack
@@ -191,12 +207,12 @@ class App(Decorators, DescribedApp, Starlette):
 
         Outermost is Starlette's `ServerErrorMiddleware`, innermost its `ExceptionMiddleware`.
         """
-        is_direct = can_be_direct(self.router)
+        is_direct = can_be_direct(self.router, Router)
         own = self.user_middleware
         if not own:
             stack = super().build_middleware_stack()
             return DirectApplication(stack, self.router) if is_direct else stack
-        limit = Middleware(BodyLimitMiddleware, self.environment.limits.max_body_size)
+        limit = Middleware(BodyLimitMiddleware, self.app_state.limits.max_body_size)
         last = Middleware(DirectRoutes, self.router) if is_direct else Middleware(LastStation)
         stations = [Middleware(Station) for _ in own[:-1]]
         passed = chain.from_iterable(zip(own, (*stations, last), strict=True))
@@ -216,17 +232,15 @@ class App(Decorators, DescribedApp, Starlette):
         A dependency is replaced with all that is below it, at any depth, in background tasks and in
         scope "app", where the replacement opens when it is first needed.
         """
-        return self.environment.overrides
+        return self.app_state.overrides.everywhere
 
     @dependency_overrides.setter
     def dependency_overrides(self, overrides: Mapping[Any, Callable[..., Any]] | None) -> None:
-        others = dict(overrides or {})  # they may be those in force
-        self.environment.overrides.clear()
-        self.environment.overrides.update(others)
+        self.app_state.overrides.replace(overrides or {})
 
     def _unused(self, overrides: Overrides) -> list[Any]:
         """Those of some overrides whose dependency is below none of the application's routes."""
-        handlers = [each.route.handler for each in _handled_routes(self) if each.owner is self]
+        handlers = [each.route.plans for each in _handled_routes(self) if each.owner is self]
         used = set[Hashable]().union(*(_used_by(each, None) for each in handlers))
         unused = {key: partial(overrides[key]) for key in overrides if key not in used}
         if unused:  # it may be that another override depends on them
@@ -237,7 +251,7 @@ class App(Decorators, DescribedApp, Starlette):
         """A shallow copy whose dependencies are overridden apart from the original's."""
         copied = object.__new__(type(self))
         vars(copied).update(vars(self))
-        copied.environment = self.environment.copy()
+        copied.app_state = self.app_state.copy()
         return copied
 
     def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> AbstractContextManager[None]:
@@ -248,7 +262,7 @@ class App(Decorators, DescribedApp, Starlette):
         Raises:
             OverrideError: What is to take a dependency's place cannot be called.
         """
-        return self.environment.override(overrides)
+        return self.app_state.overrides.override(overrides)
 
     def add_api_route(
         self,
@@ -362,7 +376,7 @@ class App(Decorators, DescribedApp, Starlette):
         """Prepare the routes that are not; check what they take of the paths of mounts."""
         for _, route, _, outer in _handled_routes(self):
             route.prepare()
-            route.handler.check_outer(outer)
+            route.plans.check_outer(outer)
 
     @asynccontextmanager
     async def open_app_scope(self) -> AsyncGenerator[None]:
@@ -377,15 +391,15 @@ class App(Decorators, DescribedApp, Starlette):
         Raises:
             SwallowedExceptionError: A dependency swallowed the error in the setup of another.
         """
-        environment = self.environment
+        app_state = self.app_state
 
         async def wait_for_requests() -> None:  # a server out of patience does not wait itself
-            await environment.requests.wait(environment.cleanup.timeout)
+            await app_state.requests.wait(app_state.cleanup.timeout)
 
         for conflict in scope_conflicts(self._own_plans()):
             logger.warning(conflict)
         steps = (step for plan in self._own_plans() for step in plan.app_steps)
-        values, cleanup = environment.app_values, environment.cleanup
+        values, cleanup = app_state.app_values, app_state.cleanup
         async with app_scope(values, steps, cleanup, wait_for_requests):
             yield
 
@@ -394,7 +408,7 @@ class App(Decorators, DescribedApp, Starlette):
         for owner, route, *_ in _handled_routes(self):
             if owner is self:
                 route.prepare()
-                yield route.handler.plan_in(self.environment)
+                yield route.plans.plan_in(self.app_state)
 
 
 class _Handled(NamedTuple):
@@ -442,7 +456,7 @@ def _handled_among(
             yield from _handled_among(inner, route.routes, prefix + path, outer | names)
 
 
-def _used_by(handler: RouteHandler, overrides: Overrides | None) -> set[Hashable]:
+def _used_by(handler: RoutePlans, overrides: Overrides | None) -> set[Hashable]:
     try:
         return handler.uses(overrides)
     except RegistrationError:  # which the first request for this route raises
@@ -451,7 +465,7 @@ def _used_by(handler: RouteHandler, overrides: Overrides | None) -> set[Hashable
 
 def _source_of(route: Route | WebSocketRoute, owner: App) -> str:
     route.prepare()
-    return route.handler.get(owner.environment).source
+    return route.plans.get(owner.app_state).source
 
 
 def _methods(route: Route | WebSocketRoute) -> Collection[str]:

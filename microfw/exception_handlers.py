@@ -18,7 +18,7 @@ __all__ = [
     "websocket_request_validation_exception_handler",
 ]
 
-Handler = Callable[..., Any]
+ExceptionHandler = Callable[..., Any]
 
 POLICY_VIOLATION = 1008
 LONGEST_REASON = 123
@@ -63,7 +63,7 @@ async def close(websocket: WebSocket, code: int, reason: str = "") -> None:
         await websocket.close(code, shortened)
 
 
-DEFAULT_HANDLERS: dict[Any, Handler] = {
+DEFAULT_HANDLERS: dict[Any, ExceptionHandler] = {
     HTTPException: http_exception_handler,
     RequestValidationError: request_validation_exception_handler,
     WebSocketRequestValidationError: websocket_request_validation_exception_handler,

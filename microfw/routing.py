@@ -15,21 +15,22 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
-from microfw._decorators import (
+from microfw._reading import FormLimits
+from microfw._routes import (
     Decorators,
+    DirectRoute,
     Encoders,
     Endpoint,
     EventHandler,
     IncludeOptions,
+    Lifespans,
+    Matcher,
+    ProvidedOverrides,
+    Route,
     RouteOptions,
-)
-from microfw._foreign_routes import limited, moved, surrounded
-from microfw._handlers import DirectRoute
-from microfw._lifespans import Lifespans
-from microfw._limits import FormLimits
-from microfw._matching import Matcher, Routes, path_of
-from microfw._merging import merged
-from microfw._mistakes import (
+    Routes,
+    Surroundings,
+    WebSocketRoute,
     check_dependencies,
     check_encoders,
     check_handled,
@@ -37,11 +38,13 @@ from microfw._mistakes import (
     check_path,
     check_prefix,
     check_router,
+    limited,
+    merged,
+    moved,
+    path_of,
+    surrounded,
 )
-from microfw._routes import Route, WebSocketRoute
-from microfw._surroundings import ProvidedOverrides, Surroundings
-from microfw.dependencies import Dependency, Lifetime, place_of
-from microfw.dependencies import Scope as DependencyScope
+from microfw.dependencies import Dependency, DependencyScope, Lifetime, place_of
 
 __all__ = ["IncludeOptions", "Mount", "Route", "RouteOptions", "Router", "WebSocketRoute"]
 
@@ -206,7 +209,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         route.prefix = self.prefix
         if self.is_of_application:
             route.prepare()
-            route.handler.check_outer(())
+            route.plans.check_outer(())
         self.routes.append(route)
 
     def route(

@@ -679,13 +679,13 @@ class Stage:
     @contextmanager
     def cleaning_up_within(self, seconds: float | None) -> Iterator[None]:
         """Have exit code be cut off sooner for a while."""
-        environment = self.app.environment
-        before = environment.cleanup
-        environment.cleanup = before if seconds is None else Cleanup(seconds)
+        app_state = self.app.app_state
+        before = app_state.cleanup
+        app_state.cleanup = before if seconds is None else Cleanup(seconds)
         try:
             yield
         finally:
-            environment.cleanup = before
+            app_state.cleanup = before
 
     async def last_task(self) -> None:
         self.cell.run("last task")

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from microfw import App, Body, Cookie, Form, Header, Path, Query
-from microfw._binding import RequestBinder
+from microfw._reading.binding import RequestBinder
 from microfw.dependencies import Attribute, Constant, Reader, Signature, Site, describe
 from microfw.exceptions import (
     DeclarationError,

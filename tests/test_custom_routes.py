@@ -23,7 +23,7 @@ from microfw import (
     Route,
     Router,
 )
-from microfw.dependencies import Scope
+from microfw.dependencies import DependencyScope
 from microfw.exceptions import CustomHandlerError, SwallowedExceptionError
 from microfw.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from tests.lifecycle.programs import Log, Oops, lines, request
@@ -269,7 +269,7 @@ async def test_the_response_stands_where_a_dependency_swallows_what_custom_code_
 @pytest.mark.parametrize("scope", ["function", "request"])
 @both
 async def test_custom_code_catches_what_comes_out_of_the_dependencies(
-    is_async: bool, scope: Scope
+    is_async: bool, scope: DependencyScope
 ) -> None:
     """E2"""
     log = Log()
@@ -458,7 +458,9 @@ async def test_a_cancellation_of_custom_code_is_seen_by_what_is_open() -> None:
 
 @both
 @pytest.mark.parametrize("scope", ["function", "request"])
-async def test_custom_code_limits_the_time_that_a_route_takes(is_async: bool, scope: Scope) -> None:
+async def test_custom_code_limits_the_time_that_a_route_takes(
+    is_async: bool, scope: DependencyScope
+) -> None:
     """C1"""
     log = Log()
 

@@ -16,7 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Host, Match, Mount, Route, WebSocketRoute, compile_path
 
 from microfw import App, Request, Router, WebSocket
-from microfw._matching import Matcher, Routes, _Index
+from microfw._routes.matching import Matcher, Routes, _Index
 from tests.asgi import get
 
 EXAMPLES = 10_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 500

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from starlette.convertors import CONVERTOR_TYPES, Convertor
 from starlette.routing import compile_path
 
-from microfw._patterns import Characters, LinearPattern, linear_pattern
+from microfw._routes.patterns import Characters, LinearPattern, linear_pattern
 
 EXAMPLES = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "search" else 1_000
 

@@ -17,7 +17,7 @@ from microfw import (
     WebSocket,
     WebSocketRoute,
 )
-from microfw._environment import Environment
+from microfw._answering.state import AppState
 from microfw.background import plan_of
 from microfw.dependencies import AppValue, Attribute, Plan, Use
 from microfw.exceptions import RequestValueError, ScopeError
@@ -182,10 +182,10 @@ async def test_a_task_with_dependencies_returns_its_result_to_what_runs_it() -> 
     tasks = BackgroundTasks()
     tasks.add_task(count)
     (task,) = tasks.tasks
-    environment = Environment()
-    assert await task.run(environment, 0) == 3  # type: ignore[attr-defined]
-    environment.overrides[get_number] = lambda: 0
-    assert await task.run(environment, 0) is None  # type: ignore[attr-defined]
+    app_state = AppState()
+    assert await task.run(app_state, 0) == 3  # type: ignore[attr-defined]
+    app_state.overrides.everywhere[get_number] = lambda: 0
+    assert await task.run(app_state, 0) is None  # type: ignore[attr-defined]
 
 
 async def test_a_task_whose_error_a_dependency_swallows_has_no_result() -> None:
@@ -201,4 +201,4 @@ async def test_a_task_whose_error_a_dependency_swallows_has_no_result() -> None:
     tasks = BackgroundTasks()
     tasks.add_task(fail)
     (task,) = tasks.tasks
-    assert await task.run(Environment(), 0) is None  # type: ignore[attr-defined]
+    assert await task.run(AppState(), 0) is None  # type: ignore[attr-defined]

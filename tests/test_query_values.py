@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers, QueryParams
 from starlette.formparsers import FormParser
 
-from microfw._query_values import QueryValues, parse_pairs
+from microfw._reading.query import QueryValues, parse_pairs
 
 PARTS = st.sampled_from([b"a", b"b", b"=", b"&", b"+", b"%", b"%3D", b"%C3%A9", b"%zz", b"\xe9"])
 DATA = st.one_of(st.binary(), st.lists(PARTS).map(b"".join))

@@ -16,8 +16,8 @@ import pytest
 from starlette.requests import Request
 
 from microfw import Body, Cookie, Header, Path, Query
-from microfw._binding import RequestBinder
-from microfw._readers import BrokenJSON
+from microfw._reading.binding import RequestBinder
+from microfw._reading.values import BrokenJSON
 from microfw.dependencies import Reader, Site, describe
 
 INVALID = object()

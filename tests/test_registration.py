@@ -1006,16 +1006,24 @@ WAYS_TO_OVERRIDE = [
 ]
 
 
+def overridden_and_used(override: Callable[..., None], overrides: dict[Any, Any]) -> None:
+    """A mistake is reported with the override, or at the latest where a plan is made with it."""
+    app = App()
+    app.get("/")(lambda: None)
+    override(app, overrides)
+    TestClient(app).get("/")
+
+
 @pytest.mark.parametrize("override", WAYS_TO_OVERRIDE)
 def test_a_value_cannot_override_a_dependency(override: Callable[..., None]) -> None:
-    assert mistake(OverrideError, override, App(), {get_it: 3}) == message(
+    assert mistake(OverrideError, overridden_and_used, override, {get_it: 3}) == message(
         "'get_it' is overridden with 3, which cannot be called", place(get_it), OVERRIDE_CURE
     )
 
 
 @pytest.mark.parametrize("override", WAYS_TO_OVERRIDE)
 def test_what_is_no_dependency_cannot_be_overridden(override: Callable[..., None]) -> None:
-    assert mistake(OverrideError, override, App(), {get_it(): get_it}) == message(
+    assert mistake(OverrideError, overridden_and_used, override, {get_it(): get_it}) == message(
         "1 is overridden, which is no dependency: it cannot be called",
         "dependency_overrides",
         "name the function itself, overrides[get_it], not what it returns",

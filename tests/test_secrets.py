@@ -22,9 +22,9 @@ from microfw import (
     Query,
     Security,
 )
-from microfw._environment import DEFAULT_CLEANUP_TIMEOUT
-from microfw._limits import Limits
+from microfw._answering.state import DEFAULT_CLEANUP_TIMEOUT
 from microfw._models.errors import MOST_ERRORS
+from microfw._reading.limits import Limits
 from microfw.exceptions import RegistrationError, RequestValidationError
 from microfw.responses import JSONResponse
 from microfw.security import APIKeyCookie, HTTPBasic, HTTPBasicCredentials, HTTPBearer

@@ -53,7 +53,7 @@ class Scene:
             yield
 
     def release_when_a_lifespan_waits(self) -> None:
-        while not self.app.environment.requests._waiting:
+        while not self.app.app_state.requests._waiting:
             time.sleep(0)
         self.released.set()
 
@@ -62,7 +62,7 @@ async def send_and_end(scene: Scene, app: App) -> None:
     """Send a request, and end the lifespan while its exit code runs."""
 
     async def release() -> None:
-        while not scene.app.environment.requests._waiting:
+        while not scene.app.app_state.requests._waiting:
             await checkpoint()
         scene.released.set()
 
@@ -114,7 +114,7 @@ async def test_lifespans_that_end_at_the_same_time_all_wait() -> None:
                 group.start_soon(live, has_started)
                 await has_started.wait()
             group.start_soon(request, app)
-            while len(app.environment.requests._waiting) < 2:
+            while len(app.app_state.requests._waiting) < 2:
                 await checkpoint()
             scene.released.set()
 

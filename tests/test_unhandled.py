@@ -12,7 +12,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-import microfw._passage
+import microfw._answering.passage
 from microfw import App, Request, Response, WebSocket
 from microfw.middleware.cors import CORSMiddleware
 from microfw.responses import StreamingResponse
@@ -180,7 +180,7 @@ def test_an_exception_of_a_middleware_itself_is_answered_through_those_around_it
 def test_a_middleware_that_lets_nothing_through_is_passed_by(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(microfw._passage, "PATIENCE", 0)
+    monkeypatch.setattr(microfw._answering.passage, "PATIENCE", 0)
     app = failing(CORS, Middleware(Stuck))
     answer = TestClient(app, raise_server_exceptions=False).get("/", headers=ORIGIN)
     assert answer.status_code == 500

@@ -5,17 +5,18 @@ from microfw.dependencies._app_scope import app_scope
 from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._calls import EMPTY
 from microfw.dependencies._cleanup import Cleanup
-from microfw.dependencies._compiler import Handler, Shape, compile_plan
+from microfw.dependencies._compiler import CompiledPlan, Shape, compile_plan
 from microfw.dependencies._declarations import (
     Declared,
     Dependency,
+    DependencyScope,
     Depends,
     Lifetime,
-    Scope,
     Security,
     SecurityScopes,
 )
 from microfw.dependencies._graph import make_plan
+from microfw.dependencies._overrides import Overrides, OverridesInForce, PlanCache
 from microfw.dependencies._plan import (
     AppValue,
     Argument,
@@ -44,7 +45,7 @@ from microfw.dependencies._signatures import (
 from microfw.dependencies._swallowing import error_of_swallowing
 from microfw.dependencies._threads import Threads
 from microfw.dependencies._uninterrupted import uninterrupted
-from microfw.dependencies._walk import Declarations, dependency_of, hashable, override_error
+from microfw.dependencies._walk import Declarations, dependency_of, hashable
 
 __all__ = [
     "EMPTY",
@@ -55,19 +56,22 @@ __all__ = [
     "Attribute",
     "Bind",
     "Cleanup",
+    "CompiledPlan",
     "Constant",
     "Declarations",
     "Declared",
     "Dependency",
+    "DependencyScope",
     "Depends",
-    "Handler",
     "Lifetime",
+    "Overrides",
+    "OverridesInForce",
     "Parameter",
     "Plan",
+    "PlanCache",
     "ReadValue",
     "Reader",
     "Run",
-    "Scope",
     "Security",
     "SecurityScopes",
     "Shape",
@@ -89,7 +93,6 @@ __all__ = [
     "make_plan",
     "name_of",
     "not_awaited",
-    "override_error",
     "place_of",
     "scope_conflicts",
     "uninterrupted",

@@ -80,7 +80,7 @@ class Shape(Struct, frozen=True):
     last: str = ""
 
 
-class Handler(Struct, frozen=True):
+class CompiledPlan(Struct, frozen=True):
     """A compiled plan.
 
     Attributes:
@@ -92,7 +92,7 @@ class Handler(Struct, frozen=True):
     source: str
 
 
-def compile_plan(plan: Plan, shape: Shape) -> Handler:
+def compile_plan(plan: Plan, shape: Shape) -> CompiledPlan:
     """Compile a plan to the function that executes it."""
     writer = _Writer(plan, shape)
     source = writer.source()
@@ -101,7 +101,7 @@ def compile_plan(plan: Plan, shape: Shape) -> Handler:
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     handle = writer.namespace["handle"]
     weakref.finalize(handle, linecache.cache.pop, filename, None).atexit = False
-    return Handler(handle, source)
+    return CompiledPlan(handle, source)
 
 
 class _Writer:

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from microfw.exceptions import DeclarationError, ScopeError
 
-Scope = Literal["function", "request", "app"]
+DependencyScope = Literal["function", "request", "app"]
 """How long a yield dependency stays open.
 
 `"function"`: until the response is created; `"request"`: until it is sent and the background
@@ -25,13 +25,13 @@ class Lifetime(IntEnum):
     APP = 2
 
     @classmethod
-    def of(cls, scope: Scope, where: str) -> "Lifetime":
+    def of(cls, scope: DependencyScope, where: str) -> "Lifetime":
         """The lifetime that an author's word stands for; `where` is what it was written in.
 
         Raises:
             ScopeError: There is no such scope.
         """
-        if scope not in get_args(Scope):
+        if scope not in get_args(DependencyScope):
             raise ScopeError(
                 f"there is no scope {scope!r}",
                 where=where,
@@ -40,12 +40,12 @@ class Lifetime(IntEnum):
         return cls[scope.upper()]
 
     @property
-    def scope(self) -> Scope:
+    def scope(self) -> DependencyScope:
         """The word an author writes for it."""
         return _SCOPES[self]
 
 
-_SCOPES: tuple[Scope, ...] = get_args(Scope)
+_SCOPES: tuple[DependencyScope, ...] = get_args(DependencyScope)
 
 
 class Declared(Struct, frozen=True, eq=False):
@@ -81,7 +81,7 @@ def Depends(  # noqa: N802 - the field's name for it
     dependency: Callable[..., Any] | None = None,
     *,
     use_cache: bool = True,
-    scope: Scope | None = None,
+    scope: DependencyScope | None = None,
     sync_to_thread: bool = True,
     responses: Mapping[int | str, Any] | None = None,
 ) -> Any:
@@ -110,7 +110,7 @@ def Security(  # noqa: N802 - the field's name for it
     *,
     scopes: Sequence[str] = (),
     use_cache: bool = True,
-    scope: Scope | None = None,
+    scope: DependencyScope | None = None,
     sync_to_thread: bool = True,
     responses: Mapping[int | str, Any] | None = None,
 ) -> Any:

@@ -12,12 +12,12 @@ from microfw.dependencies._plan import (
     NO_RESPONSES,
     AppValue,
     Argument,
+    ArgumentSource,
     Bind,
     Constant,
     Plan,
     Reader,
     Site,
-    Source,
     Step,
     Surrounding,
     Use,
@@ -147,7 +147,7 @@ def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> 
         used = {parameter.name: use for parameter, use in node.uses if parameter is not None}
         arguments: list[Argument] = []
         for parameter in node.signature.parameters:
-            source: Source | None
+            source: ArgumentSource | None
             below = used.get(parameter.name)
             if below is None:
                 source = _surrounding(parameter, node, bind)
@@ -226,7 +226,7 @@ def _surrounding(parameter: Parameter, node: StepNode, bind: Bind) -> Surroundin
     return bind(parameter, Site(node.signature, node.path))
 
 
-def _may_be_invalid(source: Source, steps: list[Step]) -> bool:
+def _may_be_invalid(source: ArgumentSource, steps: list[Step]) -> bool:
     if isinstance(source, Use):
         return steps[source.step].fallible
     return isinstance(source, Reader)

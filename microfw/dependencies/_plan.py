@@ -23,7 +23,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from microfw.dependencies._declarations import Lifetime, Scope
+from microfw.dependencies._declarations import DependencyScope, Lifetime
 from microfw.dependencies._signatures import Parameter, Signature
 
 
@@ -77,7 +77,7 @@ class Constant(Struct, frozen=True):
 
 
 Surrounding = Attribute | Reader | Constant
-Source = Use | AppValue | Surrounding
+ArgumentSource = Use | AppValue | Surrounding
 
 
 class Site(Struct, frozen=True):
@@ -100,7 +100,7 @@ class Argument(Struct, frozen=True):
 
     name: str
     positional_only: bool
-    source: Source
+    source: ArgumentSource
 
 
 NO_RESPONSES: Mapping[int | str, Any] = MappingProxyType({})
@@ -132,7 +132,7 @@ class Step(Struct, frozen=True):
         return self.signature.yields
 
     @property
-    def scope(self) -> Scope:
+    def scope(self) -> DependencyScope:
         """When its exit code runs, if it has any; and how long its value is shared."""
         return self.lifetime.scope
 

@@ -122,6 +122,7 @@ class _Callables:
     """The graph of callables below an endpoint."""
 
     def __init__(self, declarations: Declarations) -> None:
+        check_overrides(declarations.overrides)
         self._overrides = {hashable(k): v for k, v in declarations.overrides.items()}
         self._known: dict[Hashable, CallableNode] = {}
         self._is_passed_more = declarations.is_passed_more
@@ -288,8 +289,14 @@ def hashable(call: Any) -> Hashable:
     return call  # type: ignore[no-any-return]
 
 
-def override_error(dependency: object, override: object) -> OverrideError:
-    """The error for an override where one of the two cannot be called."""
+def check_overrides(overrides: Mapping[Any, Callable[..., Any]]) -> None:
+    """Raise an `OverrideError` unless each of the overrides can take its dependency's place."""
+    for dependency, override in overrides.items():
+        if not (callable(dependency) and callable(override)):
+            raise _override_error(dependency, override)
+
+
+def _override_error(dependency: object, override: object) -> OverrideError:
     cure = "override a dependency with a callable: a function, `lambda: value`, a generator"
     if callable(dependency):
         what = f"{name_of(dependency)!r} is overridden with {override!r}, which cannot be called"

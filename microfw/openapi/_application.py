@@ -8,8 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from microfw._documentation import AppDocumentation
-from microfw._route_patterns import MatchesInLinearTime, PathPattern
+from microfw._routes import AppDocumentation, MatchesInLinearTime, PathPattern
 from microfw.routing import Route, Router
 
 _KEPT_PREFIXES = 16

@@ -9,8 +9,8 @@ from typing import Any
 from msgspec import Struct
 from starlette.responses import JSONResponse, Response
 
+from microfw._answering import data_of_events, item_of
 from microfw._routes import Route
-from microfw._streaming import data_of_events, item_of
 from microfw.dependencies import EMPTY
 from microfw.openapi._merging import merge
 from microfw.openapi._schemas import Schemas

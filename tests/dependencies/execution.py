@@ -6,8 +6,8 @@ from typing import Any
 from microfw.dependencies import (
     AppValues,
     Cleanup,
+    CompiledPlan,
     Declarations,
-    Handler,
     Parameter,
     Plan,
     Run,
@@ -33,7 +33,7 @@ def plan_of(endpoint: Callable[..., Any], dependencies: Sequence[Any] = (), **op
     return make_plan(Declarations(endpoint, bind, bind, dependencies=dependencies, **options))
 
 
-def handler_of(plan: Plan, log: list[Any]) -> Handler:
+def handler_of(plan: Plan, log: list[Any]) -> CompiledPlan:
     """Compile a plan; what is sent when scope "function" has ended goes into the log."""
 
     async def send(result: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from anyio.lowlevel import checkpoint
 
-from microfw.dependencies import AppValues, Cleanup, Depends, Handler, Run, Scope
+from microfw.dependencies import AppValues, Cleanup, CompiledPlan, DependencyScope, Depends, Run
 from tests.dependencies.execution import execute, handler_of, plan_of
 
 LENGTH = 300
@@ -85,7 +85,7 @@ class Chain:
         error: What the endpoint raises.
     """
 
-    def __init__(self, mix: str, kind: str, scope: Scope) -> None:
+    def __init__(self, mix: str, kind: str, scope: DependencyScope) -> None:
         self.log: list[Any] = []
         self.error: Exception | None = None
         links: list[Any] = [0]
@@ -127,7 +127,7 @@ def every_mix(test: Any) -> Any:
 
 @every_mix
 async def test_a_chain_of_300_opens_in_order_and_exits_in_reverse(
-    mix: str, kind: str, scope: Scope
+    mix: str, kind: str, scope: DependencyScope
 ) -> None:
     chain = get_chain(MIXES[mix], kind, scope)
     assert await chain.run() == (1, 150, LENGTH)
@@ -137,7 +137,9 @@ async def test_a_chain_of_300_opens_in_order_and_exits_in_reverse(
 
 
 @every_mix
-async def test_an_exception_goes_through_a_chain_of_300(mix: str, kind: str, scope: Scope) -> None:
+async def test_an_exception_goes_through_a_chain_of_300(
+    mix: str, kind: str, scope: DependencyScope
+) -> None:
     chain = get_chain(MIXES[mix], kind, scope)
     error = OSError("disk")
     with pytest.raises(OSError, match="disk") as raised:
@@ -150,7 +152,7 @@ async def test_an_exception_goes_through_a_chain_of_300(mix: str, kind: str, sco
 @pytest.mark.parametrize("scope", ["function", "request"])
 @pytest.mark.parametrize("innermost", ["a", "t"])
 async def test_an_answer_survives_exit_code_that_fails_far_inside(
-    innermost: str, scope: Scope
+    innermost: str, scope: DependencyScope
 ) -> None:
     log: list[Any] = []
 
@@ -209,7 +211,7 @@ async def test_a_diamond_of_depth_30_has_31_steps_besides_the_endpoint() -> None
 
 
 @cache
-def handler_of_2000() -> Handler:
+def handler_of_2000() -> CompiledPlan:
     last: Any = 0
     for number in range(2000):
 

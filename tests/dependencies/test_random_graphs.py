@@ -25,12 +25,12 @@ from microfw.dependencies import (
     AppValues,
     Cleanup,
     Declarations,
+    DependencyScope,
     Depends,
     Parameter,
     Reader,
     ReadValue,
     Run,
-    Scope,
     Shape,
     Site,
     Surrounding,
@@ -63,7 +63,7 @@ class Node:
     uses: tuple[Use, ...]
     flavour: Flavour
     yields: bool
-    scope: Scope | None
+    scope: DependencyScope | None
     setup: Setup
     on_error: OnError
     on_success: OnSuccess

@@ -20,7 +20,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 
 from microfw import App, Depends, HTTPException, Response
-from microfw.dependencies import Scope
+from microfw.dependencies import DependencyScope
 from microfw.exceptions import ValidationError
 from microfw.responses import JSONResponse
 
@@ -141,7 +141,7 @@ class Step:
     name: str
     uses: Sequence[str] = field(default=(), kw_only=True)
     takes: Mapping[str, Any] = field(default_factory=dict[str, Any], kw_only=True)
-    scope: Scope | None = field(default=None, kw_only=True)
+    scope: DependencyScope | None = field(default=None, kw_only=True)
     setup: Action = field(default=nothing, kw_only=True)
     on_success: Action = field(default=nothing, kw_only=True)
     on_error: Reaction = field(default=lets_pass, kw_only=True)

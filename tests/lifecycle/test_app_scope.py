@@ -227,7 +227,7 @@ def log() -> Log:
 
 async def end_of_openings(app: App) -> None:
     """Wait until nothing is being opened."""
-    (opener,) = app.environment.app_values.openers
+    (opener,) = app.app_state.app_values.openers
     while opener._openings:  # type: ignore[attr-defined]
         await checkpoint()
 
@@ -635,7 +635,7 @@ async def test_one_whose_task_group_fails_closes_early_and_opens_again(
             serve(app, "/", holding, log)
             await request(app)
             failing.set()
-            while app.environment.app_values:
+            while app.app_state.app_values:
                 await checkpoint()
             await request(app)
             serve(app, "/engine", engine, log)
@@ -847,7 +847,7 @@ async def test_a_shutdown_cancels_the_setup_that_is_under_way(log: Log) -> None:
 async def test_who_asks_a_lifespan_that_has_ended_gets_an_error(log: Log) -> None:
     app = App()
     async with app.router.lifespan_context(app):
-        (opener,) = app.environment.app_values.openers
+        (opener,) = app.app_state.app_values.openers
         serve(app, "/", opening(log, "engine"), log)
         steps = steps_of(app)
 
@@ -864,7 +864,7 @@ async def test_who_asks_for_what_has_opened_in_the_meantime_waits_for_nobody(log
             serve(app, "/", gate, log)
             gate.released.set()
             await request(app)
-            (opener,) = app.environment.app_values.openers
+            (opener,) = app.app_state.app_values.openers
             await opener.open(steps_of(app))
 
     assert log == lines("gate is reached, gate opens, endpoint with gate, gate exits")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from microfw._exchange import Exchange
+from microfw._answering.exchange import Exchange
 from microfw._models import without_input
 from microfw.exceptions import RequestValidationError
 
@@ -17,7 +17,7 @@ def _without_input(exchange: Exchange) -> Exception:
 
 
 def _as_the_application_has_it(exchange: Exchange) -> Exception:
-    return _with_input(exchange) if exchange.environment.echo_input else _without_input(exchange)
+    return _with_input(exchange) if exchange.app_state.echo_input else _without_input(exchange)
 
 
 def _error(exchange: Exchange, errors: Sequence[Any]) -> Exception:

@@ -9,8 +9,8 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from microfw._decorators import RouteOptions
-from microfw._limits import FormLimits
+from microfw._reading import FormLimits
+from microfw._routes.decorators import RouteOptions
 from microfw.dependencies import Dependency
 
 

@@ -7,23 +7,29 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
-from microfw._answering import call_handler, handler_of
-from microfw._environment import Environment
-from microfw._forms import ReceivedForm, is_urlencoded, parse_whole, receive_form
-from microfw._limits import BodyLimit, ContentTooLargeError, Limits, OuterLimit, allow
-from microfw._passage import PASSAGE, Passage
-from microfw._query_values import QueryValues
-from microfw._receiving import GatheringReceive, ReplayedReceive
-from microfw.background import BackgroundTasks, raise_failures, run_tasks
-from microfw.dependencies import AppValues, Cleanup, Run, error_of_swallowing, place_of
-from microfw.exception_handlers import Handler, close
-from microfw.exceptions import SwallowedExceptionError
+from microfw._answering.connection import Connection
+from microfw._answering.errors import call_handler
+from microfw._answering.passage import PASSAGE, Passage
+from microfw._answering.state import AppState
+from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
+from microfw._reading import (
+    BodyLimit,
+    GatheringReceive,
+    Limits,
+    OuterLimit,
+    ReceivedForm,
+    ReplayedReceive,
+    allow,
+    is_urlencoded,
+    parse_whole,
+    receive_form,
+)
+from microfw.dependencies import AppValues, Cleanup, place_of
+from microfw.exception_handlers import ExceptionHandler
 from microfw.responses import EmptyResponse
 
 logger = logging.getLogger("microfw")
@@ -32,46 +38,6 @@ NO_CHANGES: Mapping[str, int | None] = MappingProxyType({})
 
 UNSET_STATUS: Any = None
 """The status of the injected response, until a step sets it; `None`, as in FastAPI."""
-
-NORMAL_CLOSURE = 1000
-INTERNAL_ERROR = 1011
-POLICY_VIOLATION = 1008
-
-
-class _Connection(Run):
-    """What the requests of both protocols have in common.
-
-    Attributes:
-        connection: Starlette's object for it; the same wherever it is injected.
-        decoded_body: What the first reader of the body has made of it.
-        started: Whether the response has started, so that nothing can change it any more (E7).
-        query_values: What the first reader of the query string has found in it.
-    """
-
-    body: bytes = b""
-    decoded_body: Any = None
-    started = False
-    query_values: QueryValues | None = None
-    connection: Any
-
-    def __init__(self, environment: Environment, scope: Scope) -> None:
-        super().__init__(environment.cleanup, environment.app_values)
-        self.environment = environment
-        self.scope = scope
-
-    def swallowed_error(self) -> Exception:
-        """The error for an exception without which there is nothing to answer with.
-
-        That the client has gone is no error, whoever swallowed it: there is nobody to answer.
-        """
-        swallowed = self.swallowed
-        if swallowed and isinstance(swallowed.error, ClientDisconnect | WebSocketDisconnect):
-            return swallowed.error
-        return (
-            error_of_swallowing(swallowed)
-            if swallowed
-            else SwallowedExceptionError("a dependency swallowed an exception")
-        )
 
 
 class _RequestBehindMiddleware(Request):
@@ -88,7 +54,7 @@ class _RequestBehindMiddleware(Request):
         return await self._outermost.has_left()
 
 
-class Exchange(_Connection):
+class Exchange(Connection):
     """One HTTP request, and the response to it.
 
     Attributes:
@@ -117,16 +83,16 @@ class Exchange(_Connection):
 
     def __init__(
         self,
-        environment: Environment,
+        app_state: AppState,
         scope: Scope,
         receive: Receive,
         send: Send,
         limit_changes: Mapping[str, int | None] = NO_CHANGES,
     ) -> None:
         # What the constructors above this one would do, by two more calls for each request.
-        self.cleanup = environment.cleanup
-        self.app_values = environment.app_values
-        self.environment = environment
+        self.cleanup = app_state.cleanup
+        self.app_values = app_state.app_values
+        self.app_state = app_state
         self.scope = scope
         self.receive = receive
         self.send = send
@@ -170,7 +136,7 @@ class Exchange(_Connection):
     @property
     def limits(self) -> Limits:
         """What the body may be: the application's limits, with the route's own."""
-        return self.environment.limits.changed(self._limit_changes)
+        return self.app_state.limits.changed(self._limit_changes)
 
     connection = request
 
@@ -250,10 +216,10 @@ class Exchange(_Connection):
             self.is_sending = False
         self.delivered = True
         if background is not None or self._tasks is not None:
-            environment, threads = self.environment, self._threads
-            self._failures = await run_tasks(background, environment, threads)
+            app_state, threads = self.app_state, self._threads
+            self._failures = await run_tasks(background, app_state, threads)
             if self._tasks is not background:
-                self._failures += await run_tasks(self._tasks, environment, threads)
+                self._failures += await run_tasks(self._tasks, app_state, threads)
         if self.form is not None:
             await self.close_form(self.form)
         if not is_whole:
@@ -308,7 +274,7 @@ class Exchange(_Connection):
             failures, self._failures = self._failures, None
             raise_failures(failures)
 
-    async def answer(self, handler: Handler, error: Exception) -> None:
+    async def answer(self, handler: ExceptionHandler, error: Exception) -> None:
         """Have an exception handler make the response; what was prepared until now is dropped.
 
         Then it is sent.
@@ -366,100 +332,3 @@ def _set_status(response: Response, status_code: int) -> None:
         response.body = b""
         without = (b"content-length", b"content-type")
         response.raw_headers = [h for h in response.raw_headers if h[0] not in without]
-
-
-class WebSocketExchange(_Connection):
-    """One WebSocket, from the handshake to its end."""
-
-    def __init__(
-        self, environment: Environment, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        super().__init__(environment, scope)
-        self.websocket: WebSocket = WebSocket(scope, receive, send)
-        self.connection: HTTPConnection = self.websocket
-        self._tasks: BackgroundTasks | None = None
-        self._failures: list[Exception] = []
-
-    @property
-    def tasks(self) -> BackgroundTasks:
-        """The one list of background tasks, which run when the endpoint has ended."""
-        if self._tasks is None:
-            self._tasks = BackgroundTasks()
-        return self._tasks
-
-    async def run_tasks(self) -> None:
-        """Close the connection and run the background tasks, if there are any, once."""
-        tasks, self._tasks = self._tasks, None
-        if tasks is not None:
-            await self.close(NORMAL_CLOSURE)
-            self._failures = await run_tasks(tasks, self.environment, self._threads)
-
-    def raise_failures(self) -> None:
-        """Raise what background tasks have raised, now that everything has exited."""
-        failures, self._failures = self._failures, []
-        raise_failures(failures)
-
-    async def answer(self, handler: Handler, error: Exception) -> None:
-        """Have an exception handler refuse or close the connection."""
-        if isinstance(error, HTTPException) and not self._can_be_denied():
-            await self.close(POLICY_VIOLATION if error.status_code < 500 else INTERNAL_ERROR)
-            return
-        response = await call_handler(handler, self.websocket, error)
-        if response is not None:
-            websocket = self.websocket
-            await response(self.scope, websocket.receive, websocket.send)
-
-    async def close(self, code: int) -> None:
-        """Close the connection, or refuse it (403) where it has not been accepted.
-
-        Where the client has gone that fails, and does not matter. A refusal by an HTTP response
-        that has begun is left as it is.
-        """
-        with suppress(WebSocketDisconnect, OSError):
-            await close(self.websocket, code)
-
-    async def fail(self) -> None:
-        """End it for an exception that nothing has answered.
-
-        The handshake is answered with 500. The connection is closed where that is too late, or the
-        server has no other way to refuse it.
-        """
-        if not self._can_be_denied():
-            await self.close(INTERNAL_ERROR)
-            return
-        with suppress(OSError):
-            response = PlainTextResponse("Internal Server Error", 500)
-            await self.websocket.send_denial_response(response)
-
-    def _can_be_denied(self) -> bool:
-        """Whether an HTTP response can still be the answer to the handshake."""
-        return (
-            self.websocket.client_state is not WebSocketState.DISCONNECTED
-            and self.websocket.application_state is WebSocketState.CONNECTING
-            and "websocket.http.response" in self.scope.get("extensions", {})
-        )
-
-
-class BodyLimitMiddleware:
-    """Holds middleware to the limit, which may read a body before its route is known."""
-
-    def __init__(self, app: ASGIApp, max_size: int | None) -> None:
-        self.app = app
-        self._max_size = max_size
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        limit = OuterLimit(scope, receive, send, self._max_size)
-        passage = Passage(scope, limit)
-        try:
-            await self.app(scope, limit.receive, limit.send)
-        except ContentTooLargeError as error:
-            handler = handler_of(scope, error)
-            if limit.started or handler is None:
-                raise
-            response = await call_handler(handler, Request(scope, receive, send), error)
-            await response(scope, receive, send)
-        else:
-            passage.sends.clear()

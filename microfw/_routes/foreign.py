@@ -9,9 +9,9 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, compile_path
 from starlette.types import Receive, Scope, Send
 
-from microfw._environment import environment_of
-from microfw._limits import OuterLimit
-from microfw._routes import Route
+from microfw._answering import app_state_of
+from microfw._reading import OuterLimit
+from microfw._routes.route import Route
 
 
 def moved(route: BaseRoute, prefix: str) -> BaseRoute:
@@ -38,6 +38,6 @@ def surrounded(route: BaseRoute, middleware: Sequence[Middleware]) -> BaseRoute:
 def limited(route: BaseRoute, scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
     """Hold to the limit what reads a body outside of microfw's routes."""
     changes = route.limit_changes if isinstance(route, Route) else {}
-    limits = environment_of(scope).limits.changed(changes)
+    limits = app_state_of(scope).limits.changed(changes)
     limit = OuterLimit(scope, receive, send, limits.max_body_size)
     return limit.receive, limit.send

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
-from microfw._receiving import PeekedReceive
+from microfw._reading.receiving import PeekedReceive
 from microfw.exceptions import DeclarationError, HTTPException
 
 DEFAULT_MAX_BODY_SIZE = 16 * 1024 * 1024

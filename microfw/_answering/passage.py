@@ -18,8 +18,8 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from microfw._answering import call_handler
-from microfw._limits import OuterLimit
+from microfw._answering.errors import call_handler
+from microfw._reading import OuterLimit
 
 PASSAGE = "microfw.passage"
 _START = "http.response.start"

@@ -6,16 +6,13 @@ wrong at the exchange, and returns what the exchange gives it to stand for an in
 """
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
-from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import Struct, field
-from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from microfw._forms import ReceivedForm, sendable
 from microfw._models import (
     Convert,
     Error,
@@ -30,36 +27,11 @@ from microfw._models import (
     parse_json,
     showable,
 )
-from microfw._query_values import QueryValues
+from microfw._reading.forms import sendable
+from microfw._reading.sources import SOURCES, Read, Received
 from microfw.exceptions import RegistrationError
 from microfw.params import RequestValue, Source
 
-
-class Exchange(Protocol):
-    """What readers use of the object that accompanies one request."""
-
-    body: bytes
-    """The body, received as a whole before the first step runs."""
-    form: ReceivedForm
-    """The form, received before the first step runs, where a step declares a part of it."""
-    decoded_body: Any
-    """`None` until a step that declares a body has its turn; then what it has made of the bytes."""
-
-    query_values: QueryValues | None
-    """What is in the query string, once a step has asked for it."""
-    scope: Scope
-
-    @property
-    def connection(self) -> HTTPConnection:
-        """Starlette's object for the request."""
-        ...
-
-    def invalid(self, errors: Sequence[Error], /) -> Any:
-        """Note the errors; return what stands for the value."""
-        ...
-
-
-Read = Callable[[Exchange], Any]
 Headers = Iterable[tuple[bytes, bytes]]
 
 
@@ -114,36 +86,13 @@ class Bodies(Struct):
 # ---------------------------------------------------------------------- text
 
 
-def _path_values(exchange: Exchange) -> Any:
-    return exchange.scope["path_params"]
-
-
-def _query_values(exchange: Exchange) -> QueryValues:
-    values = exchange.query_values
-    if values is None:
-        values = exchange.query_values = QueryValues(exchange.scope["query_string"])
-    return values
-
-
-VALUES: dict[Source, Callable[[Exchange], Any]] = {
-    Source.PATH: _path_values,
-    Source.QUERY: _query_values,
-    Source.HEADER: attrgetter("connection.headers"),
-    Source.COOKIE: attrgetter("connection.cookies"),
-    Source.FORM: attrgetter("form.data"),
-    Source.FILE: attrgetter("form.data"),
-}
-"""Where values are looked up: mappings, some of which have `getlist` for repeated keys."""
-REPEATING = (Source.QUERY, Source.HEADER, Source.FORM, Source.FILE)
-
-
 def text_reader(value: RequestValue, convert: Convert) -> Read:
     """Make the reader of a value that is sent as text."""
     key, place = value.key, value.source.place
     look_up = _look_up(value)
     absent = _absent(value, key)
 
-    def read(exchange: Exchange) -> Any:
+    def read(exchange: Received) -> Any:
         sent = look_up(exchange)
         if sent is None:
             return absent(exchange)
@@ -158,7 +107,7 @@ def text_reader(value: RequestValue, convert: Convert) -> Read:
 def outer_reader(read: Read, key: str, mistake: RegistrationError) -> Read:
     """Make the reader of a value of the path that only an outer path, a mount's, may have."""
 
-    def read_outer(exchange: Exchange) -> Any:
+    def read_outer(exchange: Received) -> Any:
         if key not in exchange.scope["path_params"]:
             raise mistake.below(mistake.path)
         return read(exchange)
@@ -166,10 +115,10 @@ def outer_reader(read: Read, key: str, mistake: RegistrationError) -> Read:
     return read_outer
 
 
-def _look_up(value: RequestValue) -> Callable[[Exchange], Any]:
+def _look_up(value: RequestValue) -> Callable[[Received], Any]:
     """Make the function that finds what was sent, if anything was."""
-    key, values_of = value.key, VALUES[value.source]
-    repeats = value.source in REPEATING and is_sequence(value.annotation)
+    key, values_of = value.key, SOURCES[value.source].values
+    repeats = SOURCES[value.source].repeats and is_sequence(value.annotation)
     if value.source is Source.HEADER:
         return _header_look_up(key, repeats=repeats)
     if repeats:
@@ -177,17 +126,17 @@ def _look_up(value: RequestValue) -> Callable[[Exchange], Any]:
     return lambda exchange: values_of(exchange).get(key)
 
 
-def _header_look_up(key: str, *, repeats: bool) -> Callable[[Exchange], Any]:
+def _header_look_up(key: str, *, repeats: bool) -> Callable[[Received], Any]:
     wanted = key.lower().encode("latin-1", "replace")
 
-    def look_up(exchange: Exchange) -> str | None:
+    def look_up(exchange: Received) -> str | None:
         headers: Headers = exchange.scope["headers"]
         for name, sent in headers:
             if name == wanted:
                 return sent.decode("latin-1")
         return None
 
-    def look_up_all(exchange: Exchange) -> list[str] | None:
+    def look_up_all(exchange: Received) -> list[str] | None:
         headers: Headers = exchange.scope["headers"]
         return [sent.decode("latin-1") for name, sent in headers if name == wanted] or None
 
@@ -203,7 +152,7 @@ def form_reader(value: RequestValue, convert: Convert, *, in_memory: bool) -> Re
     repeats = is_sequence(value.annotation)
     absent = _absent(value, key)
 
-    def read(exchange: Exchange) -> Any:
+    def read(exchange: Received) -> Any:
         form = exchange.form
         if form.error is not None:
             return exchange.invalid([MALFORMED_FORM])
@@ -232,7 +181,7 @@ def body_reader(value: RequestValue, converter: JSONConverter, bodies: Bodies) -
     read_whole = _whole_reader(value, converter, bodies.is_strict)
     read_part = _part_reader(value, converter, bodies.is_strict)
 
-    def read(exchange: Exchange) -> Any:
+    def read(exchange: Received) -> Any:
         # Which one it is is known when all parameters of the route have been seen.
         return read_part(exchange) if bodies.embedded else read_whole(exchange)
 
@@ -244,7 +193,7 @@ def _whole_reader(value: RequestValue, converter: JSONConverter, is_strict: bool
     takes_null = _takes_null(value)
     absent = _absent(value)
 
-    def read(exchange: Exchange) -> Any:
+    def read(exchange: Received) -> Any:
         if exchange.body and exchange.decoded_body is None and _is_json(exchange.scope, is_strict):
             try:
                 decoded = decode(exchange.body)
@@ -257,7 +206,7 @@ def _whole_reader(value: RequestValue, converter: JSONConverter, is_strict: bool
                 return decoded
         return convert(exchange)
 
-    def convert(exchange: Exchange) -> Any:
+    def convert(exchange: Received) -> Any:
         body = _decoded_body(exchange, is_strict)
         if isinstance(body, BrokenJSON):
             return exchange.invalid(())
@@ -276,7 +225,7 @@ def _part_reader(value: RequestValue, converter: JSONConverter, is_strict: bool)
     takes_null = _takes_null(value)
     absent = _absent(value, key)
 
-    def read(exchange: Exchange) -> Any:
+    def read(exchange: Received) -> Any:
         body = _decoded_body(exchange, is_strict)
         if isinstance(body, BrokenJSON):
             return exchange.invalid(())
@@ -299,7 +248,7 @@ def _takes_null(value: RequestValue) -> bool:
     return value.is_required and allows_none(value.annotation)
 
 
-def _decoded_body(exchange: Exchange, is_strict: bool) -> Any:
+def _decoded_body(exchange: Received, is_strict: bool) -> Any:
     """Decode the body once: `None` where it is empty, its bytes where it is said not to be JSON."""
     if exchange.decoded_body is None and exchange.body:
         if not _is_json(exchange.scope, is_strict):
@@ -313,7 +262,7 @@ def _decoded_body(exchange: Exchange, is_strict: bool) -> Any:
     return exchange.decoded_body
 
 
-def _answerable(errors: list[Error], exchange: Exchange) -> list[Error]:
+def _answerable(errors: list[Error], exchange: Received) -> list[Error]:
     return below(showable(errors, len(exchange.body)), "body")
 
 

@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
-from microfw._exchange import Exchange
+from microfw._answering.exchange import Exchange
 from microfw._models import ResultConverter
-from microfw._receiving import SharedReceive
+from microfw._reading import SharedReceive
 from microfw.dependencies import uninterrupted
 from microfw.exceptions import CleanupTimeoutError
 from microfw.sse import KEEPALIVE_COMMENT, EventSourceResponse, ServerSentEvent, format_sse_event

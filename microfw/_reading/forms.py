@@ -13,9 +13,9 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message, Scope
 
-from microfw._limits import Limits
 from microfw._models import Error, is_array, is_mapping
-from microfw._query_values import parse_pairs
+from microfw._reading.limits import Limits
+from microfw._reading.query import parse_pairs
 from microfw.exceptions import HTTPException
 
 PACKAGE = "python_multipart"

@@ -9,8 +9,8 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from microfw._limits import FormLimits
-from microfw._mistakes import (
+from microfw._reading import FormLimits
+from microfw._routes.mistakes import (
     check_is_path,
 )
 

@@ -34,8 +34,8 @@ from starlette.convertors import (
 from starlette.routing import BaseRoute, Match, Mount, Route, WebSocketRoute
 from starlette.types import Scope
 
-from microfw._patterns import PARAMETER
-from microfw._route_patterns import (
+from microfw._routes.patterns import PARAMETER
+from microfw._routes.route_patterns import (
     MatchesInLinearTime,
     PathPattern,
     asked_for_host,

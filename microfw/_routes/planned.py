@@ -7,17 +7,16 @@ from typing import Any, Protocol
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from microfw._answering import RouterHandlers
-from microfw._binding import RequestBinder
-from microfw._environment import Environment, Overrides, Variants
-from microfw._outside_request import refuse_request_values
-from microfw._readers import Bodies
+from microfw._answering import AppState, RouterHandlers
+from microfw._reading import Bodies, RequestBinder, refuse_request_values
 from microfw.dependencies import (
+    CompiledPlan,
     Declarations,
     Dependency,
-    Handler,
     Lifetime,
+    Overrides,
     Plan,
+    PlanCache,
     Shape,
     Signature,
     compile_plan,
@@ -37,10 +36,10 @@ class _Planned(Struct):
     plan: Plan
     bodies: Bodies
     outer: dict[str, PathParameterError] | None
-    handler: Handler | None = None
+    compiled: CompiledPlan | None = None
 
 
-class RouteHandler:
+class RoutePlans:
     """Makes the function that handles a route's requests.
 
     Args:
@@ -64,7 +63,7 @@ class RouteHandler:
         self._default = default
         self._binder = binder
         self._shape = shape
-        self._variants: Variants[_Planned] = Variants(KEPT_VARIANTS)
+        self._by_overrides: PlanCache[_Planned] = PlanCache(KEPT_VARIANTS)
         self._planned: _Planned | None = None
 
     @property
@@ -87,40 +86,40 @@ class RouteHandler:
             if name not in outer:
                 raise mistake
 
-    def plan_in(self, environment: Environment) -> Plan:
+    def plan_in(self, app_state: AppState) -> Plan:
         """The plan with the overrides that are in force."""
-        return self._planned_for(environment).plan
+        return self._planned_for(app_state).plan
 
-    def stays_open(self, environment: Environment) -> bool:
+    def stays_open(self, app_state: AppState) -> bool:
         """Whether something is open until the response is sent."""
-        plan = self.plan_in(environment)
+        plan = self.plan_in(app_state)
         return plan.endpoint.opens or any(
             step.opens and step.lifetime is Lifetime.REQUEST for step in plan.steps
         )
 
-    def closed_before_sending(self, environment: Environment) -> list[Signature]:
+    def closed_before_sending(self, app_state: AppState) -> list[Signature]:
         """The dependencies that have exited when a response is sent, in the order of setup."""
-        plan = self.plan_in(environment)
+        plan = self.plan_in(app_state)
         return [
             step.signature
             for step in plan.steps[:-1]
             if step.opens and step.lifetime is Lifetime.FUNCTION
         ]
 
-    def get(self, environment: Environment) -> Handler:
+    def get(self, app_state: AppState) -> CompiledPlan:
         """The compiled plan, with the overrides that are in force."""
-        overrides = environment.active_overrides()
-        planned = self._planned if overrides is None else self._variant(overrides, environment)
+        overrides = app_state.overrides.active()
+        planned = self._planned if overrides is None else self._overridden(overrides, app_state)
         planned = planned or self._unchanged()
-        return planned.handler or self._compile(planned)
+        return planned.compiled or self._compile(planned)
 
-    def _compile(self, planned: _Planned) -> Handler:
-        planned.handler = compile_plan(planned.plan, self._shape(planned.bodies))
-        return planned.handler
+    def _compile(self, planned: _Planned) -> CompiledPlan:
+        planned.compiled = compile_plan(planned.plan, self._shape(planned.bodies))
+        return planned.compiled
 
-    def _planned_for(self, environment: Environment) -> _Planned:
-        overrides = environment.active_overrides()
-        return self._unchanged() if overrides is None else self._variant(overrides, environment)
+    def _planned_for(self, app_state: AppState) -> _Planned:
+        overrides = app_state.overrides.active()
+        return self._unchanged() if overrides is None else self._overridden(overrides, app_state)
 
     def _unchanged(self) -> _Planned:
         """What is planned without overrides."""
@@ -128,12 +127,13 @@ class RouteHandler:
             self._planned = self._make_plan(None)
         return self._planned
 
-    def _variant(self, overrides: Overrides, environment: Environment) -> _Planned:
+    def _overridden(self, overrides: Overrides, app_state: AppState) -> _Planned:
         def make() -> _Planned:
-            environment.report_unused(overrides)
-            return self._make_plan(overrides)
+            planned = self._make_plan(overrides)
+            app_state.report_unused(overrides)
+            return planned
 
-        return self._variants.get(None, overrides, make)
+        return self._by_overrides.get(None, overrides, make)
 
     def uses(self, overrides: Overrides | None) -> set[Hashable]:
         """The callables that the plan calls, as their keys."""
@@ -184,7 +184,7 @@ class Prepared:
         prefix: What routers have put before the path that the route was declared with.
     """
 
-    handler: RouteHandler
+    plans: RoutePlans
     exception_handlers: tuple[RouterHandlers, ...] = ()
     prefix: str = ""
     is_direct: bool = False

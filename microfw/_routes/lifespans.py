@@ -6,8 +6,8 @@ from typing import Any
 
 from starlette.types import Lifespan
 
-from microfw._decorators import Event, EventHandler
-from microfw._mistakes import check_declares_nothing, check_event
+from microfw._routes.decorators import Event, EventHandler
+from microfw._routes.mistakes import check_declares_nothing, check_event
 
 AnyLifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 

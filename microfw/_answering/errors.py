@@ -10,12 +10,12 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import Scope
 
 from microfw.dependencies import is_async_callable
-from microfw.exception_handlers import DEFAULT_HANDLERS, Handler
+from microfw.exception_handlers import DEFAULT_HANDLERS, ExceptionHandler
 
 HANDLERS = "starlette.exception_handlers"
 """Under which name in the scope Starlette's layer tells its handlers: by class, and by status."""
 
-Handlers = tuple[Mapping[Any, Handler], Mapping[int, Handler]]
+Handlers = tuple[Mapping[Any, ExceptionHandler], Mapping[int, ExceptionHandler]]
 
 _OUTERMOST = (Exception, BaseException, object)
 _NO_HANDLERS: Handlers = {}, {}
@@ -24,18 +24,18 @@ _DEFAULTS_OF_STARLETTE = (
     ExceptionMiddleware.websocket_exception,
 )
 
-RouterHandlers = Mapping[Any, Handler]
+RouterHandlers = Mapping[Any, ExceptionHandler]
 """Those of a router, by status or by class."""
 
 
-def handler_of(scope: Scope, error: Exception) -> Handler | None:
+def handler_of(scope: Scope, error: Exception) -> ExceptionHandler | None:
     """Find the handler of an exception: by status, then by class along the MRO.
 
     Those in Starlette's layer count, where others may have put theirs; then those that the
     application has got since. Its handlers for 500 and `Exception` answer at the outermost layer.
     """
     by_class, by_status = scope.get(HANDLERS, _NO_HANDLERS)
-    added: dict[Any, Handler] = getattr(scope.get("app"), "exception_handlers", {})
+    added: dict[Any, ExceptionHandler] = getattr(scope.get("app"), "exception_handlers", {})
     if isinstance(error, HTTPException) and error.status_code != 500:
         handler = by_status.get(error.status_code) or added.get(error.status_code)
         if handler is not None:
@@ -51,7 +51,7 @@ def handler_of(scope: Scope, error: Exception) -> Handler | None:
 
 def _of_routers(
     routers: Sequence[RouterHandlers], error: Exception
-) -> tuple[Handler | None, Sequence[RouterHandlers]]:
+) -> tuple[ExceptionHandler | None, Sequence[RouterHandlers]]:
     """Find the handler of the innermost router that has one, and the routers around that."""
     classes = type(error).__mro__
     keys: tuple[Any, ...] = classes[: classes.index(Exception)]
@@ -88,7 +88,7 @@ class Answerable(Protocol):
     scope: Scope
     started: bool
 
-    async def answer(self, handler: Handler, error: Exception) -> None:
+    async def answer(self, handler: ExceptionHandler, error: Exception) -> None:
         """Have an exception handler answer."""
 
 
@@ -124,7 +124,7 @@ async def answered(
     return True
 
 
-async def call_handler(handler: Handler, connection: Any, error: Exception) -> Any:
+async def call_handler(handler: ExceptionHandler, connection: Any, error: Exception) -> Any:
     """Call an exception handler, in a worker thread if it is sync."""
     if _is_async(handler):
         return await handler(connection, error)
@@ -134,7 +134,7 @@ async def call_handler(handler: Handler, connection: Any, error: Exception) -> A
 _known: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()
 
 
-def _is_async(handler: Handler) -> bool:
+def _is_async(handler: ExceptionHandler) -> bool:
     try:
         known = _known.get(handler)
     except TypeError:  # neither hashed nor referred to weakly

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from microfw._decorators import RouteOptions
+from microfw._routes.decorators import RouteOptions
 
 
 class Described:

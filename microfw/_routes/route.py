@@ -1,56 +1,61 @@
-"""Route and WebSocketRoute: from a function with dependencies to an ASGI application."""
+"""A path whose requests are handled by a function with dependencies."""
 
 import logging
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection
 from types import CoroutineType
 from typing import Any, Unpack
 
 import starlette.routing
-from starlette.convertors import Convertor, IntegerConvertor
-from starlette.middleware import Middleware
+from starlette.convertors import Convertor
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette.websockets import WebSocketDisconnect
 
-from microfw._answering import answered
-from microfw._binding import RequestBinder
-from microfw._custom_handlers import (
-    CustomRouteHandler,
+from microfw._answering import (
+    ERRORS_OF_REQUESTS,
+    Exchange,
+    answered,
+    app_state_of,
+    item_of,
+    streamer,
+)
+from microfw._models import Selection, UnsupportedTypeError, parts_of
+from microfw._reading import Bodies, RequestBinder, SharedReceive, changes_of
+from microfw._routes.custom import (
+    CustomPlans,
     OfferingExchange,
     RequestHandler,
     handle_request,
 )
-from microfw._decorators import RouteOptions
-from microfw._described import Described
-from microfw._environment import environment_of
-from microfw._errors_of_requests import ERRORS_OF_REQUESTS
-from microfw._exchange import NORMAL_CLOSURE, Exchange, WebSocketExchange
-from microfw._handlers import Prepared, RouteHandler
-from microfw._limits import changes_of
-from microfw._mistakes import (
+from microfw._routes.decorators import RouteOptions
+from microfw._routes.described import Described
+from microfw._routes.mistakes import (
     check_dependencies,
     check_endpoint,
     check_methods,
     check_options,
     check_path,
-    check_websocket_endpoint,
     is_of_callback,
 )
-from microfw._models import Selection, UnsupportedTypeError, parts_of
-from microfw._readers import Bodies
-from microfw._receiving import SharedReceive
-from microfw._route_patterns import MatchesInLinearTime, PathPattern
-from microfw._streaming import item_of, streamer
-from microfw._watched import watched_app
-from microfw.dependencies import Dependency, Lifetime, Plan, Shape, Signature, not_awaited, place_of
-from microfw.dependencies import Scope as DependencyScope
+from microfw._routes.planned import Prepared, RoutePlans
+from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern, bounded
+from microfw._routes.surroundings import wrapped
+from microfw._routes.watched import watched_app
+from microfw.dependencies import (
+    Dependency,
+    DependencyScope,
+    Lifetime,
+    Plan,
+    Shape,
+    Signature,
+    not_awaited,
+    place_of,
+)
 from microfw.exceptions import (
     ResponseTypeError,
     UnresolvableAnnotationError,
-    WebSocketRequestValidationError,
 )
 from microfw.responses import JSONResponse, responder
 
@@ -101,10 +106,10 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         else:
             PathPattern.set_path(self, path or "/")
         self.path = path
-        self.param_convertors: dict[str, Convertor[Any]] = _bounded(self.param_convertors)
+        self.param_convertors: dict[str, Convertor[Any]] = bounded(self.param_convertors)
         self.methods: set[str] = {method.upper() for method in methods or ["GET"]}
         self.dependencies: list[Dependency] = check_dependencies(options.get("dependencies"), where)
-        self.handler: RouteHandler = RouteHandler(
+        self.plans: RoutePlans = RoutePlans(
             endpoint,
             self.dependencies,
             Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
@@ -112,16 +117,16 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
             self._shape,
         )
         self._exchange_class = Exchange
-        self._entry: RouteHandler | CustomRouteHandler = self.handler
+        self._entry: RoutePlans | CustomPlans = self.plans
         if type(self).get_route_handler is not Route.get_route_handler:
-            self._entry = CustomRouteHandler(self.handler, self.get_route_handler())
+            self._entry = CustomPlans(self.plans, self.get_route_handler())
             self._exchange_class = OfferingExchange
         watched = watched_app(self)
-        self.app: ASGIApp = _wrapped(watched or self._serve, options.get("middleware"))
+        self.app: ASGIApp = wrapped(watched or self._serve, options.get("middleware"))
         self._can_be_direct = self.limits_body and not watched and type(self).handle is Route.handle
 
     def _prepare(self) -> None:
-        self._streams = self.handler.endpoint.yields
+        self._streams = self.plans.endpoint.yields
         self._finish = self._make_finish()
         self.is_direct = self._can_be_direct
 
@@ -132,7 +137,7 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         The plan is the one without overrides. Each of its `values` is a
         `microfw.params.RequestValue`.
         """
-        return self.handler.plan
+        return self.plans.plan
 
     def get_route_handler(self) -> RequestHandler:
         """Return the function that makes the response to a request.
@@ -171,8 +176,8 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         """Make what accompanies one request of this route."""
         if self._streams:
             receive = SharedReceive(receive)
-        environment = environment_of(scope)
-        return self._exchange_class(environment, scope, receive, send, self.limit_changes)
+        app_state = app_state_of(scope)
+        return self._exchange_class(app_state, scope, receive, send, self.limit_changes)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.prepare()
@@ -184,11 +189,11 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         Raises:
             Exception: What no exception handler of the application answers.
         """
-        environment = exchange.environment
-        environment.requests.begin()
+        app_state = exchange.app_state
+        app_state.requests.begin()
         try:
             try:
-                await self._entry.get(environment).call(exchange)
+                await self._entry.get(app_state).call(exchange)
                 if exchange.result is None or exchange.is_sending:
                     raise exchange.swallowed_error()
                 if not exchange.delivered:
@@ -204,19 +209,19 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
                 exchange.swallowed = None
             exchange.raise_failures()
         finally:
-            environment.requests.end()
+            app_state.requests.end()
             if exchange.form is not None:
                 await exchange.close_form(exchange.form)
 
     def _log_closed(self, exchange: Exchange, error: Exception) -> None:
         """Name what had closed before a stream (or file) failed, which may have read from it."""
-        closed = self.handler.closed_before_sending(exchange.environment)
+        closed = self.plans.closed_before_sending(exchange.app_state)
         if closed and type(exchange.result).__call__ is not Response.__call__:
             logger.error(
                 "the response that %s returned failed with %s while it was being sent. These"
                 " dependencies had closed before: %s. One that the response still needs is to stay"
                 ' open for it: Depends(%s, scope="request")',
-                self.handler.endpoint.where,
+                self.plans.endpoint.where,
                 type(error).__name__,
                 ", ".join(each.where for each in closed),
                 closed[-1].name,
@@ -244,7 +249,7 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
 
     def _make_finish(self) -> Finish:
         options = self.options
-        endpoint = self.handler.endpoint
+        endpoint = self.plans.endpoint
         annotation = options["response_model"] if "response_model" in options else endpoint.returns  # noqa: SIM401 - it may name something unknown
         response_class = options.get("response_class", JSONResponse)
         choices: dict[str, Any] = {
@@ -272,130 +277,6 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
                 cure=f"define or import {problem.name!r} at the top level of that class's module",
             ) from problem
         return _respond_with(build, endpoint.call)
-
-
-class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prepared):
-    """A path whose WebSockets are handled by a function with dependencies.
-
-    The function is read by `prepare`: when an application gets the route, itself or in a router,
-    and at the latest with the first request.
-
-    Raises:
-        RegistrationError: The path, an option or what is among `dependencies` cannot be.
-    """
-
-    def __init__(
-        self,
-        path: str,
-        endpoint: Callable[..., Any],
-        *,
-        name: str | None = None,
-        dependencies: Sequence[Any] | None = None,
-        middleware: Sequence[Middleware] | None = None,
-        default_scope: DependencyScope | None = None,
-    ) -> None:
-        check_endpoint(endpoint)
-        check_path(path, endpoint)
-        super().__init__("/", endpoint, name=name)
-        PathPattern.set_path(self, path or "/")
-        self.path = path
-        self.param_convertors: dict[str, Convertor[Any]] = _bounded(self.param_convertors)
-        self.middleware = middleware
-        self.default_scope: DependencyScope | None = default_scope
-        self.dependencies: list[Dependency] = check_dependencies(dependencies, place_of(endpoint))
-        self.handler: RouteHandler = RouteHandler(
-            endpoint,
-            self.dependencies,
-            Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
-            lambda: RequestBinder(self.param_convertors, prefix=self.prefix, websocket=True),
-            self._shape,
-        )
-        self.app: ASGIApp = _wrapped(self._serve, middleware)
-        self._can_be_direct = not middleware and type(self).handle is WebSocketRoute.handle
-
-    def _prepare(self) -> None:
-        check_websocket_endpoint(self.endpoint)
-        _ = self.plan
-        self.is_direct = self._can_be_direct
-
-    @property
-    def plan(self) -> Plan:
-        """What a WebSocket runs through, step by step, and the values that the steps read.
-
-        The plan is the one without overrides. Each of its `values` is a
-        `microfw.params.RequestValue`.
-        """
-        return self.handler.plan
-
-    def exchange(self, scope: Scope, receive: Receive, send: Send) -> WebSocketExchange:
-        """Make what accompanies one WebSocket of this route."""
-        return WebSocketExchange(environment_of(scope), scope, receive, send)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.prepare()
-        await self.respond(self.exchange(scope, receive, send))
-
-    async def respond(self, exchange: WebSocketExchange) -> None:
-        """Serve a WebSocket to its end.
-
-        Raises:
-            Exception: What no exception handler of the application answers.
-        """
-        environment = exchange.environment
-        environment.requests.begin()
-        try:
-            await self.handler.get(environment).call(exchange)
-            if exchange.result is None:
-                raise exchange.swallowed_error()
-            await exchange.run_tasks()
-            await exchange.close(NORMAL_CLOSURE)
-        except WebSocketDisconnect:  # as most connections end
-            await exchange.run_tasks()
-        except Exception as error:
-            try:
-                if not await answered(exchange, error, self.exception_handlers):
-                    raise
-            except WebSocketDisconnect:  # while the handler was at it
-                return
-            except Exception:  # a handler's own, too
-                await exchange.fail()
-                raise
-        finally:
-            exchange.swallowed = None
-            environment.requests.end()
-        exchange.raise_failures()
-
-    def _shape(self, _: Bodies) -> Shape:
-        return Shape(
-            title=f"WEBSOCKET {self.path}",
-            run="exchange",
-            finish="ended(returned)",
-            names={"invalid": _invalid_websocket, "ended": _ended},
-            between=("await exchange.run_tasks()",),
-        )
-
-
-class _BoundedInteger(IntegerConvertor):
-    """Leaves as text what has more digits than Python reads; no integer is declared as that."""
-
-    def convert(self, value: str) -> Any:
-        try:
-            return super().convert(value)
-        except ValueError:
-            return value
-
-
-def _bounded(convertors: Mapping[str, Convertor[Any]]) -> dict[str, Convertor[Any]]:
-    return {
-        name: _BoundedInteger() if type(convertor) is IntegerConvertor else convertor
-        for name, convertor in convertors.items()
-    }
-
-
-def _wrapped(app: ASGIApp, middleware: Sequence[Middleware] | None) -> ASGIApp:
-    for cls, args, kwargs in reversed(middleware or ()):
-        app = cls(app, *args, **kwargs)
-    return app
 
 
 def _selection(options: RouteOptions) -> Selection:
@@ -431,11 +312,3 @@ def _respond_with(
         return response
 
     return respond
-
-
-def _invalid_websocket(exchange: WebSocketExchange) -> WebSocketRequestValidationError:
-    return WebSocketRequestValidationError(exchange.errors or ())
-
-
-def _ended(_: object) -> bool:
-    return True

@@ -12,8 +12,7 @@ import starlette.routing
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from microfw._exchange import Exchange
-from microfw._touched import is_original
+from microfw._answering import Exchange, is_original
 
 _EXCHANGE = "microfw.exchange"
 

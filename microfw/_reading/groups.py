@@ -9,7 +9,6 @@ from typing import Any
 
 from msgspec import Struct
 
-from microfw._forms import sendable
 from microfw._models import (
     Convert,
     Field,
@@ -19,7 +18,9 @@ from microfw._models import (
     is_sequence,
     showable,
 )
-from microfw._readers import MALFORMED_FORM, REPEATING, VALUES, Exchange, Read, default_maker
+from microfw._reading.forms import sendable
+from microfw._reading.sources import SOURCES, Read, Received
+from microfw._reading.values import MALFORMED_FORM, default_maker
 from microfw.params import RequestValue, Source
 
 
@@ -44,7 +45,7 @@ def members_of(
         Member(
             key,
             key.replace("_", "-") if hyphens and key == field.name else key,
-            source in REPEATING and is_sequence(field.annotation),
+            SOURCES[source].repeats and is_sequence(field.annotation),
             in_memory(field),
         )
         for field in group.fields
@@ -70,13 +71,13 @@ def group_reader(
             headers; complete when all of them have been bound.
         forbids: Whether the model refuses what it does not know.
     """
-    source, place, values_of = value.source, value.source.place, VALUES[value.source]
+    source, place, values_of = value.source, value.source.place, SOURCES[value.source].values
     make_default = default_maker(value)
     members = tuple(members)
     is_form = source is Source.FORM
     in_memory = {member.key for member in members if member.in_memory}
 
-    def read(exchange: Exchange) -> Any:
+    def read(exchange: Received) -> Any:
         if is_form and exchange.form.error is not None:
             return exchange.invalid([MALFORMED_FORM])
         values = values_of(exchange)

@@ -17,7 +17,7 @@ from starlette.convertors import (
 from starlette.routing import PARAM_REGEX, BaseRoute, Host, Match, Mount, Route, WebSocketRoute
 from starlette.types import Scope
 
-from microfw._patterns import PARAMETER, LinearPattern, linear_pattern
+from microfw._routes.patterns import PARAMETER, LinearPattern, linear_pattern
 
 _CONVERTORS = FloatConvertor, IntegerConvertor, PathConvertor, StringConvertor, UUIDConvertor
 _OF_STARLETTE = {kind.regex for kind in _CONVERTORS}
@@ -152,3 +152,21 @@ def matches_of(route: Any) -> Any:
 def is_usual(regex: re.Pattern[str], pattern: str, flags: int = _FLAGS) -> bool:
     """Tell whether a pattern is the one that Starlette makes."""
     return regex.pattern == pattern and regex.flags == flags
+
+
+class _BoundedInteger(IntegerConvertor):
+    """Leaves as text what has more digits than Python reads; no integer is declared as that."""
+
+    def convert(self, value: str) -> Any:
+        try:
+            return super().convert(value)
+        except ValueError:
+            return value
+
+
+def bounded(convertors: Mapping[str, Convertor[Any]]) -> dict[str, Convertor[Any]]:
+    """Convertors of which none fails for a number of very many digits."""
+    return {
+        name: _BoundedInteger() if type(convertor) is IntegerConvertor else convertor
+        for name, convertor in convertors.items()
+    }

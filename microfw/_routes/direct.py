@@ -9,27 +9,41 @@ where somebody has changed one of them (`can_be_direct`) or has put something be
 
 from contextlib import suppress
 from contextvars import copy_context
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from starlette.applications import Starlette
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from microfw._answering import HANDLERS, Handlers
-from microfw._passage import PASSAGE, Passage
-from microfw._routes import Route, WebSocketRoute
-from microfw._touched import is_original
-from microfw.routing import Router
+from microfw._answering import HANDLERS, PASSAGE, Handlers, Passage, is_original
+from microfw._routes.planned import DirectRoute
+from microfw._routes.route import Route
+from microfw._routes.websocket_route import WebSocketRoute
 
 
-def can_be_direct(router: object) -> bool:
+class Router(Protocol):
+    """Knows the routes that can be called without anything in between."""
+
+    def direct_route(self, scope: Scope) -> DirectRoute | None:
+        """Find the route for a request, if there is nothing to be done but to call it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve any request."""
+
+
+def can_be_direct(router: object, router_class: type) -> bool:
     """Whether the layers that the direct way leaves out do nothing but what they do by themselves.
 
     Known when the stack is built. What is changed later of one application's layers and routes
     counts from then on; what is changed later of their classes does not.
     """
-    return type(router) is Router and all(is_original(*each) for each in _LEFT_OUT)
+    left_out = (
+        *_LEFT_OUT,
+        (router_class, "__call__", "starlette.routing"),
+        (router_class, "app", "microfw.routing"),
+    )
+    return type(router) is router_class and all(is_original(*each) for each in left_out)
 
 
 _LEFT_OUT: tuple[tuple[type, str, str], ...] = (
@@ -38,8 +52,6 @@ _LEFT_OUT: tuple[tuple[type, str, str], ...] = (
     (ServerErrorMiddleware, "__call__", "starlette.middleware.errors"),
     (ExceptionMiddleware, "__init__", "starlette.middleware.exceptions"),
     (ExceptionMiddleware, "__call__", "starlette.middleware.exceptions"),
-    (Router, "__call__", "starlette.routing"),
-    (Router, "app", "microfw.routing"),
     (Route, "handle", "starlette.routing"),
     (WebSocketRoute, "handle", "starlette.routing"),
 )

@@ -16,10 +16,9 @@ from anyio.abc import TaskGroup, TaskStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from microfw._environment import Environment
-from microfw._exchange import Exchange
-from microfw._handlers import RouteHandler
-from microfw.dependencies import Handler, place_of
+from microfw._answering import AppState, Exchange
+from microfw._routes.planned import RoutePlans
+from microfw.dependencies import CompiledPlan, place_of
 from microfw.exceptions import CustomHandlerError
 
 RequestHandler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -39,22 +38,22 @@ async def handle_request(request: Request) -> Response:
     return await handling.handle(request)
 
 
-class CustomRouteHandler:
+class CustomPlans:
     """Handles a route's requests by a custom handler, in which the route's own is called."""
 
-    def __init__(self, inner: RouteHandler, custom: RequestHandler) -> None:
+    def __init__(self, inner: RoutePlans, custom: RequestHandler) -> None:
         self._custom = custom
         self._inner = inner
 
-    def get(self, environment: Environment) -> Handler:
+    def get(self, app_state: AppState) -> CompiledPlan:
         """The custom handler, around the compiled plan."""
-        inner = self._inner.get(environment)
-        kind = _OpenHandling if self._inner.stays_open(environment) else _Handling
+        inner = self._inner.get(app_state)
+        kind = _OpenHandling if self._inner.stays_open(app_state) else _Handling
 
         async def call(exchange: OfferingExchange) -> None:
             await kind(exchange, inner).run(self._custom)
 
-        return Handler(call, inner.source)
+        return CompiledPlan(call, inner.source)
 
 
 class OfferingExchange(Exchange):
@@ -99,7 +98,7 @@ class OfferingExchange(Exchange):
 class _Handling:
     """One request of a route with a custom handler."""
 
-    def __init__(self, exchange: OfferingExchange, inner: Handler) -> None:
+    def __init__(self, exchange: OfferingExchange, inner: CompiledPlan) -> None:
         self._exchange = exchange
         self._inner = inner
 

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from microfw._environment import environment_of
+from microfw._answering import app_state_of
 
 
 class Surroundings:
@@ -20,10 +20,7 @@ class Surroundings:
 
     def __init__(self, middleware: Sequence[Middleware]) -> None:
         self._key = f"microfw.inside-{id(self)}"
-        app: ASGIApp = self._call_inside
-        for cls, args, kwargs in reversed(middleware):
-            app = cls(app, *args, **kwargs)
-        self._app = app
+        self._app = wrapped(self._call_inside, middleware)
 
     def __call__(self, inside: ASGIApp) -> ASGIApp:
         async def call(scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,5 +47,12 @@ class ProvidedOverrides:
         self._provider = provider
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with environment_of(scope).override(self._provider.dependency_overrides or {}):
+        with app_state_of(scope).overrides.override(self._provider.dependency_overrides or {}):
             await self._app(scope, receive, send)
+
+
+def wrapped(app: ASGIApp, middleware: Sequence[Middleware] | None) -> ASGIApp:
+    """Put middleware around an application; the first is outermost."""
+    for cls, args, kwargs in reversed(middleware or ()):
+        app = cls(app, *args, **kwargs)
+    return app

@@ -1,0 +1,45 @@
+"""Result to wire: responses, errors and background tasks of one request or WebSocket."""
+
+from microfw._answering.body_limit import BodyLimitMiddleware
+from microfw._answering.errors import HANDLERS, Handlers, RouterHandlers, answered
+from microfw._answering.exchange import Exchange
+from microfw._answering.invalid import ERRORS_OF_REQUESTS
+from microfw._answering.passage import (
+    PASSAGE,
+    LastStation,
+    Passage,
+    Station,
+    answer_through_middleware,
+)
+from microfw._answering.state import DEFAULT_CLEANUP_TIMEOUT, AppState, app_state_of
+from microfw._answering.streaming import data_of_events, item_of, streamer
+from microfw._answering.tasks import BackgroundTask, BackgroundTasks, plan_of
+from microfw._answering.touched import is_original
+from microfw._answering.websocket_exchange import NORMAL_CLOSURE, WebSocketExchange
+
+__all__ = [
+    "DEFAULT_CLEANUP_TIMEOUT",
+    "ERRORS_OF_REQUESTS",
+    "HANDLERS",
+    "NORMAL_CLOSURE",
+    "PASSAGE",
+    "AppState",
+    "BackgroundTask",
+    "BackgroundTasks",
+    "BodyLimitMiddleware",
+    "Exchange",
+    "Handlers",
+    "LastStation",
+    "Passage",
+    "RouterHandlers",
+    "Station",
+    "WebSocketExchange",
+    "answer_through_middleware",
+    "answered",
+    "app_state_of",
+    "data_of_events",
+    "is_original",
+    "item_of",
+    "plan_of",
+    "streamer",
+]

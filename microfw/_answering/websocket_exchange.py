@@ -1,0 +1,89 @@
+"""One WebSocket and what becomes of it: the `Run` of a route's plan."""
+
+from contextlib import suppress
+
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from microfw._answering.connection import Connection
+from microfw._answering.errors import call_handler
+from microfw._answering.state import AppState
+from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
+from microfw.exception_handlers import ExceptionHandler, close
+
+NORMAL_CLOSURE = 1000
+INTERNAL_ERROR = 1011
+POLICY_VIOLATION = 1008
+
+
+class WebSocketExchange(Connection):
+    """One WebSocket, from the handshake to its end."""
+
+    def __init__(self, app_state: AppState, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(app_state, scope)
+        self.websocket: WebSocket = WebSocket(scope, receive, send)
+        self.connection: HTTPConnection = self.websocket
+        self._tasks: BackgroundTasks | None = None
+        self._failures: list[Exception] = []
+
+    @property
+    def tasks(self) -> BackgroundTasks:
+        """The one list of background tasks, which run when the endpoint has ended."""
+        if self._tasks is None:
+            self._tasks = BackgroundTasks()
+        return self._tasks
+
+    async def run_tasks(self) -> None:
+        """Close the connection and run the background tasks, if there are any, once."""
+        tasks, self._tasks = self._tasks, None
+        if tasks is not None:
+            await self.close(NORMAL_CLOSURE)
+            self._failures = await run_tasks(tasks, self.app_state, self._threads)
+
+    def raise_failures(self) -> None:
+        """Raise what background tasks have raised, now that everything has exited."""
+        failures, self._failures = self._failures, []
+        raise_failures(failures)
+
+    async def answer(self, handler: ExceptionHandler, error: Exception) -> None:
+        """Have an exception handler refuse or close the connection."""
+        if isinstance(error, HTTPException) and not self._can_be_denied():
+            await self.close(POLICY_VIOLATION if error.status_code < 500 else INTERNAL_ERROR)
+            return
+        response = await call_handler(handler, self.websocket, error)
+        if response is not None:
+            websocket = self.websocket
+            await response(self.scope, websocket.receive, websocket.send)
+
+    async def close(self, code: int) -> None:
+        """Close the connection, or refuse it (403) where it has not been accepted.
+
+        Where the client has gone that fails, and does not matter. A refusal by an HTTP response
+        that has begun is left as it is.
+        """
+        with suppress(WebSocketDisconnect, OSError):
+            await close(self.websocket, code)
+
+    async def fail(self) -> None:
+        """End it for an exception that nothing has answered.
+
+        The handshake is answered with 500. The connection is closed where that is too late, or the
+        server has no other way to refuse it.
+        """
+        if not self._can_be_denied():
+            await self.close(INTERNAL_ERROR)
+            return
+        with suppress(OSError):
+            response = PlainTextResponse("Internal Server Error", 500)
+            await self.websocket.send_denial_response(response)
+
+    def _can_be_denied(self) -> bool:
+        """Whether an HTTP response can still be the answer to the handshake."""
+        return (
+            self.websocket.client_state is not WebSocketState.DISCONNECTED
+            and self.websocket.application_state is WebSocketState.CONNECTING
+            and "websocket.http.response" in self.scope.get("extensions", {})
+        )

@@ -1,0 +1,132 @@
+"""What a parameter says of the value that it takes, as data."""
+
+from typing import Annotated, Any, TypeVar, get_args, get_origin
+
+from starlette.datastructures import UploadFile
+
+from microfw._models import (
+    Constraints,
+    Field,
+)
+from microfw.dependencies import (
+    EMPTY,
+    Declared,
+    Parameter,
+    Site,
+)
+from microfw.exceptions import (
+    DeclarationError,
+    RegistrationError,
+    UnfillableParameterError,
+)
+from microfw.params import Declaration, RequestValue, Source
+
+
+def value_of(parameter: Parameter, declaration: Declaration | None, source: Source) -> RequestValue:
+    default, factory, key = parameter.default, None, None
+    if declaration is not None:
+        if default is declaration or default is EMPTY:
+            default, factory = declaration.default, declaration.default_factory
+        key = declaration.alias
+    if key is None:
+        hyphens = source is Source.HEADER and (not declaration or declaration.convert_underscores)
+        key = parameter.name.replace("_", "-") if hyphens else parameter.name
+    if source is Source.PATH or default is EMPTY:
+        default = ...
+    return RequestValue(
+        key,
+        annotation_of(parameter),
+        default,
+        source=source,
+        default_factory=factory,
+        declaration=declaration,
+    )
+
+
+def annotation_of(parameter: Parameter) -> Any:
+    """The type with what annotates it, and the limits of a declaration where that stands."""
+    annotation = Any if parameter.annotation is EMPTY else parameter.annotation
+    entries = (parameter.default, *parameter.metadata)
+    metadata = [e.constraints if isinstance(e, Declaration) else e for e in entries]
+    if not isinstance(parameter.default, Declaration):
+        del metadata[0]
+    metadata = [entry for entry in metadata if not isinstance(entry, Constraints) or entry]
+    return Annotated[(annotation, *metadata)] if metadata else annotation
+
+
+def declarations(parameter: Parameter) -> list[Declaration]:
+    entries = (*parameter.metadata, parameter.default)
+    return [entry for entry in entries if isinstance(entry, Declaration)]
+
+
+def declaration_of(parameter: Parameter, site: Site) -> Declaration | None:
+    """The declaration of a parameter: its default, or the last one in `Annotated`."""
+    found = declarations(parameter)
+    if len(found) > 1 and found[-1] is parameter.default:
+        raise error(
+            UnfillableParameterError,
+            f"{parameter.name!r} is declared as {' and '.join(map(written, found))}",
+            site,
+            "keep one of the declarations",
+        )
+    if not found:
+        return None
+    for declaration in found:
+        if isinstance(declaration.default, Declared):
+            raise error(
+                DeclarationError,
+                f"{parameter.name!r} has another declaration inside of {written(declaration)}, as"
+                " its default",
+                site,
+                "keep one of the two",
+            )
+        if declaration is parameter.default or declaration.default is ...:
+            continue
+        raise error(
+            UnfillableParameterError,
+            f"{parameter.name!r} has a default inside of Annotated[..., {written(declaration)}]",
+            site,
+            f"write it behind the annotation, {parameter.name}: ... = <default>",
+        )
+    return found[-1]
+
+
+def declarations_in(field: Field) -> list[Declaration]:
+    metadata = getattr(field.annotation, "__metadata__", ())
+    return [entry for entry in metadata if isinstance(entry, Declaration)]
+
+
+def holds(annotation: Any, kind: type[Any]) -> bool:
+    """Tell whether a type is of a kind, or has a part that is."""
+    if isinstance(annotation, type):
+        return issubclass(annotation, kind)
+    return any(holds(part, kind) for part in get_args(annotation))
+
+
+def is_content(annotation: Any) -> bool:
+    """Tell whether the content of a file is asked for, and not the file."""
+    return holds(annotation, bytes) and not holds(annotation, UploadFile)
+
+
+def is_file_in_memory(field: Field) -> bool:
+    return bool(declarations_in(field)) and is_content(field.annotation)
+
+
+_Mistake = TypeVar("_Mistake", bound=RegistrationError)
+
+
+def error(kind: type[_Mistake], what: str, site: Site, cure: str) -> _Mistake:
+    return kind(what, where=site.signature.where, path=site.path, cure=cure)
+
+
+def written(declaration: Declaration) -> str:
+    return f"{declaration.source.value.capitalize()}()"
+
+
+def bare(annotation: Any) -> Any:
+    return annotation.__origin__ if get_origin(annotation) is Annotated else annotation
+
+
+def shown(annotation: Any) -> str:
+    annotation = bare(annotation)
+    return annotation.__qualname__ if isinstance(annotation, type) else str(annotation)

@@ -1,0 +1,71 @@
+"""Path to handler: routes, what is said of them, their plans, and how a request finds one."""
+
+from microfw._routes.decorators import (
+    Decorators,
+    Encoders,
+    Endpoint,
+    Event,
+    EventHandler,
+    IncludeOptions,
+    RouteOptions,
+)
+from microfw._routes.direct import DirectApplication, DirectRoutes, can_be_direct
+from microfw._routes.documentation import AppDocumentation, check_documentation
+from microfw._routes.foreign import limited, moved, surrounded
+from microfw._routes.lifespans import Lifespans
+from microfw._routes.matching import Matcher, Routes, path_of
+from microfw._routes.merging import merged
+from microfw._routes.mistakes import (
+    check_declares_nothing,
+    check_dependencies,
+    check_encoders,
+    check_handled,
+    check_is_not_empty,
+    check_path,
+    check_prefix,
+    check_router,
+)
+from microfw._routes.planned import DirectRoute, RoutePlans
+from microfw._routes.route import Route
+from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern
+from microfw._routes.surroundings import ProvidedOverrides, Surroundings
+from microfw._routes.websocket_route import WebSocketRoute
+
+__all__ = [
+    "AppDocumentation",
+    "Decorators",
+    "DirectApplication",
+    "DirectRoute",
+    "DirectRoutes",
+    "Encoders",
+    "Endpoint",
+    "Event",
+    "EventHandler",
+    "IncludeOptions",
+    "Lifespans",
+    "Matcher",
+    "MatchesInLinearTime",
+    "PathPattern",
+    "ProvidedOverrides",
+    "Route",
+    "RouteOptions",
+    "RoutePlans",
+    "Routes",
+    "Surroundings",
+    "WebSocketRoute",
+    "can_be_direct",
+    "check_declares_nothing",
+    "check_dependencies",
+    "check_documentation",
+    "check_encoders",
+    "check_handled",
+    "check_is_not_empty",
+    "check_path",
+    "check_prefix",
+    "check_router",
+    "limited",
+    "merged",
+    "moved",
+    "path_of",
+    "surrounded",
+]

@@ -1,0 +1,135 @@
+"""A path whose WebSockets are handled by a function with dependencies."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import starlette.routing
+from starlette.convertors import Convertor
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from microfw._answering import NORMAL_CLOSURE, WebSocketExchange, answered, app_state_of
+from microfw._reading import Bodies, RequestBinder
+from microfw._routes.mistakes import (
+    check_dependencies,
+    check_endpoint,
+    check_path,
+    check_websocket_endpoint,
+)
+from microfw._routes.planned import Prepared, RoutePlans
+from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern, bounded
+from microfw._routes.surroundings import wrapped
+from microfw.dependencies import Dependency, DependencyScope, Lifetime, Plan, Shape, place_of
+from microfw.exceptions import (
+    WebSocketRequestValidationError,
+)
+
+
+class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prepared):
+    """A path whose WebSockets are handled by a function with dependencies.
+
+    The function is read by `prepare`: when an application gets the route, itself or in a router,
+    and at the latest with the first request.
+
+    Raises:
+        RegistrationError: The path, an option or what is among `dependencies` cannot be.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        name: str | None = None,
+        dependencies: Sequence[Any] | None = None,
+        middleware: Sequence[Middleware] | None = None,
+        default_scope: DependencyScope | None = None,
+    ) -> None:
+        check_endpoint(endpoint)
+        check_path(path, endpoint)
+        super().__init__("/", endpoint, name=name)
+        PathPattern.set_path(self, path or "/")
+        self.path = path
+        self.param_convertors: dict[str, Convertor[Any]] = bounded(self.param_convertors)
+        self.middleware = middleware
+        self.default_scope: DependencyScope | None = default_scope
+        self.dependencies: list[Dependency] = check_dependencies(dependencies, place_of(endpoint))
+        self.plans: RoutePlans = RoutePlans(
+            endpoint,
+            self.dependencies,
+            Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
+            lambda: RequestBinder(self.param_convertors, prefix=self.prefix, websocket=True),
+            self._shape,
+        )
+        self.app: ASGIApp = wrapped(self._serve, middleware)
+        self._can_be_direct = not middleware and type(self).handle is WebSocketRoute.handle
+
+    def _prepare(self) -> None:
+        check_websocket_endpoint(self.endpoint)
+        _ = self.plan
+        self.is_direct = self._can_be_direct
+
+    @property
+    def plan(self) -> Plan:
+        """What a WebSocket runs through, step by step, and the values that the steps read.
+
+        The plan is the one without overrides. Each of its `values` is a
+        `microfw.params.RequestValue`.
+        """
+        return self.plans.plan
+
+    def exchange(self, scope: Scope, receive: Receive, send: Send) -> WebSocketExchange:
+        """Make what accompanies one WebSocket of this route."""
+        return WebSocketExchange(app_state_of(scope), scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.prepare()
+        await self.respond(self.exchange(scope, receive, send))
+
+    async def respond(self, exchange: WebSocketExchange) -> None:
+        """Serve a WebSocket to its end.
+
+        Raises:
+            Exception: What no exception handler of the application answers.
+        """
+        app_state = exchange.app_state
+        app_state.requests.begin()
+        try:
+            await self.plans.get(app_state).call(exchange)
+            if exchange.result is None:
+                raise exchange.swallowed_error()
+            await exchange.run_tasks()
+            await exchange.close(NORMAL_CLOSURE)
+        except WebSocketDisconnect:  # as most connections end
+            await exchange.run_tasks()
+        except Exception as error:
+            try:
+                if not await answered(exchange, error, self.exception_handlers):
+                    raise
+            except WebSocketDisconnect:  # while the handler was at it
+                return
+            except Exception:  # a handler's own, too
+                await exchange.fail()
+                raise
+        finally:
+            exchange.swallowed = None
+            app_state.requests.end()
+        exchange.raise_failures()
+
+    def _shape(self, _: Bodies) -> Shape:
+        return Shape(
+            title=f"WEBSOCKET {self.path}",
+            run="exchange",
+            finish="ended(returned)",
+            names={"invalid": _invalid_websocket, "ended": _ended},
+            between=("await exchange.run_tasks()",),
+        )
+
+
+def _invalid_websocket(exchange: WebSocketExchange) -> WebSocketRequestValidationError:
+    return WebSocketRequestValidationError(exchange.errors or ())
+
+
+def _ended(_: object) -> bool:
+    return True
