@@ -316,11 +316,17 @@ class App(Decorators, DescribedApp, Starlette):
         check_handled(exc_class_or_status_code)
 
         def decorate(handler: Function) -> Function:
-            check_handled(exc_class_or_status_code, handler)
             self.add_exception_handler(exc_class_or_status_code, handler)
             return handler
 
         return decorate
+
+    def add_exception_handler(
+        self, exc_class_or_status_code: int | type[Exception], handler: Callable[..., Any]
+    ) -> None:
+        """Answer exceptions with a function; what `exception_handler` does."""
+        check_handled(exc_class_or_status_code, handler)
+        super().add_exception_handler(exc_class_or_status_code, handler)
 
     def middleware(self, middleware_type: str) -> Callable[[Function], Function]:
         """Wrap requests in the decorated function, `async def wrap(request, call_next)`.

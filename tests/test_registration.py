@@ -513,6 +513,15 @@ HOOKS: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda f: Router(exception_handlers={404: f}),
         "an exception handler",
     ),
+    "app.add_exception_handler": (
+        lambda f: App().add_exception_handler(404, f),
+        "an exception handler",
+    ),
+    "App(lifespan=)": (lambda f: App(lifespan=f), "a lifespan"),
+    "Router(lifespan=)": (
+        lambda f: Router(lifespan=contextlib.asynccontextmanager(f)),
+        "a lifespan",
+    ),
     "app.middleware": (App().middleware("http"), "middleware"),
     "App(on_startup=)": (lambda f: App(on_startup=[f]), "a function for start-up or shutdown"),
     "Router(on_shutdown=)": (

@@ -29,6 +29,7 @@ class Lifespans:
     ) -> None:
         for handler in (*(on_startup or ()), *(on_shutdown or ())):
             check_declares_nothing(handler, "a function for start-up or shutdown")
+        check_declares_nothing(lifespan, "a lifespan")
         self.on_startup: list[EventHandler] = list(on_startup or ())
         self.on_shutdown: list[EventHandler] = list(on_shutdown or ())
         self._included: list[AnyLifespan] = []
