@@ -464,6 +464,21 @@ def test_what_freezegun_makes_of_the_current_time_is_sent():
     assert json.loads(sent("/keys", values[1])) == {"2020-01-02": 1}
 
 
+def test_times_are_sent_while_freezegun_has_replaced_their_classes_everywhere():
+    freezegun = pytest.importorskip("freezegun")
+    with freezegun.freeze_time("2020-01-02"):
+        values = [datetime.now(UTC), date.today()]
+        answers = [sent("/any", values), sent("/keys", values[1]), sent("/keys", values[0])]
+        encoded = jsonable_encoder({"values": values})
+
+    assert answers == [
+        '["2020-01-02T00:00:00Z","2020-01-02"]',
+        '{"2020-01-02":1}',
+        '{"2020-01-02T00:00:00Z":1}',
+    ]
+    assert encoded == {"values": ["2020-01-02T00:00:00+00:00", "2020-01-02"]}
+
+
 def test_what_pendulum_makes_is_sent():
     pendulum = pytest.importorskip("pendulum")
     values = [

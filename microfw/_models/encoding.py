@@ -130,10 +130,15 @@ def _encoded_key(value: Any) -> str:
 _ONLY_KEYS = {type(None), bool, list, tuple, set, frozenset, dict}
 
 
-def _to_datetime(value: datetime) -> datetime | str:
+# The classes are defaults because freezegun replaces the global names by its subclasses.
+def _to_datetime(value: datetime, make: type[datetime] = datetime) -> datetime | str:
     parts = (value.year, value.month, value.day, value.hour, value.minute, value.second)
-    plain = datetime(*parts, value.microsecond, value.tzinfo, fold=value.fold)
+    plain = make(*parts, value.microsecond, value.tzinfo, fold=value.fold)
     return plain if plain == value else value.isoformat()  # pandas' have nanoseconds
+
+
+def _to_date(value: date, make: type[date] = date) -> date:
+    return make(value.year, value.month, value.day)
 
 
 def _to_time(value: time) -> time:
@@ -148,7 +153,7 @@ _ENCODERS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
     (str, "".join),
     ((bytes, bytearray, memoryview), bytes),
     (datetime, _to_datetime),
-    (date, lambda value: date(value.year, value.month, value.day)),
+    (date, _to_date),
     (time, _to_time),
     (timedelta, lambda value: timedelta(value.days, value.seconds, value.microseconds)),
     (Decimal, Decimal),
