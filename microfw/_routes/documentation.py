@@ -13,7 +13,9 @@ class AppDocumentation(TypedDict, total=False):
     `swagger_ui_parameters` and `swagger_ui_init_oauth` are for Swagger UI.
     `root_path_in_servers` is whether the path below which a proxy serves the application is listed
     among its `servers`. Of a model that takes other data than it gives,
-    `separate_input_output_schemas` is whether both are shown.
+    `separate_input_output_schemas` is whether both are shown. `document_lifecycle` is whether the
+    description of each operation lists its dependencies in the order of their setup, and until when
+    they are open; with `microfw dev` that is so where nothing is said.
     """
 
     title: str
@@ -29,6 +31,7 @@ class AppDocumentation(TypedDict, total=False):
     root_path_in_servers: bool
     webhooks: Any
     separate_input_output_schemas: bool
+    document_lifecycle: bool | None
     openapi_url: str | None
     openapi_version: str
     docs_url: str | None

@@ -113,7 +113,7 @@ def dev(target: str | None, host: str, port: int, uvicorn_arguments: tuple[str, 
     click.echo(", ".join(_introduction(found, f"{host}:{port}" if port else None)), err=True)
     # An open stream or WebSocket would hold a restart up for as long as it is open.
     own = ["--reload", "--reload-dir", str(found.folder), "--timeout-graceful-shutdown", "1"]
-    serve(found, [*own, "--host", host, "--port", str(port), *rest], freezes=False)
+    serve(found, [*own, "--host", host, "--port", str(port), *rest], freezes=False, develops=True)
 
 
 def _introduction(found: Found, address: str | None) -> Iterator[str]:

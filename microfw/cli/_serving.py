@@ -16,19 +16,22 @@ from microfw.cli._failures import CommandError
 FACTORY = "microfw.cli._serving:application"
 
 _TARGET, _FOLDER, _FREEZES = "MICROFW_SERVED", "MICROFW_SERVED_FROM", "MICROFW_GC_FREEZE"
+_DEVELOPS = "MICROFW_DEVELOPS"
 
 
-def serve(found: Found, arguments: Sequence[str], *, freezes: bool) -> None:
+def serve(found: Found, arguments: Sequence[str], *, freezes: bool, develops: bool = False) -> None:
     """Run uvicorn until it is stopped.
 
     Args:
         found: The application.
         arguments: Of the command `uvicorn`.
         freezes: Whether what start-up has made is taken out of the garbage collector's sight.
+        develops: Whether the application is served to those who write it.
     """
     os.environ[_TARGET] = found.target
     os.environ[_FOLDER] = str(found.folder)
     os.environ[_FREEZES] = "1" if freezes else ""
+    os.environ[_DEVELOPS] = "1" if develops else ""
     uvicorn.main.main(
         [FACTORY, "--factory", "--app-dir", str(found.folder), *arguments],
         prog_name="uvicorn",
@@ -43,8 +46,11 @@ def application() -> Any:
     except CommandError as error:
         error.show()
         raise SystemExit(error.exit_code) from None
-    if os.environ[_FREEZES] and isinstance(app, App):
-        freeze_after_start_up(app)
+    if isinstance(app, App):
+        if os.environ[_FREEZES]:
+            freeze_after_start_up(app)
+        if os.environ[_DEVELOPS] and app.document_lifecycle is None:
+            app.document_lifecycle = True
     return app
 
 

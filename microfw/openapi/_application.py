@@ -79,6 +79,7 @@ class DescribedApp:
     license_info: Mapping[str, Any] | None
     root_path_in_servers: bool
     separate_input_output_schemas: bool
+    document_lifecycle: bool | None
     limits_bodies: bool
 
     def _document(self, documentation: AppDocumentation, *, limits_bodies: bool) -> None:
@@ -121,7 +122,11 @@ class DescribedApp:
 
         said = {parameter: getattr(self, name) for parameter, name in _SAID.items()}
         self.openapi_schema = get_openapi(
-            routes=routes, webhooks=webhooks, limits_bodies=self.limits_bodies, **said
+            routes=routes,
+            webhooks=webhooks,
+            limits_bodies=self.limits_bodies,
+            document_lifecycle=bool(self.document_lifecycle),
+            **said,
         )
         self._made = self.openapi_schema, lists
         return self.openapi_schema
@@ -233,4 +238,5 @@ _DEFAULTS: dict[str, Any] = {
     "license_info": None,
     "root_path_in_servers": True,
     "separate_input_output_schemas": True,
+    "document_lifecycle": None,
 }

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute
 
 from microfw._routes import Route
 from microfw.openapi._failures import Failures
+from microfw.openapi._lifecycle import lifecycle_of
 from microfw.openapi._merging import merge
 from microfw.openapi._responses import answers_of, responses_of
 from microfw.openapi._schemas import Schemas
@@ -25,10 +26,14 @@ class Operations:
         route: The route.
         schemas: Makes the schemas of all routes at once.
         is_received: Whether the application serves it, which it does not do with a callback.
+        lifecycle: Whether the description lists the dependencies.
     """
 
-    def __init__(self, route: Route, schemas: Schemas, *, is_received: bool = True) -> None:
+    def __init__(
+        self, route: Route, schemas: Schemas, *, is_received: bool = True, lifecycle: bool = False
+    ) -> None:
         self.route = route
+        self._lifecycle = lifecycle_of(route.plan) if lifecycle else ""
         self._is_received = is_received
         self._schemas = schemas
         self._unique_id = unique_id_of(route, _methods(route)[0])
@@ -85,7 +90,7 @@ class Operations:
         said: dict[str, Any] = {
             "tags": list(options.get("tags") or ()),
             "summary": options.get("summary") or route.name.replace("_", " ").title(),
-            "description": _description(route),
+            "description": "\n\n".join(filter(None, (_description(route), self._lifecycle))),
             "operationId": unique_id_of(route, method),
             "deprecated": options.get("deprecated"),
         }

@@ -38,12 +38,16 @@ class Schemas:
     def __init__(self, *, separate: bool = True) -> None:
         self._separate = separate
         self._wants: list[Want] = []
+        self._known: dict[Any, Want] = {}
         self.definitions: Definitions = {}
 
     def want(self, want: Want) -> Want:
-        """Ask for a schema."""
-        self._wants.append(want)
-        return want
+        """Ask for a schema; what has been asked for already, of a class, is the same."""
+        key = (want.annotation, want.mode, want.name) if want.is_plain else want
+        known = self._known.setdefault(key, want)
+        if known is want:
+            self._wants.append(want)
+        return known
 
     def resolve(self) -> None:
         """Make the schemas.

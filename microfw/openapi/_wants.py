@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from msgspec import Struct, field
 
-from microfw._models import Constraints
+from microfw._models import Constraints, is_class
 from microfw.params import Documentation
 
 Mode = Literal["validation", "serialization"]
@@ -39,6 +39,12 @@ class Want(Struct, eq=False):
     documentation: Documentation = NO_DOCUMENTATION
     default: Any = ...
     schema: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a class, of which nothing else is said."""
+        is_said = self.documentation is not NO_DOCUMENTATION or self.default is not ...
+        return is_class(self.annotation) and not is_said
 
     @property
     def bare(self) -> Any:

@@ -33,6 +33,7 @@ def get_openapi(
     separate_input_output_schemas: bool = True,
     external_docs: Mapping[str, Any] | None = None,
     limits_bodies: bool = True,
+    document_lifecycle: bool = False,
 ) -> dict[str, Any]:
     """Describe routes in an OpenAPI document. Routes that are not microfw's are left out.
 
@@ -53,12 +54,16 @@ def get_openapi(
             from what it gives.
         external_docs: A URL and a description.
         limits_bodies: Whether larger bodies are answered with 413 where a route says nothing of it.
+        document_lifecycle: Whether the description of each operation lists its dependencies, in the
+            order of their setup, and until when they are open.
 
     Raises:
         DeclarationError: A type has no schema.
     """
     schemas = Schemas(separate=separate_input_output_schemas)
-    described = [Operations(route, schemas) for route in documented(routes)]
+    described = [
+        Operations(route, schemas, lifecycle=document_lifecycle) for route in documented(routes)
+    ]
     described_webhooks = [
         Operations(route, schemas, is_received=False) for route in documented(webhooks or ())
     ]

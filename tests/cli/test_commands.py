@@ -282,11 +282,11 @@ def served(*arguments: str) -> Iterator[Served]:
 
 SERVED = """
 import gc
-from microfw import App
+from microfw import App, Depends
 from microfw.responses import StreamingResponse
 app = App()
 
-@app.get("/frozen")
+@app.get("/frozen", dependencies=[Depends(gc.isenabled)])
 async def frozen() -> int:
     return gc.get_freeze_count()
 
@@ -315,6 +315,8 @@ def test_dev_serves_what_has_changed_though_a_stream_is_open(
                 lambda log: log.count("Application startup complete.") == 2, "started again"
             )
         assert client.get(f"{server.url}/frozen").json() == 12345
+        document = client.get(f"{server.url}/openapi.json").json()
+        assert "**Dependencies**" in document["paths"]["/frozen"]["get"]["description"]
 
     assert server.log.text.startswith("main:app, found in main.py, 2 routes, documented at /docs\n")
     assert server.process.returncode == 0

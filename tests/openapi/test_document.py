@@ -279,6 +279,52 @@ def test_what_an_operation_has_besides_is_merged() -> None:
     assert told["responses"]["200"] == {"description": "Here", "content": {JSON: {"schema": {}}}}
 
 
+@pytest.mark.parametrize("is_listed", [True, False, None])
+def test_descriptions_list_dependencies_in_order_where_that_is_wanted(
+    is_listed: bool | None,
+) -> None:
+    async def engine() -> AsyncIterator[int]:
+        yield 1
+
+    async def session(engine: Annotated[int, Depends(engine, scope="app")]) -> AsyncIterator[int]:
+        yield 1
+
+    def user(session: Annotated[int, Depends(session, scope="request")]) -> int:
+        return session
+
+    async def transaction() -> AsyncIterator[int]:
+        yield 1
+
+    app = App(document_lifecycle=is_listed)
+
+    @app.get("/")
+    async def read(
+        user: Annotated[int, Depends(user)], own: Annotated[int, Depends(transaction)]
+    ) -> None:
+        """Read it."""
+
+    @app.get("/none")
+    async def read_none() -> None: ...
+
+    told = operation(app)["description"].splitlines()
+    assert (
+        told
+        == [
+            "Read it.",
+            *(
+                "",
+                "**Dependencies**, in the order of their setup; they exit in reverse:",
+                "",
+                "1. `engine`, open from start-up to shutdown",
+                "1. `session`, open until the response is sent",
+                "1. `user`, in a thread",
+                "1. `transaction`, open until the response is created",
+            ),
+        ][: None if is_listed else 1]
+    )
+    assert "description" not in operation(app, "/none")
+
+
 # ---------------------------------------------------------------------- security
 
 bearer = OAuth2PasswordBearer("token", scopes={"read": "Read", "write": "Write"})
