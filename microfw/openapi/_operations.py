@@ -17,6 +17,8 @@ from microfw.openapi._values import body_of, parameters_of, request_body, values
 from microfw.openapi.constants import METHODS_WITH_BODY
 
 _NO_WORD = re.compile(r"\W")
+_METHODS = {"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "TRACE"}
+"""Those that a document has words for."""
 
 
 class Operations:
@@ -49,9 +51,11 @@ class Operations:
 
     def described(self, failures: Failures, components: dict[str, Any], version: str) -> Any:
         """Return the operations by method, with what goes wrong; add components that they need."""
+        known = _METHODS if version < "3.2" else {*_METHODS, "QUERY"}
         return {
             method.lower(): self._operation(method, failures, components, version)
             for method in _methods(self.route)
+            if method in known
         }
 
     def _operation(

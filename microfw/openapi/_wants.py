@@ -43,7 +43,7 @@ class Want(Struct, eq=False):
     @property
     def is_plain(self) -> bool:
         """Whether it is a class, of which nothing else is said."""
-        is_said = self.documentation is not NO_DOCUMENTATION or self.default is not ...
+        is_said = self.documentation != NO_DOCUMENTATION or self.default is not ...
         return is_class(self.annotation) and not is_said
 
     @property

@@ -1,11 +1,12 @@
 """Schemas of the types that msgspec validates."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
-from microfw._models import encode_json, parse_json
+from microfw._models import NoJSONValueError, encode_json, parse_json
 from microfw.openapi._wants import Want
 from microfw.openapi.constants import REF_PREFIX
 
@@ -63,7 +64,7 @@ def _said(want: Want) -> dict[str, Any]:
         "description": documentation.description,
         "examples": documentation.examples,
     }
-    if want.default is not ...:
-        said["default"] = parse_json(encode_json(want.default))
+    with suppress(NoJSONValueError):
+        said["default"] = None if want.default is ... else parse_json(encode_json(want.default))
     said |= documentation.json_schema_extra or {}
     return {name: value for name, value in said.items() if value is not None}

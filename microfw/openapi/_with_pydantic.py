@@ -32,6 +32,9 @@ def pydantic_schemas(
     """
 
     class Generator(GenerateJsonSchema):
+        # A default that is no JSON is not shown, as it is with msgspec's types.
+        ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
+
         def is_instance_schema(self, schema: Any) -> Any:
             kind = schema["cls"]
             if issubclass(kind, UploadFile):

@@ -109,9 +109,10 @@ def _paths(
 ) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for operations in described:
-        path = paths.setdefault(operations.route.path_format, {})
+        path = operations.route.path_format
         for method, operation in operations.described(failures, made, version).items():
-            path.setdefault(method, operation)  # the first route that matches is called
+            # Of two routes for the same requests the first one is called.
+            paths.setdefault(path, {}).setdefault(method, operation)
     return paths
 
 

@@ -219,6 +219,17 @@ def test_each_method_has_an_id_of_its_own() -> None:
     }
 
 
+def test_methods_for_which_a_document_has_no_word_are_left_out() -> None:
+    app = App()
+    app.api_route("/", methods=["CONNECT", "GET", "QUERY"])(lambda: None)
+    app.api_route("/connect", methods=["CONNECT"])(lambda: None)
+    newer = App(openapi_version="3.2.0")
+    newer.api_route("/", methods=["CONNECT", "QUERY"])(lambda: None)
+
+    assert {path: [*each] for path, each in described(app)["paths"].items()} == {"/": ["get"]}
+    assert [*newer.openapi()["paths"]["/"]] == ["query"]
+
+
 def test_routes_can_be_named_before_the_document_is_made() -> None:
     app = App()
 

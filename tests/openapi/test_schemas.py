@@ -108,6 +108,13 @@ def test_structs_are_described_by_msgspec() -> None:
     }
 
 
+def test_what_many_routes_take_is_described_alike() -> None:
+    document = documented(*[Point] * 3, *[int] * 2)
+
+    assert body(document) == body(document, 1) == body(document, 2) == ref("Point")
+    assert body(document, 3) == body(document, 4) == {"type": "integer", "title": "It"}
+
+
 def test_models_that_give_other_data_than_they_take_have_two_schemas_or_one() -> None:
     both, one = documented(Item), documented(Page[str], separate=False)
     computed = documented(Item, separate=False)
@@ -295,6 +302,22 @@ def test_bytes_are_text_or_base64_as_the_model_has_it() -> None:
     file = {"type": "string", "contentMediaType": "application/octet-stream", "title": "Data"}
     assert schemas["Plain"]["properties"]["data"] == file
     assert schemas["Encoded"]["properties"]["data"] == {**file, "contentEncoding": "base64"}
+
+
+def test_a_default_that_is_no_json_is_not_shown() -> None:
+    app = App()
+
+    @app.get("/")
+    async def read(
+        a: Any = object(),  # noqa: B008
+        b: Annotated[int, msgspec.Meta(gt=1), Query()] = object(),  # type: ignore[assignment]
+    ) -> None: ...
+
+    told = app.openapi()["paths"]["/"]["get"]["parameters"]
+    assert [each["schema"].keys() for each in told] == [
+        {"title"},
+        {"title", "type", "exclusiveMinimum"},
+    ]
 
 
 def test_a_default_that_is_null_is_not_shown_and_an_example_keeps_it() -> None:
