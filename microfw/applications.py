@@ -190,7 +190,6 @@ class App(Decorators, DescribedApp, Starlette):
         for route in self.router.routes:
             if isinstance(route, Route | WebSocketRoute):
                 route.prepare()
-                route.plans.check_outer(())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.root_path:

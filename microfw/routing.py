@@ -209,7 +209,6 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         route.prefix = self.prefix
         if self.is_of_application:
             route.prepare()
-            route.plans.check_outer(())
         self.routes.append(route)
 
     def route(

@@ -151,8 +151,8 @@ def test_a_path_parameter_that_the_path_has_not_is_told():
         "'a' is declared as Path(), but the path has no {a}\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
-        "  cure: add {a} to the path, or declare 'a' as Query(); if a mount's path has it, add the"
-        " route to a Router"
+        "  cure: add {a} to the path, or to that of a mount around the route, or declare 'a' as"
+        " Query()"
     )
 
 

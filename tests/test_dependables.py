@@ -12,6 +12,8 @@ from unittest.mock import AsyncMock, Mock, create_autospec
 
 import fastapi
 import msgspec
+import pydantic
+import pydantic.dataclasses
 import pytest
 from pydantic_settings import BaseSettings
 from typing_extensions import TypeAliasType
@@ -779,6 +781,49 @@ def test_settings_take_their_fields_from_the_query_string(
         return f"{settings.name} {settings.level}"
 
     assert get(app, f"/{query}").json() == answer
+
+
+class MadeSettings(BaseSettings):
+    made: str = pydantic.Field(default_factory=lambda: "made")
+    renamed: int = pydantic.Field(default_factory=lambda: 3, alias="other")
+    hosts: list[str] = pydantic.Field(default_factory=lambda: ["a"])
+
+
+class MadeModel(pydantic.BaseModel):
+    made: str = pydantic.Field(default_factory=lambda: "made")
+    renamed: int = pydantic.Field(default_factory=lambda: 3, validation_alias="other")
+    hosts: list[str] = pydantic.Field(default_factory=lambda: ["a"])
+
+
+@pydantic.dataclasses.dataclass
+class MadeOfPydantic:
+    made: str = pydantic.Field(default_factory=lambda: "made")
+    renamed: int = pydantic.Field(default_factory=lambda: 3, alias="other")
+    hosts: list[str] = pydantic.Field(default_factory=lambda: ["a"])
+
+
+@dataclasses.dataclass
+class MadeDataclass:
+    made: str = dataclasses.field(default_factory=lambda: "made")
+    other: int = dataclasses.field(default_factory=lambda: 3)
+    hosts: list[str] = dataclasses.field(default_factory=lambda: ["a"])
+
+    @property
+    def renamed(self) -> int:
+        return self.other
+
+
+@pytest.mark.parametrize("kind", [MadeSettings, MadeModel, MadeOfPydantic, MadeDataclass])
+def test_a_field_that_was_not_sent_has_the_default_that_its_factory_makes(kind: type[Any]) -> None:
+    app = App()
+
+    @app.get("/")
+    def read(it: Annotated[Any, Depends(kind)]) -> Any:
+        it.hosts.append("b")
+        return [it.made, it.renamed, it.hosts]
+
+    assert get(app, "/").json() == ["made", 3, ["a", "b"]]
+    assert get(app, "/?made=sent&other=4").json() == ["sent", 4, ["a", "b"]]
 
 
 def test_what_settings_keep_to_themselves_is_not_for_clients_to_set(tmp_path: Path) -> None:

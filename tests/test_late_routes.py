@@ -4,7 +4,8 @@ Until then an outer router may add to the path. What is only known later is chec
 by the first request.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Annotated, Any
 
@@ -51,9 +52,9 @@ def no_such(name: str, where: Any, path: str = "") -> str:
         f"{name!r} is declared as Path(), but the path has no {{{name}}}",
         f"  in:   {place(where)}",
         *([f"  path: {path}"] if path else []),
-        f"  cure: add {{{name}}} to the path, or declare {name!r} as Query(); if a mount's path has",
+        f"  cure: add {{{name}}} to the path, or to that of a mount around the route, or declare",
     ]
-    return "\n".join(lines) + " it, add the route to a Router"
+    return "\n".join(lines) + f" {name!r} as Query()"
 
 
 async def start(app: Any) -> None:
@@ -442,7 +443,26 @@ def application_of_books() -> App:
     return app
 
 
-@pytest.mark.parametrize("make", [router_of_books, application_of_books])
+def application_that_decorates() -> App:
+    app = App()
+    app.get("/books")(read_declared)
+    app.get("/depending")(read_depending)
+    return app
+
+
+def application_that_is_given_routes() -> App:
+    return App(routes=[Route("/books", read_declared), Route("/depending", read_depending)])
+
+
+MAKERS = [
+    router_of_books,
+    application_of_books,
+    application_that_decorates,
+    application_that_is_given_routes,
+]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 async def test_the_path_of_a_mount_and_the_name_of_a_host_give_values(
     make: Callable[[], Any],
 ) -> None:
@@ -463,7 +483,7 @@ def test_a_mount_in_an_application_of_starlettes_gives_values() -> None:
     assert TestClient(app).get("/shops/a/books").json() == "a"
 
 
-@pytest.mark.parametrize("make", [router_of_books, application_of_books])
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("path", ["/shops/{shops}", "/shops", ""])
 async def test_a_mount_whose_path_lacks_the_value_shows_at_start_up(
     make: Callable[[], Any], path: str
@@ -473,6 +493,46 @@ async def test_a_mount_whose_path_lacks_the_value_shows_at_start_up(
     with pytest.raises(PathParameterError) as raised:
         await start(app)
     assert str(raised.value) == no_such("shop", read_declared)
+
+
+@pytest.mark.parametrize("make", MAKERS[1:])
+async def test_an_application_that_no_mount_is_around_shows_the_value_it_lacks_at_start_up(
+    make: Callable[[], App],
+) -> None:
+    app = make()
+    with pytest.raises(PathParameterError) as started:
+        await start(app)
+    with pytest.raises(PathParameterError) as used:
+        TestClient(app).get("/books?shop=a")
+    assert [str(each.value) for each in (started, used)] == [no_such("shop", read_declared)] * 2
+
+
+def test_the_lifespan_of_an_application_may_run_that_of_a_mounted_one() -> None:
+    """FastAPI runs no lifespans of mounted applications, so that its users do."""
+    mounted = application_that_decorates()
+
+    @asynccontextmanager
+    async def lifespan(_: App) -> AsyncIterator[None]:
+        async with mounted.router.lifespan_context(mounted):
+            yield
+
+    app = App(lifespan=lifespan)
+    app.mount("/shops/{shop}", mounted)
+    with TestClient(app) as client:
+        assert client.get("/shops/a/books").json() == "a"
+
+
+def test_a_websocket_of_an_application_takes_values_from_the_path_of_a_mount() -> None:
+    mounted, app = App(), App()
+
+    @mounted.websocket("/feed")
+    async def feed(websocket: WebSocket, shop: Declared) -> None:
+        await websocket.accept()
+        await websocket.send_text(shop)
+
+    app.mount("/shops/{shop}", mounted)
+    with TestClient(app) as client, client.websocket_connect("/shops/a/feed") as connection:
+        assert connection.receive_text() == "a"
 
 
 def test_a_bare_parameter_is_not_read_from_the_path_of_a_mount() -> None:

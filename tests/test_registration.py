@@ -103,15 +103,17 @@ def test_an_error_holds_what_its_message_says() -> None:
 
     def read_item(user: Annotated[int, Depends(get_user)]): ...
 
-    with pytest.raises(RegistrationError) as raised:
-        App().get("/")(read_item)
+    app = App()
+    app.get("/")(read_item)
+    with pytest.raises(RegistrationError) as raised, TestClient(app):
+        pass
     error = raised.value
     assert error.what == "'user_id' is declared as Path(), but the path has no {user_id}"
     assert error.where == place(get_user)
     assert error.path == ("read_item", "get_user")
     assert error.cure == (
-        "add {user_id} to the path, or declare 'user_id' as Query(); if a mount's path has it,"
-        " add the route to a Router"
+        "add {user_id} to the path, or to that of a mount around the route, or declare 'user_id'"
+        " as Query()"
     )
     assert str(error) == message(error.what, error.where, error.cure, "read_item -> get_user")
 
@@ -119,8 +121,8 @@ def test_an_error_holds_what_its_message_says() -> None:
 def test_the_traceback_ends_at_the_line_that_declares_the_route() -> None:
     with pytest.raises(PathParameterError) as raised:
 
-        @App().get("/")
-        def read_item(item_id: Annotated[int, Path()]): ...
+        @App().get("/{item_id}")
+        def read_item(item_id: Annotated[int, Query()]): ...
 
     lines = [entry.path for entry in raised.traceback if str(entry.path) == __file__]
     assert lines
@@ -320,13 +322,19 @@ def test_a_path_parameter_that_no_function_takes_is_named() -> None:
 
 
 def test_a_path_parameter_that_the_path_has_not_is_named() -> None:
+    """At start-up: a mount around the application could have it."""
+
     def read_item(item_id: Annotated[int, Path()]): ...
 
-    assert added(PathParameterError, read_item, "/items") == message(
+    app = App()
+    app.get("/items")(read_item)
+    with pytest.raises(PathParameterError) as raised, TestClient(app):
+        pass
+    assert str(raised.value) == message(
         "'item_id' is declared as Path(), but the path has no {item_id}",
         place(read_item),
-        "add {item_id} to the path, or declare 'item_id' as Query(); if a mount's path has it,"
-        " add the route to a Router",
+        "add {item_id} to the path, or to that of a mount around the route, or declare 'item_id'"
+        " as Query()",
     )
 
 

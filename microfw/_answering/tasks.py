@@ -18,6 +18,7 @@ from microfw.dependencies import (
     EMPTY,
     CompiledPlan,
     Declarations,
+    Declared,
     Dependency,
     DependencyScope,
     Lifetime,
@@ -62,6 +63,13 @@ class BackgroundTasks(starlette.background.BackgroundTasks):
                 of a request.
             TypeError: The arguments do not fit the function's other parameters.
         """
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Declared):
+                raise DeclarationError(
+                    "a declaration is passed to a background task, which would get it as the value",
+                    where=place_of(func),
+                    cure="declare a parameter of the task's function with it, and pass nothing",
+                )
         parameters = _parameters_of(func)
         positional, named = parameters.fitted(func, args, kwargs)
         kind: Callable[..., BackgroundTask] = BackgroundTask

@@ -154,7 +154,7 @@ class RequestBinder:
         check_fields(parameter, site)
         declaration = declaration_of(parameter, site)
         source = self._source(parameter, declaration, site)
-        value = value_of(parameter, declaration, source)
+        value = value_of(parameter, declaration, source, site)
         if SOURCES[source].in_form:
             self._check_form(parameter, site)
         group = group_of(value.annotation) if declaration and SOURCES[source].groups else None
@@ -257,8 +257,8 @@ class RequestBinder:
                 PathParameterError,
                 f"{name!r} is declared as Path(), but the path has no {{{key}}}",
                 site,
-                f"add {{{key}}} to the path, or declare {name!r} as Query(); if a mount's path has"
-                " it, add the route to a Router",
+                f"add {{{key}}} to the path, or to that of a mount around the route, or declare"
+                f" {name!r} as Query()",
             )
             self.outer.setdefault(key, mistake)
         if declaration.source is not Source.PATH and name in self._path_parameters:

@@ -1,5 +1,7 @@
 """What a parameter says of the value that it takes, as data."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from starlette.datastructures import UploadFile
@@ -22,8 +24,11 @@ from microfw.exceptions import (
 from microfw.params import Declaration, RequestValue, Source
 
 
-def value_of(parameter: Parameter, declaration: Declaration | None, source: Source) -> RequestValue:
-    default, factory, key = parameter.default, None, None
+def value_of(
+    parameter: Parameter, declaration: Declaration | None, source: Source, site: Site
+) -> RequestValue:
+    default, key = parameter.default, None
+    factory = _factory_of_field(parameter, site.signature.declared)
     if declaration is not None:
         if default is declaration or default is EMPTY:
             default, factory = declaration.default, declaration.default_factory
@@ -41,6 +46,15 @@ def value_of(parameter: Parameter, declaration: Declaration | None, source: Sour
         default_factory=factory,
         declaration=declaration,
     )
+
+
+def _factory_of_field(parameter: Parameter, call: Any) -> Callable[[], Any] | None:
+    """What makes the default of a field of pydantic's, of which the signature tells no more."""
+    if type(parameter.default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS":
+        for name, field in getattr(call, "__pydantic_fields__", {}).items():
+            if parameter.name in (name, field.alias, field.validation_alias):
+                return partial(field.get_default, call_default_factory=True)
+    return None  # also for dataclasses, which take their own mark for it
 
 
 def annotation_of(parameter: Parameter) -> Any:

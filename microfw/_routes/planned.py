@@ -65,6 +65,7 @@ class RoutePlans:
         self._shape = shape
         self._by_overrides: PlanCache[_Planned] = PlanCache(KEPT_VARIANTS)
         self._planned: _Planned | None = None
+        self._outer: Collection[str] = ()
 
     @property
     def plan(self) -> Plan:
@@ -79,12 +80,17 @@ class RoutePlans:
     def check_outer(self, outer: Collection[str]) -> None:
         """Check that what the route's path does not have is among the names of the outer paths.
 
+        Where no path is around it, those count that an earlier check found: the lifespan of an
+        application may run that of a mounted one by itself.
+
         Raises:
             PathParameterError: A value of the path is declared that no path has.
         """
+        outer = outer or self._outer
         for name, mistake in (self._unchanged().outer or {}).items():
             if name not in outer:
                 raise mistake
+        self._outer = outer
 
     def plan_in(self, app_state: AppState) -> Plan:
         """The plan with the overrides that are in force."""
