@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import starlette.routing
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -197,7 +198,9 @@ class DescribedApp:
 
     async def _serve_document(self, request: Request) -> Response:
         prefix = request.scope.get("root_path", "").rstrip("/")
-        document = self.openapi()
+        # To make it takes long where there are many routes, and others are not to wait for that.
+        made = self.openapi_schema
+        document = self.openapi() if made else await run_in_threadpool(self.openapi)
         served, bodies = self._bytes
         if served is not document:
             bodies = {}

@@ -1,6 +1,7 @@
 """What the document says of an application, where no comparison with FastAPI tells it."""
 
 from collections.abc import AsyncIterator
+from threading import get_ident
 from typing import Annotated, Any
 
 import pytest
@@ -62,6 +63,28 @@ def test_the_document_is_made_when_it_is_first_asked_for_and_kept() -> None:
     assert app.openapi_schema is None
     document = app.openapi()
     assert app.openapi_schema is document is app.openapi()
+
+
+def test_the_document_is_made_in_a_thread_so_that_nobody_waits_for_it() -> None:
+    app, threads = App(), list[int]()
+
+    @app.get("/thread")
+    async def thread() -> int:
+        return get_ident()
+
+    make = app.openapi
+
+    def make_noted() -> dict[str, Any]:
+        threads.append(get_ident())
+        return make()
+
+    app.openapi = make_noted  # type: ignore[method-assign] # as FastAPI's documentation does
+    with TestClient(app) as client:
+        loop = client.get("/thread").json()
+        answers = [client.get("/openapi.json").content for _ in range(2)]
+
+    assert answers[0] == answers[1]
+    assert [each == loop for each in threads] == [False, True]
 
 
 def test_routes_that_are_added_later_are_in_the_next_document() -> None:

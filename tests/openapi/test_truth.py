@@ -20,7 +20,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from microfw import App, Body
 from microfw.testclient import TestClient
 
-
 pytestmark = [pytest.mark.slow, pytest.mark.unmeasured]
 
 
