@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 from microfw._routes import Route
+from microfw.openapi._responses import phrase_of
 from microfw.openapi._schemas import free_name
 from microfw.openapi._security import Security
 from microfw.openapi._values import Body, Value, can_be_invalid
@@ -14,6 +15,7 @@ _LOCATION = {
     "type": "array",
     "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
 }
+_CHALLENGE = {"description": "What would be accepted", "schema": {"type": "string"}}
 _DETAIL = {
     "title": "HTTPError",
     "type": "object",
@@ -67,10 +69,10 @@ class Failures:
         found: dict[str, Any] = {}
         if body is not None and body.is_form:
             found["400"] = self._error("Bad Request")
-        if security.may_refuse:
-            found["401"] = self._error("Unauthorized")
-            challenge = {"description": "What would be accepted", "schema": {"type": "string"}}
-            found["401"]["headers"] = {"WWW-Authenticate": challenge}
+        for status, challenges in sorted(security.refusals.items()):
+            refusal = found[str(status)] = self._error(phrase_of(status))
+            if challenges:
+                refusal["headers"] = {"WWW-Authenticate": _CHALLENGE}
         if body is not None and self._is_limited(route):
             found["413"] = self._error("Content Too Large")
         return found

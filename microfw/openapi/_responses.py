@@ -159,13 +159,13 @@ def _add(described: dict[str, Any], code: int | str, said: Mapping[str, Any], of
         content = own.setdefault("content", {})
         schema = content.setdefault(of.kind.media_type or _JSON, {}).setdefault("schema", {})
         merge(schema, of.others[code].titled())
-    description = own.get("description") or response.get("description") or _phrase(str(code))
+    description = own.get("description") or response.get("description") or phrase_of(code)
     merge(response, own)
     response["description"] = description
 
 
-def _phrase(code: str) -> str:
-    known = _RANGES.get(code.upper())
-    if known is None and code.isdecimal():
-        known = http.client.responses.get(int(code))
+def phrase_of(status: int | str) -> str:
+    """What a status is called."""
+    code = str(status).upper()
+    known = http.client.responses.get(int(code)) if code.isdecimal() else _RANGES.get(code)
     return known or "Additional Response"

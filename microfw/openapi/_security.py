@@ -16,25 +16,37 @@ class Security:
     Attributes:
         schemes: The security scheme objects, by name.
         requirements: What is to be sent: all that is in one of these.
-        may_refuse: Whether a scheme answers 401 by itself.
+        refusals: What the schemes answer by themselves: by status, whether with a challenge.
     """
 
     def __init__(self, plan: Plan) -> None:
         self.schemes: dict[str, Any] = {}
-        self.may_refuse = False
+        self.refusals: dict[int, bool] = {}
         required: Requirement = {}
         optional: Requirement = {}
         for step in steps_from_endpoint(plan):
-            scheme: Any = step.signature.declared
-            if not isinstance(scheme, SecurityBase):
+            declared: Any = step.signature.declared
+            if not isinstance(declared, SecurityBase):
                 continue
-            self.may_refuse |= isinstance(scheme, SecurityScheme)
+            scheme: Any = declared
+            if isinstance(declared, SecurityScheme):
+                self._refuse(scheme)
             name = scheme.scheme_name
             self.schemes[name] = _described(scheme)
             among = required if getattr(scheme, "auto_error", True) else optional
             scopes = among.setdefault(name, [])
             scopes += [each for each in step.security_scopes if each not in scopes]
         self.requirements = _alternatives(required, optional)
+
+    def _refuse(self, scheme: SecurityScheme[Any]) -> None:
+        errors = [scheme.make_invalid_credentials_error()]
+        if scheme.auto_error:
+            errors.append(scheme.make_not_authenticated_error())
+        for error in errors:
+            challenges = "www-authenticate" in map(str.lower, error.headers or ())
+            self.refusals[error.status_code] = challenges or self.refusals.get(
+                error.status_code, False
+            )
 
 
 def _alternatives(required: Requirement, optional: Requirement) -> list[Requirement]:

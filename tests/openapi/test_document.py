@@ -17,6 +17,7 @@ from microfw import (
     File,
     Form,
     Header,
+    HTTPException,
     Query,
     Request,
     Route,
@@ -402,6 +403,18 @@ def test_a_scheme_answers_401_with_its_challenge() -> None:
             }
         },
     }
+
+
+def test_a_scheme_that_answers_otherwise_is_told_of_as_it_answers() -> None:
+    class Forbidding(HTTPBearer):
+        def make_not_authenticated_error(self) -> HTTPException:
+            return HTTPException(403, "Not authenticated")
+
+    told = secured(Forbidding())["responses"]
+
+    assert [*told] == ["200", "401", "403"]
+    assert "headers" in told["401"]
+    assert told["403"] == {"description": "Forbidden", "content": {JSON: {"schema": ERROR}}}
 
 
 def test_scopes_are_those_of_all_declarations_above_the_scheme() -> None:
