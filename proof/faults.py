@@ -910,6 +910,7 @@ class Records(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         message = re.sub(r"\S+ \(.+?\.py:\d+\)", "a dependency", record.getMessage())
         message = re.sub(r"within \S+ seconds", "in time", message)
+        message = re.sub(r"Depends\(\w+,", "Depends(it,", message)
         error = record.exc_info[1] if record.exc_info else None
         self.lines.append(f"{message}: {shown(error)}" if error else message)
 
@@ -1128,6 +1129,7 @@ def expected_records(cell: Cell) -> list[str]:
     records = [TOO_LONG] if fault.then == "hangs" else []
     if is_replaced(cell):
         return [LOST] if LOST in cell.records else []  # a thread's, which nobody else was told
+    records += closed_too_early(cell)
     if place.kind != "task" or not fault.raises or fault.raises in ("Abort", "GeneratorExit"):
         return records
     error = fault.raises
@@ -1138,6 +1140,22 @@ def expected_records(cell: Cell) -> list[str]:
             return records
         error = "CleanupTimeoutError"
     return [*records, f"background task task failed: {error}"]
+
+
+def closed_too_early(cell: Cell) -> list[str]:
+    """What is logged of a returned response that fails while it is sent."""
+    error = cell.ended.removeprefix("raises ")
+    if cell.fault.then == "cancels" and cell.ended == CANCELLED:
+        error = cell.fault.raises
+    is_returned = cell.place.route in (RETURNED, RETURNED_NEWER, FILE)
+    is_sent = cell.place.kind in ("chunk", "send")
+    if not (is_returned and is_sent) or error in (cell.ended, "Abort", "GeneratorExit"):
+        return []
+    return [
+        f"the response that a dependency returned failed with {error} while it was being sent. These"
+        " dependencies had closed before: a dependency, a dependency. One that the response still"
+        ' needs is to stay open for it: Depends(it, scope="request")'
+    ]
 
 
 def is_replaced(cell: Cell) -> bool:
