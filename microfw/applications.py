@@ -243,7 +243,8 @@ class App(Decorators, DescribedApp, Starlette):
         used = set[Hashable]().union(*(_used_by(each, None) for each in handlers))
         unused = {key: partial(overrides[key]) for key in overrides if key not in used}
         if unused:  # it may be that another override depends on them
-            used = set().union(*(_used_by(each, {**overrides, **unused}) for each in handlers))
+            together: Overrides = {**overrides, **unused}
+            used = set[Hashable]().union(*(_used_by(each, together) for each in handlers))
         return [key for key, other in unused.items() if other not in used]
 
     def __copy__(self) -> Self:

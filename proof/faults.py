@@ -1152,9 +1152,11 @@ def closed_too_early(cell: Cell) -> list[str]:
     if not (is_returned and is_sent) or error in (cell.ended, "Abort", "GeneratorExit"):
         return []
     return [
-        f"the response that a dependency returned failed with {error} while it was being sent. These"
-        " dependencies had closed before: a dependency, a dependency. One that the response still"
-        ' needs is to stay open for it: Depends(it, scope="request")'
+        (
+            f"the response that a dependency returned failed with {error} while it was being sent. These"
+            " dependencies had closed before: a dependency, a dependency. One that the response still"
+            ' needs is to stay open for it: Depends(it, scope="request")'
+        )
     ]
 
 

@@ -381,6 +381,17 @@ async def app(scope, receive, send):
         assert client.get(url).status_code == 204
 
 
+def test_dev_serves_what_is_no_application_of_ours_as_well(
+    folder: Folder, client: httpx2.Client
+) -> None:
+    folder.write("main.py", "from starlette.applications import Starlette\napp = Starlette()\n")
+
+    with served("dev", "main:app", "--port", "0") as server:
+        assert client.get(server.url).status_code == 404
+
+    assert server.log.text.startswith("main:app, named on the command line\n")
+
+
 def test_a_worker_that_cannot_import_the_application_says_why(folder: Folder) -> None:
     folder.write("main.py", "import os\nif 'MICROFW_SERVED' in os.environ: 1 / 0\n" + SERVED)
 

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ForwardRef, NamedTuple, cast
 
 import pytest
 
@@ -365,6 +365,17 @@ def test_what_an_enclosing_function_has_yet_to_assign_hides_no_other_name() -> N
 def test_a_class_returns_no_annotated_type() -> None:
     assert describe(Service).returns is EMPTY
     assert describe(function).returns is str
+
+
+def test_an_unknown_name_that_a_declaration_got_is_told() -> None:
+    def read(it: Annotated[int, Depends(cast("Any", ForwardRef("get_it")))]) -> None: ...
+
+    with pytest.raises(UnresolvableAnnotationError) as raised:
+        describe(read)
+
+    assert raised.value.what == (
+        "the annotation Annotated[int, ...] of parameter 'it' names 'get_it', which is not known"
+    )
 
 
 def test_an_unknown_name_in_an_annotation_is_told() -> None:

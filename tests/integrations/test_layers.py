@@ -95,6 +95,25 @@ def test_the_outermost_layer_has_what_it_answers_with(key: Any) -> None:
     assert (stack.handler, stack.debug) == (answer, True)
 
 
+def test_a_stack_that_others_have_made_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = Starlette.build_middleware_stack
+
+    def wrapped(self: Starlette) -> ASGIApp:
+        stack = build(self)
+
+        async def outermost(scope: Scope, receive: Receive, send: Send) -> None:
+            await stack(scope, receive, send)
+
+        return outermost
+
+    monkeypatch.setattr(Starlette, "build_middleware_stack", wrapped)
+    app = App(middleware=[Middleware(Passing)])
+    app.get("/")(lambda: "well")
+
+    assert cast("Any", app.build_middleware_stack()).__name__ == "outermost"
+    assert TestClient(app).get("/").json() == "well"
+
+
 def test_a_root_path_is_no_layer() -> None:
     app = App(root_path="/api")
     assert isinstance(app.build_middleware_stack(), ServerErrorMiddleware)

@@ -590,7 +590,7 @@ def test_what_dependencies_answer_is_told_of_each_route_that_uses_them() -> None
     def find(it: Annotated[None, Depends(session, responses={503: {}})]) -> None: ...
     def check() -> None: ...
 
-    missing = {404: {"model": NotFound}, 409: {"description": "Gone"}}
+    missing: dict[int | str, Any] = {404: {"model": NotFound}, 409: {"description": "Gone"}}
     app = App()
 
     @app.get(
