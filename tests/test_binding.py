@@ -134,14 +134,23 @@ def test_a_path_that_is_taken_as_a_whole_is_fine():
         assert get(app, f"/{endpoint.__name__}/1/2").status_code == 200
 
 
-def test_a_part_of_the_path_that_nobody_takes_is_told():
-    def endpoint(a: int): ...
+def test_a_part_of_the_path_that_nobody_takes_is_told_where_a_name_seems_misspelled():
+    def endpoint(a: int, bee: str): ...
 
     assert told(PathParameterError, endpoint, "c", "a", "b") == (
         "the path has {b}, {c}, but neither the function nor a dependency takes it\n"
         "  in:   <where>\n"
-        "  cure: add a parameter 'b', or take it out of the path"
+        "  cure: name it 'b' instead of 'bee', which is read from the query string as it is; or take it"
+        " out of the path"
     )
+
+
+def test_a_part_of_the_path_may_be_ignored():
+    def endpoint(page: int = 1, size: int = Query()): ...
+
+    app = App()
+    app.get("/ignored/{rest:path}")(endpoint)
+    assert get(app, "/ignored/1/2?size=3").status_code == 200
 
 
 def test_a_path_parameter_that_the_path_has_not_is_told():

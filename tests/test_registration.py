@@ -311,13 +311,14 @@ def test_a_method_without_its_object_is_told() -> None:
 def test_a_path_parameter_that_no_function_takes_is_named() -> None:
     def get_user(user_id: int): ...
 
-    def read_item(user: Annotated[int, Depends(get_user)]): ...
+    def read_item(user: Annotated[int, Depends(get_user)], itemid: int): ...
 
     path = "/users/{user_id}/items/{item_id}"
     assert added(PathParameterError, read_item, path) == message(
         "the path has {item_id}, but neither the function nor a dependency takes it",
         place(read_item),
-        "add a parameter 'item_id', or take it out of the path",
+        "name it 'item_id' instead of 'itemid', which is read from the query string as it is; or take"
+        " it out of the path",
     )
 
 

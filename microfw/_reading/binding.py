@@ -123,6 +123,7 @@ class RequestBinder:
     ) -> None:
         self._path_parameters = frozenset(path_parameters)
         self._unused = set(path_parameters)
+        self._misspelled: list[str] = []  # or so it seems, if the path has what nobody takes
         self._in_prefix = {name for name, _ in PARAM_REGEX.findall(prefix)}
         self.outer: dict[str, PathParameterError] = {}
         self._websocket = websocket
@@ -155,6 +156,8 @@ class RequestBinder:
         declaration = declaration_of(parameter, site)
         source = self._source(parameter, declaration, site)
         value = value_of(parameter, declaration, source, site)
+        if declaration is None and source is Source.QUERY and value.is_required:
+            self._misspelled.append(parameter.name)
         if SOURCES[source].in_form:
             self._check_form(parameter, site)
         group = group_of(value.annotation) if declaration and SOURCES[source].groups else None
@@ -172,18 +175,19 @@ class RequestBinder:
 
         Raises:
             PathParameterError: No step takes a value of the route's own path, and none takes the
-                request; or one takes another value of the path instead.
+                request, but one takes a value of another name, from the path or the query string.
             MultipleBodiesError: Several steps read a body that cannot be shared.
         """
         if self._unused and self.outer:
             raise next(iter(self.outer.values()))
         unused = sorted(self._unused - self._in_prefix)
-        if unused and not self._takes_connection:
+        if unused and self._misspelled and not self._takes_connection:
             names = ", ".join(f"{{{name}}}" for name in unused)
             raise PathParameterError(
                 f"the path has {names}, but neither the function nor a dependency takes it",
                 where=endpoint.where,
-                cure=f"add a parameter {unused[0]!r}, or take it out of the path",
+                cure=f"name it {unused[0]!r} instead of {self._misspelled[0]!r}, which is read from"
+                " the query string as it is; or take it out of the path",
             )
         if self._in_json and self._in_form:
             (in_json, json_site), (in_form, form_site) = self._in_json[0], self._in_form[0]
