@@ -67,7 +67,7 @@ from microfw.routing import Route, Router, WebSocketRoute
 
 __all__ = ["App"]
 
-logger = logging.getLogger("microfw")
+logger: logging.Logger = logging.getLogger("microfw")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -83,7 +83,7 @@ class AppState:
         self.default = default
         self.app_values: AppValues = AppValues()
         self.requests: Requests = Requests()
-        self.overrides = OverridesInForce()
+        self.overrides: OverridesInForce = OverridesInForce()
         self.find_unused: Callable[[Overrides], list[Any]] | None = None
         self._reported: set[Any] = set()
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from microfw._answering import HANDLERS, PASSAGE, Handlers, Passage, is_original
 from microfw._routes.planned import DirectRoute
 from microfw._routes.route import Route
+from microfw._routes.span_names import naming_spans
 from microfw._routes.websocket_route import WebSocketRoute
 
 
@@ -76,6 +77,7 @@ class DirectRoutes:
         self.app = app
         self._exceptions = cast("ExceptionMiddleware", app)
         self._router = router
+        self._find = naming_spans(router.direct_route)
         self._handlers = _handlers_of(self._exceptions)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +86,7 @@ class DirectRoutes:
             passage.sends.append(send)
         route = None
         if self.app is self._exceptions and self._exceptions.app is self._router:
-            route = self._router.direct_route(scope)
+            route = self._find(scope)
         try:
             if route is None:
                 await self.app(scope, receive, send)
@@ -110,13 +112,14 @@ class DirectApplication(ServerErrorMiddleware):
         super().__init__(layer.app, layer.handler, layer.debug)
         self._exceptions = cast("ExceptionMiddleware", layer.app)
         self._router = router
+        self._find = naming_spans(router.direct_route)
         self._handlers = _handlers_of(self._exceptions)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.app is not self._exceptions or self._exceptions.app is not self._router:
             await super().__call__(scope, receive, send)
             return
-        route = self._router.direct_route(scope)
+        route = self._find(scope)
         if route is None:
             await super().__call__(scope, receive, send)
             return

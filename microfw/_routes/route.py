@@ -101,7 +101,8 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
             include_in_schema=options.get("include_in_schema", True),
         )
         if is_of_callback(path):
-            self.path_regex, path_format, self.param_convertors = compile_path(path)
+            pattern, path_format, self.param_convertors = compile_path(path)
+            self.path_regex: re.Pattern[str] = pattern
             self.path_format: str = path_format
         else:
             PathPattern.set_path(self, path or "/")
@@ -128,7 +129,7 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
     def _prepare(self) -> None:
         self._streams = self.plans.endpoint.yields
         self._finish = self._make_finish()
-        self.is_direct = self._can_be_direct
+        self.is_direct: bool = self._can_be_direct
 
     @property
     def plan(self) -> Plan:

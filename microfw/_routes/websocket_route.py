@@ -68,7 +68,7 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
     def _prepare(self) -> None:
         check_websocket_endpoint(self.endpoint)
         _ = self.plan
-        self.is_direct = self._can_be_direct
+        self.is_direct: bool = self._can_be_direct
 
     @property
     def plan(self) -> Plan:
