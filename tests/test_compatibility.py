@@ -464,11 +464,11 @@ def test_answers_differ_as_the_page_says(case: Answered) -> None:
         assert case.ask(client) == expected, framework.__name__
 
 
-def test_a_path_parameter_that_nobody_takes_is_a_mistake_here_alone() -> None:
-    fastapi.FastAPI().get("/{it}")(lambda: None)
+def test_a_path_parameter_whose_name_is_misspelled_is_a_mistake_here_alone() -> None:
+    fastapi.FastAPI().get("/{item_id}")(lambda itemid: None)
 
     with pytest.raises(RegistrationError):
-        App().get("/{it}")(lambda: None)
+        App().get("/{item_id}")(lambda itemid: None)
 
 
 def test_routes_that_are_passed_to_an_application_are_taken_as_they_are() -> None:

@@ -188,9 +188,9 @@ def _receivers(call: Any) -> list[tuple[FunctionType, int]]:
     function: Any = call
     if isinstance(call, MethodType):
         function = call.__func__
-    elif not isinstance(call, FunctionType):
+    elif type(call) is not FunctionType:  # a mock may pose as one
         function = getattr(_class_of(call), CALL)
-    return [(function, int(function is not call))] if isinstance(function, FunctionType) else []
+    return [(function, int(function is not call))] if type(function) is FunctionType else []
 
 
 def _functions(call: Any) -> list[FunctionType]:

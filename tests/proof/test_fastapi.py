@@ -19,10 +19,13 @@ def laboratory() -> Iterator[Laboratory]:
         yield started
 
 
-@pytest.mark.unmeasured
-@pytest.mark.skipif(
+yielding_again_is_closed = pytest.mark.skipif(
     sys.version_info < (3, 11, 4), reason="it closes generators that yield again in another way"
 )
+
+
+@pytest.mark.unmeasured
+@yielding_again_is_closed
 @pytest.mark.parametrize("item", range(4))
 def test_programs_do_the_same_in_fastapi(item: int) -> None:
     assert search_for("fastapi", 125, seed_of(item)) is None
@@ -53,6 +56,7 @@ def words(observations: Observations) -> list[Any]:
     return [(one.log, one.raised.partition(" (from")[0]) for one in observations["asyncio"]]
 
 
+@yielding_again_is_closed
 @pytest.mark.parametrize("program", IN_OTHER_WORDS.values(), ids=[*IN_OTHER_WORDS])
 def test_the_same_is_compared_in_whatever_words(laboratory: Laboratory, program: Program) -> None:
     seen = laboratory.observe(microfw_app, program)
