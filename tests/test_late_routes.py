@@ -313,6 +313,26 @@ def test_a_handler_may_answer_requests_for_a_route_with_a_mistake() -> None:
     assert client.get("/shops/a/books").json() == "a"
 
 
+def test_a_route_with_a_mistake_does_not_hide_overrides_that_replace_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def unused() -> None: ...
+
+    router = Router()
+    app = App()
+    app.include_router(router, prefix="/shops")
+    router.get("/{shop}")(lambda store: None)
+    router.get("/{shop}/books")(read_bare)
+
+    with app.override({unused: lambda: None}):
+        assert TestClient(app).get("/shops/a/books").json() == "a"
+
+    (record,) = caplog.records
+    assert record.getMessage().endswith(
+        "is overridden, but no route depends on it; only a task may"
+    )
+
+
 def test_a_websocket_with_a_mistake_on_a_router_shows_when_it_is_included() -> None:
     def feed(websocket: WebSocket) -> None: ...
 
