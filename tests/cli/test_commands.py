@@ -287,8 +287,8 @@ from microfw.responses import StreamingResponse
 app = App()
 
 @app.get("/frozen", dependencies=[Depends(gc.isenabled)])
-async def frozen() -> int:
-    return gc.get_freeze_count()
+async def frozen() -> bool:
+    return gc.get_freeze_count() > 10_000  # CPython 3.12 has a few hundred there from the start
 
 @app.get("/endless")
 async def endless():
@@ -307,14 +307,16 @@ def test_dev_serves_what_has_changed_though_a_stream_is_open(
     folder.write("main.py", SERVED)
 
     with served("dev", "--port", "0") as server:
-        assert client.get(f"{server.url}/frozen").json() == 0
+        assert client.get(f"{server.url}/frozen").json() is False
         with client.stream("GET", f"{server.url}/endless") as answer:
             next(answer.iter_raw())
-            folder.write("main.py", SERVED.replace("gc.get_freeze_count()", "12345"))
+            folder.write(
+                "main.py", SERVED.replace("return gc.get_freeze_count() > 10_000", "return True")
+            )
             server.log.wait_until(
                 lambda log: log.count("Application startup complete.") == 2, "started again"
             )
-        assert client.get(f"{server.url}/frozen").json() == 12345
+        assert client.get(f"{server.url}/frozen").json() is True
         document = client.get(f"{server.url}/openapi.json").json()
         assert "**Dependencies**" in document["paths"]["/frozen"]["get"]["description"]
 
@@ -339,7 +341,7 @@ def test_run_freezes_what_start_up_has_made_in_each_worker(
     folder.write("main.py", SERVED)
 
     with served("run", "--port", "0", "--workers", workers, "--", "--no-access-log") as server:
-        assert client.get(f"{server.url}/frozen").json() > 10_000
+        assert client.get(f"{server.url}/frozen").json() is True
     assert server.process.returncode == 0
 
 
@@ -357,7 +359,7 @@ def test_run_passes_on_what_is_uvicorns(folder: Folder, client: httpx2.Client) -
     ) as server:
         answer = client.get(f"{server.url}/frozen")
 
-    assert (answer.json(), answer.headers["x-shop"]) == (0, "open")
+    assert (answer.json(), answer.headers["x-shop"]) == (False, "open")
     assert "LOGGED 127.0.0.1" in server.log.text
     assert '"GET /below/frozen HTTP/1.1" 200' in server.log.text
 
