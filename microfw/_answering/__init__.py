@@ -1,7 +1,13 @@
 """Result to wire: responses, errors and background tasks of one request or WebSocket."""
 
 from microfw._answering.body_limit import BodyLimitMiddleware
-from microfw._answering.errors import HANDLERS, Handlers, RouterHandlers, answered
+from microfw._answering.errors import (
+    HANDLERS,
+    Handlers,
+    RouterHandlers,
+    answered,
+    error_without_result,
+)
 from microfw._answering.exchange import Exchange
 from microfw._answering.invalid import ERRORS_OF_REQUESTS
 from microfw._answering.passage import (
@@ -38,6 +44,7 @@ __all__ = [
     "answered",
     "app_state_of",
     "data_of_events",
+    "error_without_result",
     "is_original",
     "item_of",
     "plan_of",

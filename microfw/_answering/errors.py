@@ -7,10 +7,13 @@ from weakref import WeakKeyDictionary
 import anyio.to_thread
 from starlette.exceptions import HTTPException
 from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope
+from starlette.websockets import WebSocketDisconnect
 
-from microfw.dependencies import is_async_callable
+from microfw.dependencies import Run, error_of_swallowing, is_async_callable
 from microfw.exception_handlers import DEFAULT_HANDLERS, ExceptionHandler
+from microfw.exceptions import SwallowedExceptionError
 
 HANDLERS = "starlette.exception_handlers"
 """Under which name in the scope Starlette's layer tells its handlers: by class, and by status."""
@@ -122,6 +125,19 @@ async def answered(
             raise
     error.with_traceback(None)
     return True
+
+
+def error_without_result(run: Run) -> Exception:
+    """The error for an exception without which there is nothing to answer with.
+
+    That the client has gone is no error, whoever swallowed it: there is nobody to answer.
+    """
+    swallowed = run.swallowed
+    if swallowed is None:
+        return SwallowedExceptionError("a dependency swallowed an exception")
+    if isinstance(swallowed.error, ClientDisconnect | WebSocketDisconnect):
+        return swallowed.error
+    return error_of_swallowing(swallowed)
 
 
 async def call_handler(handler: ExceptionHandler, connection: Any, error: Exception) -> Any:

@@ -1,4 +1,4 @@
-"""One request (or WebSocket) and what becomes of it: the `Run` of a route's plan."""
+"""One request and what becomes of it: the `Run` of a route's plan."""
 
 import copy
 import logging
@@ -11,7 +11,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from microfw._answering.connection import Connection
 from microfw._answering.errors import call_handler
 from microfw._answering.passage import PASSAGE, Passage
 from microfw._answering.state import AppState
@@ -21,6 +20,7 @@ from microfw._reading import (
     GatheringReceive,
     Limits,
     OuterLimit,
+    QueryValues,
     ReceivedForm,
     ReplayedReceive,
     allow,
@@ -28,7 +28,7 @@ from microfw._reading import (
     parse_whole,
     receive_form,
 )
-from microfw.dependencies import AppValues, Cleanup, place_of
+from microfw.dependencies import Run, place_of
 from microfw.exception_handlers import ExceptionHandler
 from microfw.responses import EmptyResponse
 
@@ -54,22 +54,24 @@ class _RequestBehindMiddleware(Request):
         return await self._outermost.has_left()
 
 
-class Exchange(Connection):
+class Exchange(Run):
     """One HTTP request, and the response to it.
 
     Attributes:
+        body: The body, once it was received as a whole.
+        decoded_body: What the first reader of the body has made of it.
+        query_values: What the first reader of the query string has found in it.
+        started: Whether the response has started, so that nothing can change it any more (E7).
         is_sending: Whether sending it has begun and not come to its end.
         delivered: Whether the response was sent and the background tasks have run.
         built: Whether the response was built from a value, not returned by the endpoint.
         form: The form, until its files are closed.
     """
 
-    cleanup: Cleanup
-    app_values: AppValues
-    body: bytes
-    decoded_body: Any
-    result: Any
-    started: bool
+    body: bytes = b""
+    decoded_body: Any = None
+    query_values: QueryValues | None = None
+    started: bool = False
     is_sending: bool = False
     delivered: bool = False
     built: bool = False
@@ -89,7 +91,6 @@ class Exchange(Connection):
         send: Send,
         limit_changes: Mapping[str, int | None] = NO_CHANGES,
     ) -> None:
-        # What the constructors above this one would do, by two more calls for each request.
         self.cleanup = app_state.cleanup
         self.app_values = app_state.app_values
         self.app_state = app_state

@@ -23,9 +23,9 @@ from microfw.dependencies import (
     DependencyScope,
     Lifetime,
     Overrides,
+    PlainRun,
     Plan,
     PlanCache,
-    Run,
     Shape,
     Threads,
     compile_plan,
@@ -92,7 +92,7 @@ class _DependentTask(BackgroundTask):
     async def run(self, app_state: AppState, holding: int) -> Any:
         """Run it; return its result, or `None` where a dependency swallowed its error."""
         handler = _handler(self.func, app_state.overrides.active(), app_state)
-        run = Run(app_state.cleanup, app_state.app_values)
+        run = PlainRun(app_state.cleanup, app_state.app_values)
         if holding:
             run.threads.holding = holding
         try:

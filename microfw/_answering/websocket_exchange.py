@@ -1,6 +1,7 @@
 """One WebSocket and what becomes of it: the `Run` of a route's plan."""
 
 from contextlib import suppress
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -8,10 +9,11 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from microfw._answering.connection import Connection
 from microfw._answering.errors import call_handler
 from microfw._answering.state import AppState
 from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
+from microfw._reading import QueryValues
+from microfw.dependencies import Run
 from microfw.exception_handlers import ExceptionHandler, close
 
 NORMAL_CLOSURE = 1000
@@ -19,11 +21,25 @@ INTERNAL_ERROR = 1011
 POLICY_VIOLATION = 1008
 
 
-class WebSocketExchange(Connection):
-    """One WebSocket, from the handshake to its end."""
+class WebSocketExchange(Run):
+    """One WebSocket, from the handshake to its end.
+
+    Attributes:
+        connection: Starlette's object for it; the same wherever it is injected.
+        query_values: What the first reader of the query string has found in it.
+        started: Whether a response has started; a WebSocket's handler closes or refuses it anyway.
+    """
+
+    body: bytes = b""
+    decoded_body: Any = None
+    query_values: QueryValues | None = None
+    started: bool = False
 
     def __init__(self, app_state: AppState, scope: Scope, receive: Receive, send: Send) -> None:
-        super().__init__(app_state, scope)
+        self.cleanup = app_state.cleanup
+        self.app_values = app_state.app_values
+        self.app_state = app_state
+        self.scope = scope
         self.websocket: WebSocket = WebSocket(scope, receive, send)
         self.connection: HTTPConnection = self.websocket
         self._tasks: BackgroundTasks | None = None

@@ -16,7 +16,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from microfw._answering import AppState, Exchange
+from microfw._answering import AppState, Exchange, error_without_result
 from microfw._routes.planned import RoutePlans
 from microfw.dependencies import CompiledPlan, place_of
 from microfw.exceptions import CustomHandlerError
@@ -129,7 +129,7 @@ class _Handling:
     def _response(self) -> Response:
         exchange = self._exchange
         if exchange.result is None:
-            raise exchange.swallowed_error()
+            raise error_without_result(exchange)
         return exchange.complete(exchange.result)
 
 

@@ -9,10 +9,12 @@ from starlette.types import Receive, Scope, Send
 
 from microfw._answering import AppState, RouterHandlers
 from microfw._reading import Bodies, RequestBinder, refuse_request_values
+from microfw._routes.mistakes import check_dependencies
 from microfw.dependencies import (
     CompiledPlan,
     Declarations,
     Dependency,
+    DependencyScope,
     Lifetime,
     Overrides,
     Plan,
@@ -22,6 +24,7 @@ from microfw.dependencies import (
     compile_plan,
     hashable,
     make_plan,
+    place_of,
 )
 from microfw.exceptions import PathParameterError
 
@@ -191,6 +194,8 @@ class Prepared:
     """
 
     plans: RoutePlans
+    dependencies: list[Dependency]
+    default_scope: DependencyScope | None
     exception_handlers: tuple[RouterHandlers, ...] = ()
     prefix: str = ""
     is_direct: bool = False
@@ -212,5 +217,48 @@ class Prepared:
             self._prepare()
             self._is_prepared = True
 
+    def _set_plans(
+        self,
+        endpoint: Callable[..., Any],
+        dependencies: Sequence[Any] | None,
+        default_scope: DependencyScope | None,
+    ) -> None:
+        self.dependencies = check_dependencies(dependencies, place_of(endpoint))
+        self.default_scope = default_scope
+        self.plans = RoutePlans(
+            endpoint,
+            self.dependencies,
+            Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
+            self._binder,
+            self._shape,
+        )
+
+    @property
+    def plan(self) -> Plan:
+        """What a request or WebSocket runs through, step by step, and the values that steps read.
+
+        The plan is the one without overrides. Each of its `values` is a
+        `microfw.params.RequestValue`.
+        """
+        return self.plans.plan
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.prepare()
+        await self.respond(self.exchange(scope, receive, send))
+
+    @abstractmethod
+    def exchange(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        """Make what accompanies one request, or one WebSocket."""
+
+    @abstractmethod
+    async def respond(self, exchange: Any) -> None:
+        """Handle it to its end."""
+
     @abstractmethod
     def _prepare(self) -> None: ...
+
+    @abstractmethod
+    def _binder(self) -> RequestBinder: ...
+
+    @abstractmethod
+    def _shape(self, bodies: Bodies, /) -> Shape: ...

@@ -18,6 +18,7 @@ from microfw._answering import (
     Exchange,
     answered,
     app_state_of,
+    error_without_result,
     item_of,
     streamer,
 )
@@ -32,7 +33,6 @@ from microfw._routes.custom import (
 from microfw._routes.decorators import RouteOptions
 from microfw._routes.described import Described
 from microfw._routes.mistakes import (
-    check_dependencies,
     check_endpoint,
     check_methods,
     check_options,
@@ -44,10 +44,7 @@ from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern, bou
 from microfw._routes.surroundings import wrapped
 from microfw._routes.watched import watched_app
 from microfw.dependencies import (
-    Dependency,
     DependencyScope,
-    Lifetime,
-    Plan,
     Shape,
     Signature,
     not_awaited,
@@ -92,7 +89,6 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         self.limit_changes: dict[str, int | None] = changes_of(options, where)
         # What is around a route limits the others.
         self.limits_body: bool = not options.get("middleware")
-        self.default_scope: DependencyScope | None = default_scope
         super().__init__(
             "/",
             endpoint,
@@ -109,14 +105,7 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         self.path = path
         self.param_convertors: dict[str, Convertor[Any]] = bounded(self.param_convertors)
         self.methods: set[str] = {method.upper() for method in methods or ["GET"]}
-        self.dependencies: list[Dependency] = check_dependencies(options.get("dependencies"), where)
-        self.plans: RoutePlans = RoutePlans(
-            endpoint,
-            self.dependencies,
-            Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
-            self._make_binder,
-            self._shape,
-        )
+        self._set_plans(endpoint, options.get("dependencies"), default_scope)
         self._exchange_class = Exchange
         self._entry: RoutePlans | CustomPlans = self.plans
         if type(self).get_route_handler is not Route.get_route_handler:
@@ -130,15 +119,6 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         self._streams = self.plans.endpoint.yields
         self._finish = self._make_finish()
         self.is_direct: bool = self._can_be_direct
-
-    @property
-    def plan(self) -> Plan:
-        """What a request runs through, step by step, and the values that the steps read.
-
-        The plan is the one without overrides. Each of its `values` is a
-        `microfw.params.RequestValue`.
-        """
-        return self.plans.plan
 
     def get_route_handler(self) -> RequestHandler:
         """Return the function that makes the response to a request.
@@ -169,7 +149,7 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         """
         return handle_request
 
-    def _make_binder(self) -> RequestBinder:
+    def _binder(self) -> RequestBinder:
         is_strict = self.options.get("strict_content_type", False)
         return RequestBinder(self.param_convertors, prefix=self.prefix, is_strict=is_strict)
 
@@ -179,10 +159,6 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
             receive = SharedReceive(receive)
         app_state = app_state_of(scope)
         return self._exchange_class(app_state, scope, receive, send, self.limit_changes)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.prepare()
-        await self.respond(self.exchange(scope, receive, send))
 
     async def respond(self, exchange: Exchange) -> None:
         """Handle a request, to the end of its background tasks.
@@ -196,7 +172,7 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
             try:
                 await self._entry.get(app_state).call(exchange)
                 if exchange.result is None or exchange.is_sending:
-                    raise exchange.swallowed_error()
+                    raise error_without_result(exchange)
                 if not exchange.delivered:
                     await exchange.deliver()
             except ClientDisconnect:

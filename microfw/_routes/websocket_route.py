@@ -9,18 +9,23 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from microfw._answering import NORMAL_CLOSURE, WebSocketExchange, answered, app_state_of
+from microfw._answering import (
+    NORMAL_CLOSURE,
+    WebSocketExchange,
+    answered,
+    app_state_of,
+    error_without_result,
+)
 from microfw._reading import Bodies, RequestBinder
 from microfw._routes.mistakes import (
-    check_dependencies,
     check_endpoint,
     check_path,
     check_websocket_endpoint,
 )
-from microfw._routes.planned import Prepared, RoutePlans
+from microfw._routes.planned import Prepared
 from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern, bounded
 from microfw._routes.surroundings import wrapped
-from microfw.dependencies import Dependency, DependencyScope, Lifetime, Plan, Shape, place_of
+from microfw.dependencies import DependencyScope, Shape
 from microfw.exceptions import (
     WebSocketRequestValidationError,
 )
@@ -53,15 +58,7 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
         self.path = path
         self.param_convertors: dict[str, Convertor[Any]] = bounded(self.param_convertors)
         self.middleware = middleware
-        self.default_scope: DependencyScope | None = default_scope
-        self.dependencies: list[Dependency] = check_dependencies(dependencies, place_of(endpoint))
-        self.plans: RoutePlans = RoutePlans(
-            endpoint,
-            self.dependencies,
-            Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
-            lambda: RequestBinder(self.param_convertors, prefix=self.prefix, websocket=True),
-            self._shape,
-        )
+        self._set_plans(endpoint, dependencies, default_scope)
         self.app: ASGIApp = wrapped(self._serve, middleware)
         self._can_be_direct = not middleware and type(self).handle is WebSocketRoute.handle
 
@@ -70,22 +67,12 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
         _ = self.plan
         self.is_direct: bool = self._can_be_direct
 
-    @property
-    def plan(self) -> Plan:
-        """What a WebSocket runs through, step by step, and the values that the steps read.
-
-        The plan is the one without overrides. Each of its `values` is a
-        `microfw.params.RequestValue`.
-        """
-        return self.plans.plan
+    def _binder(self) -> RequestBinder:
+        return RequestBinder(self.param_convertors, prefix=self.prefix, websocket=True)
 
     def exchange(self, scope: Scope, receive: Receive, send: Send) -> WebSocketExchange:
         """Make what accompanies one WebSocket of this route."""
         return WebSocketExchange(app_state_of(scope), scope, receive, send)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.prepare()
-        await self.respond(self.exchange(scope, receive, send))
 
     async def respond(self, exchange: WebSocketExchange) -> None:
         """Serve a WebSocket to its end.
@@ -98,7 +85,7 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
         try:
             await self.plans.get(app_state).call(exchange)
             if exchange.result is None:
-                raise exchange.swallowed_error()
+                raise error_without_result(exchange)
             await exchange.run_tasks()
             await exchange.close(NORMAL_CLOSURE)
         except WebSocketDisconnect:  # as most connections end

@@ -31,7 +31,7 @@ from microfw.dependencies._plan import (
     Surrounding,
     Use,
 )
-from microfw.dependencies._runtime import INVALID, Run, not_awaited
+from microfw.dependencies._runtime import INVALID, PlainRun, Run, not_awaited
 from microfw.dependencies._scope_conflicts import scope_conflicts
 from microfw.dependencies._signals import Signal
 from microfw.dependencies._signatures import (
@@ -67,6 +67,7 @@ __all__ = [
     "Overrides",
     "OverridesInForce",
     "Parameter",
+    "PlainRun",
     "Plan",
     "PlanCache",
     "ReadValue",

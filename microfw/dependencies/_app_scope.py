@@ -10,7 +10,7 @@ from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._late_opening import LateOpener
 from microfw.dependencies._plan import Step
-from microfw.dependencies._runtime import Run
+from microfw.dependencies._runtime import PlainRun
 from microfw.dependencies._swallowing import error_of_swallowing
 
 
@@ -32,7 +32,7 @@ async def app_scope(
     Raises:
         SwallowedExceptionError: A dependency swallowed the error in the setup of another.
     """
-    run = Run(cleanup, values)
+    run = PlainRun(cleanup, values)
     opened: dict[Hashable, Any] = {}
     has_started = False
     async with AsyncExitStack() as stack:

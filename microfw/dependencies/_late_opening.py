@@ -31,7 +31,7 @@ from microfw.dependencies._app_values import AppValues, not_running
 from microfw.dependencies._cancellation import is_cancellation
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._plan import Step
-from microfw.dependencies._runtime import Run
+from microfw.dependencies._runtime import PlainRun
 from microfw.dependencies._signals import Loop, Signal
 from microfw.dependencies._swallowing import error_of_swallowing
 from microfw.dependencies._uninterrupted import current_asyncio_task, uninterrupted
@@ -251,7 +251,7 @@ class LateOpener:
         self, opening: _Opening, stack: AsyncExitStack
     ) -> BaseException | None:
         """Run the setup; return the error with which it fails, once what it opened is closed."""
-        run = Run(self._cleanup, self._values)
+        run = PlainRun(self._cleanup, self._values)
         new: dict[Hashable, Any] = {}
         is_open = False
         try:

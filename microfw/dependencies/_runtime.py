@@ -46,6 +46,8 @@ logger = logging.getLogger("microfw")
 class Run:
     """Accompanies one execution of a plan: what its steps share besides their values.
 
+    It has no constructor: a class for each kind of execution sets `cleanup` and `app_values`.
+
     Attributes:
         cleanup: The time that exit code may take.
         app_values: The values of app-scope dependencies.
@@ -54,16 +56,14 @@ class Run:
         swallowed: The first exception that a dependency swallowed.
     """
 
+    cleanup: Cleanup
+    app_values: AppValues
     result: Any = None
     errors: list[Mapping[str, Any]] | None = None
     swallowed: Swallowed | None = None
     _threads: Threads | None = None
     _task: "asyncio.Task[Any] | None" = None
     _knows_task = False
-
-    def __init__(self, cleanup: Cleanup, app_values: AppValues) -> None:
-        self.cleanup = cleanup
-        self.app_values = app_values
 
     def invalid(self, errors: Iterable[Mapping[str, Any]]) -> "_Invalid":
         """Note what is invalid about a value; return what stands for it."""
@@ -84,6 +84,14 @@ class Run:
         if self._threads is None:
             self._threads = Threads(self.asyncio_task)
         return self._threads
+
+
+class PlainRun(Run):
+    """Accompanies an execution that answers nobody: of a task, or of scope "app"."""
+
+    def __init__(self, cleanup: Cleanup, app_values: AppValues) -> None:
+        self.cleanup = cleanup
+        self.app_values = app_values
 
 
 class _Invalid:

@@ -9,8 +9,8 @@ from microfw.dependencies import (
     CompiledPlan,
     Declarations,
     Parameter,
+    PlainRun,
     Plan,
-    Run,
     Shape,
     Site,
     Surrounding,
@@ -55,6 +55,6 @@ async def execute(
     endpoint: Callable[..., Any], log: list[Any], dependencies: Sequence[Any] = ()
 ) -> Any:
     """Execute an endpoint with its dependencies, and return its result."""
-    run = Run(Cleanup(None), AppValues())
+    run = PlainRun(Cleanup(None), AppValues())
     await handler_of(plan_of(endpoint, dependencies), log).call(run)
     return run.result

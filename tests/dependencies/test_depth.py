@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 from anyio.lowlevel import checkpoint
 
-from microfw.dependencies import AppValues, Cleanup, CompiledPlan, DependencyScope, Depends, Run
+from microfw.dependencies import (
+    AppValues,
+    Cleanup,
+    CompiledPlan,
+    DependencyScope,
+    Depends,
+    PlainRun,
+)
 from tests.dependencies.execution import execute, handler_of, plan_of
 
 LENGTH = 300
@@ -111,7 +118,7 @@ class Chain:
     async def run(self, error: Exception | None = None) -> Any:
         self.log.clear()
         self.error = error
-        run = Run(Cleanup(None), AppValues())
+        run = PlainRun(Cleanup(None), AppValues())
         await self._handler.call(run)
         return run.result
 
@@ -232,6 +239,6 @@ def handler_of_2000() -> CompiledPlan:
 
 
 async def test_a_chain_of_2000_that_stays_open_nowhere_meets_no_recursion_limit() -> None:
-    run = Run(Cleanup(None), AppValues())
+    run = PlainRun(Cleanup(None), AppValues())
     await handler_of_2000().call(run)
     assert run.result == 2000

@@ -28,9 +28,9 @@ from microfw.dependencies import (
     DependencyScope,
     Depends,
     Parameter,
+    PlainRun,
     Reader,
     ReadValue,
-    Run,
     Shape,
     Site,
     Surrounding,
@@ -465,7 +465,7 @@ def execute(graph: Graph, log: Log, portal: BlockingPortal) -> str:
         },
         between=("await send(run.result)",),
     )
-    run = Run(Cleanup(None), AppValues())
+    run = PlainRun(Cleanup(None), AppValues())
     handler = compile_plan(plan, shape)
     try:
         if portal.call(is_cancelled, partial(handler.call, run)):
