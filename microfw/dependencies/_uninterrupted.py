@@ -24,6 +24,10 @@ Result = TypeVar("Result")
 
 logger = logging.getLogger("microfw")
 
+UNBOUNDED = Cleanup(None)
+
+TOO_LONG = "exit code has taken too long"
+
 current_asker: ContextVar[object] = ContextVar("microfw_asker", default=None)
 """For whom the current code asks, if it cancels the task."""
 
@@ -31,7 +35,7 @@ current_asker: ContextVar[object] = ContextVar("microfw_asker", default=None)
 async def uninterrupted(
     coroutine: Coroutine[Any, Any, Result],
     task: "asyncio.Task[Any] | None",
-    cleanup: Cleanup | None = None,
+    cleanup: Cleanup = UNBOUNDED,
     place: Callable[[], str] = str,
     asker: object = None,
     *,
@@ -58,7 +62,7 @@ async def uninterrupted(
         result: Result = await guard
     except BaseException as error:
         cut_off = None
-        if cleanup and guard.has_expired and isinstance(error, asyncio.CancelledError):
+        if guard.has_expired and isinstance(error, asyncio.CancelledError):
             cut_off = cleanup.cut_off(place())
         if guard.kept:
             if cut_off is None:
@@ -84,18 +88,24 @@ def current_asyncio_task() -> "asyncio.Task[Any] | None":
 
 
 class _Guard:
-    """Drives a coroutine, and keeps the cancellations that it must not see."""
+    """Drives a coroutine, and keeps the cancellations that it must not see.
+
+    The task waits for the guard in place of what the coroutine waits for. So the guard has what a
+    task wants of a future (the interface that `asyncio.isfuture` tells by): all but `cancel` are
+    the future's own methods, taken anew for each.
+    """
 
     __slots__ = (
-        *("_asked_before", "_cleanup", "_coroutine", "_is_cancelled", "_task", "_waiting"),
-        *("asker", "has_expired", "kept", "loop"),
+        *("_asked_before", "_asyncio_future_blocking", "_cleanup", "_coroutine", "_future"),
+        *("_is_cancelled", "_task"),
+        *("add_done_callback", "asker", "get_loop", "has_expired", "kept"),
     )
 
     def __init__(
         self,
         coroutine: Coroutine[Any, Any, Any],
         task: "asyncio.Task[Any]",
-        cleanup: Cleanup | None,
+        cleanup: Cleanup,
         asker: object,
         *,
         is_cancelled: bool,
@@ -105,9 +115,7 @@ class _Guard:
         self._coroutine = coroutine
         self._task = task
         self._asked_before = task.cancelling()
-        self.loop = task.get_loop()
         self._cleanup = cleanup
-        self._waiting: Any = None
         self.has_expired = False
         self.kept: list[Any] | None = None
         """The messages of the cancellations."""
@@ -119,37 +127,45 @@ class _Guard:
             awaited = coroutine.send(None)
         except StopIteration as stop:
             return stop.value
-        if cleanup is not None:
-            cleanup.started(self, self.loop)
+        loop = self._task.get_loop()
+        cleanup.started(self, loop)
         error: BaseException | None = None
         try:
             while True:
                 if self._asked_before:
                     self._asked_before = min(self._asked_before, self._task.cancelling())
+                self._future = future = _NextTurn(loop) if awaited is None else awaited
+                self._asyncio_future_blocking = True
+                self.add_done_callback = future.add_done_callback
+                self.get_loop = future.get_loop
+                if self.has_expired:
+                    self._interrupt(TOO_LONG)
                 try:
-                    self._waiting = waiting = _Waiting(self, awaited)
-                    if self.has_expired:
-                        waiting.interrupt("exit code has taken too long")
-                    yield waiting
+                    yield self
                 except BaseException as thrown:
                     error = thrown
-                self._waiting = None
-                try:
-                    awaited = coroutine.send(None) if error is None else coroutine.throw(error)
-                except StopIteration as stop:
-                    return stop.value
-                finally:
-                    error = None
+                if error is None:
+                    awaited = coroutine.send(None)
+                else:
+                    try:
+                        awaited = coroutine.throw(error)
+                    finally:
+                        error = None
+        except StopIteration as stop:
+            return stop.value
         finally:
-            if cleanup is not None:
-                cleanup.ended(self)
+            cleanup.ended(self)
 
     def expire(self) -> None:
         """Cancel the coroutine, now and at whatever it waits for afterwards."""
         self.has_expired = True
-        self._waiting.interrupt("exit code has taken too long")
+        self._interrupt(TOO_LONG)
 
-    def keeps(self, message: Any) -> bool:
+    def cancel(self, msg: Any = None) -> bool:
+        """Decide about a cancellation of the task."""
+        return self._keeps(msg) or self._is_spared(msg) or self._interrupt(msg)
+
+    def _keeps(self, message: Any) -> bool:
         """Keep a cancellation, unless the coroutine itself is behind it."""
         if current_asker.get() is self.asker:
             if self._task.cancelling() > self._asked_before:
@@ -161,6 +177,14 @@ class _Guard:
         self._task.uncancel()  # for an `asyncio.timeout` of the coroutine's, which counts them
         self.kept = [*(self.kept or ()), message]
         return True
+
+    def _is_spared(self, message: Any) -> bool:
+        """Whether AnyIO would ask later if it saw the future: a task gets what has arrived."""
+        return self._future.done() and _is_of_anyio(message)
+
+    def _interrupt(self, message: Any) -> bool:
+        """Cancel what the coroutine waits for."""
+        return self._future.cancel(message)
 
     async def deliver(self) -> None:
         """Ask for the kept cancellations again, and wait for the first to be raised."""
@@ -174,44 +198,28 @@ def _is_of_anyio(message: Any) -> bool:
     return "cancel scope" in str(message)
 
 
-class _Waiting:
-    """What the task waits for, in place of what the guarded coroutine waits for.
+class _NextTurn:
+    """The future of a bare `yield` to the event loop, as in `asyncio.sleep(0)`."""
 
-    It has what a task wants of a future (the interface that `asyncio.isfuture` tells by), and
-    passes everything on but cancellations. A bare `yield` to the event loop, as in
-    `asyncio.sleep(0)`, waits for no future; then it ends at the loop's next turn.
-    """
+    __slots__ = ("_cancelled", "_loop")
 
-    __slots__ = ("_asyncio_future_blocking", "_cancelled", "_future", "_guard")
-
-    def __init__(self, guard: _Guard, future: "asyncio.Future[Any] | None") -> None:
-        self._asyncio_future_blocking = True
-        self._guard = guard
-        self._future = future
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
         self._cancelled: asyncio.CancelledError | None = None
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        return self._guard.loop if self._future is None else self._future.get_loop()
+        return self._loop
 
     def add_done_callback(self, callback: Callable[..., Any], *, context: Context) -> None:
-        if self._future is None:
-            self.get_loop().call_soon(callback, self, context=context)
-        else:
-            self._future.add_done_callback(callback, context=context)
+        self._loop.call_soon(callback, self, context=context)
+
+    def done(self) -> bool:
+        return False
+
+    def cancel(self, msg: Any) -> bool:
+        self._cancelled = asyncio.CancelledError(msg)
+        return True
 
     def result(self) -> None:
         if self._cancelled is not None:
             raise self._cancelled
-
-    def cancel(self, msg: Any = None) -> bool:
-        return self._guard.keeps(msg) or self._is_spared(msg) or self.interrupt(msg)
-
-    def _is_spared(self, message: Any) -> bool:
-        """Whether AnyIO would ask later if it saw the future: a task gets what has arrived."""
-        return self._future is not None and self._future.done() and _is_of_anyio(message)
-
-    def interrupt(self, message: Any) -> bool:
-        if self._future is not None:
-            return self._future.cancel(message)
-        self._cancelled = asyncio.CancelledError(message)
-        return True
