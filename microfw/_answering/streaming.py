@@ -4,8 +4,9 @@ import logging
 import math
 import types
 from collections import abc
-from collections.abc import Callable
-from functools import reduce
+from collections.abc import Awaitable, Callable
+from functools import partial, reduce
+from time import monotonic
 from typing import Any, Union, cast, get_args, get_origin
 
 import anyio
@@ -24,6 +25,9 @@ from microfw.sse import KEEPALIVE_COMMENT, EventSourceResponse, ServerSentEvent,
 logger = logging.getLogger("microfw")
 
 _END: Any = object()
+_TURN = 0.001
+"""Seconds for which a stream that never waits may keep the event loop to itself."""
+
 _BYTES: tuple[type[Any], ...] = (bytes, bytearray, memoryview)
 _STREAMS = {
     *(abc.AsyncIterator, abc.AsyncIterable, abc.AsyncGenerator),
@@ -162,19 +166,29 @@ class _Stream:
         """Stop it."""
 
     async def _send(self) -> None:
-        body = await self._next()
-        await self._begin()
-        put = self._sender()
-        while body is not _END:
+        take, encode = self._taker()
+        put: Send | None = None
+        turn = monotonic()
+        while (item := await take()) is not _END:
+            body = encode(item)
+            if put is None:
+                await self._begin()
+                put = self._sender()
             await put({"type": "http.response.body", "body": body, "more_body": True})
-            await checkpoint()  # neither the generator nor the server may wait for anything
-            body = await self._next()
+            if monotonic() - turn > _TURN:
+                await checkpoint()  # neither the generator nor the server may wait for anything
+                turn = monotonic()
+        if put is None:
+            await self._begin()
         await self._end()
 
     async def _send_head(self) -> None:
         """Answer a HEAD request (RFC 9110, section 9.3.2): what comes first decides the status."""
+        take, encode = self._taker()
         with anyio.move_on_after(self.patience):
-            await self._next()
+            item = await take()
+            if item is not _END:
+                encode(item)
         await self._begin()
         await self._end()
 
@@ -190,11 +204,14 @@ class _Stream:
         """The function that sends a message."""
         return self._exchange.send
 
-    async def _next(self) -> Any:
-        """Take the next item, encoded."""
+    def _taker(self) -> tuple[Callable[[], Awaitable[Any]], Encode]:
+        """What takes the next item, and what is still to be done to send it."""
         if self._is_async:
-            item = await anext(self._generator, _END)
-            return item if item is _END else self._encode(item)
+            return partial(anext, self._generator, _END), self._encode
+        return self._take_in_thread, bytes
+
+    async def _take_in_thread(self) -> Any:
+        """Take the next item, encoded."""
         threads = self._exchange.threads
         try:
             return await threads.call(_take, self._generator, self._encode)
