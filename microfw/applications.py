@@ -29,6 +29,7 @@ from microfw._answering import (
     DEFAULT_CLEANUP_TIMEOUT,
     AppState,
     BodyLimitMiddleware,
+    Calls,
     LastStation,
     Station,
     answer_through_middleware,
@@ -76,7 +77,7 @@ _CALL: Any = (
 )
 
 
-class App(Decorators, DescribedApp, Starlette):
+class App(Decorators, DescribedApp, Calls, Starlette):
     """An application: routes, middleware, exception handlers, and the dependencies' settings.
 
     Args:

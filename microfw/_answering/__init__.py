@@ -1,6 +1,7 @@
 """Result to wire: responses, errors and background tasks of one request or WebSocket."""
 
 from microfw._answering.body_limit import BodyLimitMiddleware
+from microfw._answering.calls import Calls, FunctionRun
 from microfw._answering.errors import (
     HANDLERS,
     Handlers,
@@ -9,6 +10,7 @@ from microfw._answering.errors import (
     error_without_result,
 )
 from microfw._answering.exchange import Exchange
+from microfw._answering.functions import Functions, StandsForFunction, function_of
 from microfw._answering.invalid import ERRORS_OF_REQUESTS
 from microfw._answering.passage import (
     PASSAGE,
@@ -33,11 +35,15 @@ __all__ = [
     "BackgroundTask",
     "BackgroundTasks",
     "BodyLimitMiddleware",
+    "Calls",
     "Exchange",
+    "FunctionRun",
+    "Functions",
     "Handlers",
     "LastStation",
     "Passage",
     "RouterHandlers",
+    "StandsForFunction",
     "Station",
     "WebSocketExchange",
     "answer_through_middleware",
@@ -45,6 +51,7 @@ __all__ = [
     "app_state_of",
     "data_of_events",
     "error_without_result",
+    "function_of",
     "is_original",
     "item_of",
     "plan_of",

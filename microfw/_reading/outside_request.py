@@ -1,22 +1,29 @@
 """How the parameters of dependencies are filled where there is no request."""
 
+from collections.abc import Mapping
+
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from microfw.dependencies import EMPTY, Bind, Constant, Parameter, Site, Surrounding
+from microfw.dependencies import EMPTY, Attribute, Bind, Constant, Parameter, Site, Surrounding
 from microfw.exceptions import RequestValueError
 from microfw.params import Declaration
 
 
-def refuse_request_values(place: str, cure: str) -> Bind:
+def refuse_request_values(place: str, cure: str, given: Mapping[type, str] | None = None) -> Bind:
     """Make a `Bind` that leaves parameters to their defaults and refuses values of a request.
 
     Args:
         place: Where there is no request, for the message.
         cure: What to do instead.
+        given: The attributes of a run that fill parameters by their type alone.
     """
+    attributes = [(kind, Attribute(name)) for kind, name in (given or {}).items()]
 
     def bind(parameter: Parameter, site: Site) -> Surrounding | None:
+        for kind, attribute in attributes:
+            if parameter.annotation is kind:
+                return attribute
         is_passed_by_caller = len(site.path) == 1
         if _names_request_value(parameter) or not (
             is_passed_by_caller or parameter.default is not EMPTY

@@ -16,7 +16,7 @@ from anyio.lowlevel import checkpoint
 from starlette.responses import StreamingResponse
 
 from microfw import App, BackgroundTasks, Body, Depends, Header, Response, WebSocket
-from microfw._answering.tasks import _handler
+from microfw._answering.tasks import _FUNCTIONS
 from tests.lifecycle.programs import request
 
 EXPLAINED = Path(__file__).with_name("explained")
@@ -297,7 +297,7 @@ def test_the_source_of_a_route_is_that_in_its_file(
 def test_the_source_of_a_background_task_is_that_in_its_file() -> None:
     async def audit(session: SessionDep, connection: ConnectionDep, what: str) -> None: ...
 
-    check("background_task", _handler(audit, None, App().app_state).source)
+    check("background_task", _FUNCTIONS.handler(audit, None, App().app_state).source)
 
 
 def test_every_file_belongs_to_a_route() -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from microfw import App, BackgroundTasks, Depends, Header, Query
-from microfw._answering.tasks import _handler
+from microfw._answering.tasks import _FUNCTIONS
 from microfw.dependencies._compiler import _RUNTIME
 from microfw.exceptions import DeclarationError
 from microfw.params import Declaration
@@ -214,12 +214,12 @@ def check_names(handle: Callable[..., Any], source: str) -> None:
 def handles(app: App, texts: Texts, log: Log) -> list[Callable[..., Any]]:
     """The compiled functions of the program: the route's, and the task's."""
     route: Any = app.router.routes[-1]
-    task = _handler(task_of(texts, log), None, app.app_state)
+    task = _FUNCTIONS.handler(task_of(texts, log), None, app.app_state)
     return [route.plans.get(app.app_state).call, task.call]
 
 
 def sources(app: App, texts: Texts, log: Log) -> list[str]:
-    task = _handler(task_of(texts, log), None, app.app_state)
+    task = _FUNCTIONS.handler(task_of(texts, log), None, app.app_state)
     return [app.explain(texts.path), task.source]
 
 

@@ -214,6 +214,27 @@ async def start() -> None: ...
 call_start: Callable[[], Coroutine[Any, Any, None]] = start
 
 
+# -- calls outside of a request
+
+
+async def count_items(day: int, session: SessionDep) -> int:
+    return day
+
+
+def name_session(session: SessionDep) -> str:
+    return str(session)
+
+
+async def work() -> None:
+    async with app.running():
+        assert_type(await app.call(count_items, 3), int)
+        assert_type(await app.call(name_session), str)
+
+
+assert_type(app.call_sync(count_items, day=3), int)
+assert_type(app.call_sync(name_session), str)
+
+
 # -- tests
 
 

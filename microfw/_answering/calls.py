@@ -1,0 +1,147 @@
+"""Calls of functions with dependencies outside of a request: from scripts, shells, queues."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import Any, TypeVar, overload
+
+import anyio
+
+from microfw._answering.functions import Finished, Functions, function_of
+from microfw._answering.state import AppState
+from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
+from microfw.dependencies import CompiledPlan, PlainRun, error_of_swallowing
+
+Result = TypeVar("Result")
+
+_FUNCTIONS = Functions(
+    "call",
+    place="a call outside of a request",
+    cure="pass the value: app.call(f, value)",
+    taker="app.call",
+    given={BackgroundTasks: "tasks"},
+)
+
+
+class FunctionRun(PlainRun):
+    """One call of a function outside of a request."""
+
+    _tasks: BackgroundTasks | None = None
+
+    def __init__(self, app_state: AppState) -> None:
+        super().__init__(app_state.cleanup, app_state.app_values)
+        self.app_state = app_state
+
+    @property
+    def tasks(self) -> BackgroundTasks:
+        """The one list of background tasks, which run when everything has exited."""
+        if self._tasks is None:
+            self._tasks = BackgroundTasks()
+        return self._tasks
+
+    async def finish(
+        self, handler: CompiledPlan, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Run a function to the end of its background tasks, and return what it has returned.
+
+        Raises:
+            SwallowedExceptionError: A dependency swallowed an exception: there is no result.
+            Exception: What the function or a dependency raises, or a background task.
+        """
+        try:
+            await handler.call(self, args, kwargs)
+            finished: Finished | None = self.result
+            if self.swallowed is not None and finished is None:
+                raise error_of_swallowing(self.swallowed)
+        finally:
+            self.swallowed = None
+        if self._tasks is not None:
+            raise_failures(await run_tasks(self._tasks, self.app_state))
+        return finished and finished.value
+
+
+class Calls:
+    """The part of an application that calls functions outside of a request."""
+
+    app_state: AppState
+    router: Any
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Run the application's lifespan, and scope "app" in it, as a server does.
+
+        ```python
+        async with app.running():
+            await app.call(close_the_books, day)
+        ```
+        """
+        return self._running()
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncGenerator[None]:
+        async with self.router.lifespan_context(self):
+            yield
+
+    @overload
+    async def call(
+        self, function: Callable[..., Awaitable[Result]], *args: Any, **kwargs: Any
+    ) -> Result: ...
+
+    @overload
+    async def call(self, function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result: ...
+
+    async def call(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a sync or async function, with dependencies, outside of a request.
+
+        Its parameters may be dependencies, `Depends(...)`, which are not passed here. They open
+        for this call and have closed when it returns, by the rules of requests; scopes "function"
+        and "request" are the same. A parameter of the type `BackgroundTasks` gets a list; its tasks
+        run when the dependencies have closed, and not at all if the call fails.
+
+        A dependency of scope "app" needs `async with app.running():` around the call, or a server.
+
+        Raises:
+            RegistrationError: It is no function, or needs a value of a request.
+            TypeError: The arguments do not fit the function's other parameters.
+            SwallowedExceptionError: A dependency swallowed an exception: there is no result.
+            Exception: What the function raises, or exit code.
+        """
+        function = function_of(function)
+        positional, named = _FUNCTIONS.parameters(function).fitted(function, args, kwargs)
+        app_state = self.app_state
+        handler = _FUNCTIONS.handler(function, app_state.overrides.active(), app_state)
+        app_state.requests.begin()
+        try:
+            return await FunctionRun(app_state).finish(handler, positional, named)
+        finally:
+            app_state.requests.end()
+
+    @overload
+    def call_sync(
+        self, function: Callable[..., Awaitable[Result]], *args: Any, **kwargs: Any
+    ) -> Result: ...
+
+    @overload
+    def call_sync(self, function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result: ...
+
+    def call_sync(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function as `call` does, from a script: start the application, call, and stop it.
+
+        It runs an event loop of asyncio's. What several calls need open is opened for each; a
+        function that makes them all opens it once.
+
+        Raises:
+            RuntimeError: An event loop or the application runs already, so that `call` is to be
+                awaited there.
+        """
+        if self.app_state.app_values.openers:
+            raise RuntimeError(
+                "call_sync starts the application, and it runs already: `await app.call(...)` in"
+                " async code, or `anyio.from_thread.run(app.call, ...)` in a worker thread"
+            )
+        return anyio.run(partial(self._call_alone, function, args, kwargs))
+
+    async def _call_alone(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        async with self.running():
+            return await self.call(function, *args, **kwargs)
