@@ -52,6 +52,7 @@ from microfw._routes import (
     check_documentation,
     check_encoders,
     check_handled,
+    frozen_garbage,
 )
 from microfw.dependencies import (
     DependencyScope,
@@ -114,12 +115,16 @@ class App(Decorators, DescribedApp, Calls, Starlette):
             FastAPI 0.118 and later do.
         cleanup_timeout: Seconds that the exit code of an async dependency may take, shielded from
             cancellation; then it is cancelled, and logged by name. `None` is without bound.
+        gc_freeze: Whether the lifespan freezes, for the garbage collector, what there is once
+            start-up is over: no full collection walks through it. For a process that serves this
+            application alone; `microfw run` does it.
         **documentation: `title`, `version`, ...: what OpenAPI says of the application; see
             `AppDocumentation`. Each is an attribute of the same name.
     """
 
     router: Router
     user_middleware: list[Middleware]
+    gc_freeze: bool
 
     def __init__(
         self,
@@ -147,6 +152,7 @@ class App(Decorators, DescribedApp, Calls, Starlette):
         echo_input: bool = True,
         default_scope: DependencyScope = "function",
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
+        gc_freeze: bool = False,
         **documentation: Unpack[AppDocumentation],
     ) -> None:
         check_documentation(documentation)
@@ -167,6 +173,7 @@ class App(Decorators, DescribedApp, Calls, Starlette):
         )
         self.app_state.find_unused = self._unused
         self.root_path = root_path
+        self.gc_freeze = gc_freeze
         self._document(documentation, limits_bodies=max_body_size is not None)
         self.router = Router(
             routes,
@@ -377,6 +384,8 @@ class App(Decorators, DescribedApp, Calls, Starlette):
                 state.update(own or {})
             for each in applications:
                 await stack.enter_async_context(each.open_app_scope())
+            if self.gc_freeze:
+                stack.enter_context(frozen_garbage())
             yield state or None
 
     def _check_routes(self) -> None:

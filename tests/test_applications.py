@@ -1,5 +1,6 @@
 """App: its options, middleware, exception handlers, lifespan, scope "app", and `explain`."""
 
+import gc
 import math
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -497,6 +498,25 @@ def test_the_lifespans_state_reaches_the_requests() -> None:
 
 def read_state(request: Request) -> dict[str, Any]:
     return dict(request.state._state)
+
+
+def test_what_there_is_after_start_up_is_frozen_for_the_garbage_collector_if_asked() -> None:
+    @asynccontextmanager
+    async def lifespan(app: App) -> AsyncIterator[None]:
+        frozen.append(gc.get_freeze_count())
+        yield
+        frozen.append(gc.get_freeze_count())
+
+    gc.unfreeze()
+    frozen: list[int] = []
+    app = App(lifespan=lifespan, gc_freeze=True)
+    app.get("/frozen")(gc.get_freeze_count)
+    with TestClient(app) as client:
+        served = client.get("/frozen").json()
+
+    before, after = frozen
+    assert served > before + 10_000
+    assert after < before + 10_000
 
 
 def test_scope_app_opens_again_with_the_next_lifespan() -> None:

@@ -12,7 +12,7 @@ from microfw._routes.decorators import (
 from microfw._routes.direct import DirectApplication, DirectRoutes, can_be_direct
 from microfw._routes.documentation import AppDocumentation, check_documentation
 from microfw._routes.foreign import limited, moved, surrounded
-from microfw._routes.lifespans import Lifespans
+from microfw._routes.lifespans import Lifespans, frozen_garbage
 from microfw._routes.matching import Matcher, Routes, path_of
 from microfw._routes.merging import merged
 from microfw._routes.mistakes import (
@@ -63,6 +63,7 @@ __all__ = [
     "check_path",
     "check_prefix",
     "check_router",
+    "frozen_garbage",
     "limited",
     "merged",
     "moved",

@@ -1,7 +1,13 @@
 """What a router runs at start-up and shutdown."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+import gc
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from typing import Any
 
 from starlette.types import Lifespan
@@ -88,3 +94,14 @@ async def _call(handler: EventHandler) -> None:
     result = handler()
     if isinstance(result, Awaitable):
         await result
+
+
+@contextmanager
+def frozen_garbage() -> Generator[None]:
+    """Take what there is out of the garbage collector's sight until the block ends."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -1,9 +1,7 @@
 """Serves an application by uvicorn, whose worker processes find it again by their environment."""
 
-import gc
 import os
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,27 +46,7 @@ def application() -> Any:
         raise SystemExit(error.exit_code) from None
     if isinstance(app, App):
         if os.environ[_FREEZES]:
-            freeze_after_start_up(app)
+            app.gc_freeze = True
         if os.environ[_DEVELOPS] and app.document_lifecycle is None:
             app.document_lifecycle = True
     return app
-
-
-def freeze_after_start_up(app: App) -> None:
-    """Take what there is once start-up is over out of the garbage collector's sight.
-
-    It lives as long as the process, and each full collection would walk through it.
-    """
-    lifespan = app.router.lifespan_context
-
-    @asynccontextmanager
-    async def frozen(served: Any) -> AsyncGenerator[Any]:
-        async with lifespan(served) as state:
-            gc.collect()
-            gc.freeze()
-            try:
-                yield state
-            finally:
-                gc.unfreeze()
-
-    app.router.lifespan_context = frozen
