@@ -15,6 +15,7 @@ from microfw.exceptions import (
     WebSocketException,
     WebSocketRequestValidationError,
 )
+from microfw.outcome import Outcome
 from microfw.params import Body, Cookie, File, Form, Header, Path, Query
 from microfw.responses import Response
 from microfw.routing import Route, Router, WebSocketRoute
@@ -34,6 +35,7 @@ __all__ = [
     "HTTPConnection",
     "HTTPException",
     "Header",
+    "Outcome",
     "Path",
     "Query",
     "Request",

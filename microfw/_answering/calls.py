@@ -8,9 +8,10 @@ from typing import Any, TypeVar, overload
 import anyio
 
 from microfw._answering.functions import Finished, Functions, function_of
+from microfw._answering.outcomes import ObservedRun
 from microfw._answering.state import AppState
 from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
-from microfw.dependencies import CompiledPlan, PlainRun, error_of_swallowing
+from microfw.dependencies import CompiledPlan, error_of_swallowing
 
 Result = TypeVar("Result")
 
@@ -23,7 +24,7 @@ _FUNCTIONS = Functions(
 )
 
 
-class FunctionRun(PlainRun):
+class FunctionRun(ObservedRun):
     """One call of a function outside of a request."""
 
     _tasks: BackgroundTasks | None = None

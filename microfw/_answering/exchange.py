@@ -7,11 +7,13 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from microfw._answering.errors import call_handler
+from microfw._answering.outcomes import RequestOutcome, Sending
 from microfw._answering.passage import PASSAGE, Passage
 from microfw._answering.state import AppState
 from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
@@ -20,16 +22,19 @@ from microfw._reading import (
     GatheringReceive,
     Limits,
     OuterLimit,
+    PeekedReceive,
     QueryValues,
     ReceivedForm,
     ReplayedReceive,
+    SharedReceive,
     allow,
     is_urlencoded,
     parse_whole,
     receive_form,
 )
-from microfw.dependencies import Run, place_of
+from microfw.dependencies import DependencyScope, Run, place_of
 from microfw.exception_handlers import ExceptionHandler
+from microfw.outcome import ResponseHead
 from microfw.responses import EmptyResponse
 
 logger = logging.getLogger("microfw")
@@ -82,6 +87,7 @@ class Exchange(Run):
     _response: Response | None = None
     _tasks: BackgroundTasks | None = None
     _failures: list[Exception] | None = None
+    _sending: Sending | None = None
 
     def __init__(
         self,
@@ -156,6 +162,22 @@ class Exchange(Run):
         if self._tasks is None:
             self._tasks = BackgroundTasks()
         return self._tasks
+
+    def outcome(self, scope: DependencyScope) -> RequestOutcome:
+        """Make what shows a step of this scope what becomes of the request."""
+        if self._sending is None:
+            peeked = None
+            if not isinstance(self.receive, SharedReceive):  # which is watched as it is
+                self.receive = peeked = PeekedReceive(self.receive)
+            self.send = self._sending = Sending(self.send, peeked)
+        return RequestOutcome(self, scope, self._sending)
+
+    def head(self) -> ResponseHead | None:
+        """The head of the response that has been built, as it would be sent now."""
+        if self.result is None:
+            return None
+        response = self._completed(self.result)
+        return ResponseHead(response.status_code, Headers(raw=response.raw_headers))
 
     async def receive_body(self) -> None:
         """Receive the whole body, before anything is opened."""

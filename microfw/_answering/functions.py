@@ -80,7 +80,7 @@ class Functions:
         self.kind = kind
         self.taker = taker
         self.given: Mapping[type, str] = given or {}
-        self._bind = refuse_request_values(place, cure, self.given)
+        self._bind = refuse_request_values(place, cure, self.given, has_outcome=True)
         self._bind_app = refuse_request_values(place, cure)
         self._known: WeakKeyDictionary[Callable[..., Any], Parameters] = WeakKeyDictionary()
         self._handlers: PlanCache[CompiledPlan] = PlanCache(KEPT_HANDLERS)

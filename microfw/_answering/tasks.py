@@ -9,12 +9,12 @@ import starlette.background
 from starlette.background import BackgroundTask
 
 from microfw._answering.functions import Functions, function_of
+from microfw._answering.outcomes import ObservedRun
 from microfw._answering.state import AppState
 from microfw.dependencies import (
     Declared,
     DependencyScope,
     Lifetime,
-    PlainRun,
     Plan,
     Threads,
     name_of,
@@ -81,7 +81,7 @@ class _DependentTask(BackgroundTask):
     async def run(self, app_state: AppState, holding: int) -> Any:
         """Run it; return its result, or `None` where a dependency swallowed its error."""
         handler = _FUNCTIONS.handler(self.func, app_state.overrides.active(), app_state)
-        run = PlainRun(app_state.cleanup, app_state.app_values)
+        run = ObservedRun(app_state.cleanup, app_state.app_values)
         if holding:
             run.threads.holding = holding
         try:

@@ -10,10 +10,11 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from microfw._answering.errors import call_handler
+from microfw._answering.outcomes import WebSocketOutcome
 from microfw._answering.state import AppState
 from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
 from microfw._reading import QueryValues
-from microfw.dependencies import Run
+from microfw.dependencies import DependencyScope, Run
 from microfw.exception_handlers import ExceptionHandler, close
 
 NORMAL_CLOSURE = 1000
@@ -51,6 +52,10 @@ class WebSocketExchange(Run):
         if self._tasks is None:
             self._tasks = BackgroundTasks()
         return self._tasks
+
+    def outcome(self, _: DependencyScope) -> WebSocketOutcome:
+        """Make what shows a step what becomes of the WebSocket."""
+        return WebSocketOutcome(self, self.websocket)
 
     async def run_tasks(self) -> None:
         """Close the connection and run the background tasks, if there are any, once."""

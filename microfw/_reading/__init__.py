@@ -14,7 +14,12 @@ from microfw._reading.limits import (
 )
 from microfw._reading.outside_request import refuse_request_values
 from microfw._reading.query import QueryValues
-from microfw._reading.receiving import GatheringReceive, ReplayedReceive, SharedReceive
+from microfw._reading.receiving import (
+    GatheringReceive,
+    PeekedReceive,
+    ReplayedReceive,
+    SharedReceive,
+)
 from microfw._reading.values import Bodies
 
 __all__ = [
@@ -26,6 +31,7 @@ __all__ = [
     "GatheringReceive",
     "Limits",
     "OuterLimit",
+    "PeekedReceive",
     "QueryValues",
     "ReceivedForm",
     "ReplayedReceive",

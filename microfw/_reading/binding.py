@@ -3,7 +3,7 @@
 Decided when a route is added, by these rules, in this order:
 
 1. The type alone says what it is: `Request`, `WebSocket`, `HTTPConnection`, `Response`,
-   `BackgroundTasks`.
+   `BackgroundTasks`, `Outcome`.
 2. A declaration, `Query()`, `Header()`, ..., says where the value comes from.
 3. A name that stands in the path is read from there.
 4. An `UploadFile`, or a list of them, comes from a form.
@@ -43,6 +43,7 @@ from microfw._reading.mistakes import (
     check_type,
     made,
 )
+from microfw._reading.outcomes import recorder_of
 from microfw._reading.parameters import (
     declaration_of,
     declarations,
@@ -147,6 +148,9 @@ class RequestBinder:
             UnfillableParameterError: Nothing in the request can fill it.
             PathParameterError: It is in the path, and is declared as something else.
         """
+        recorder = recorder_of(parameter, site)
+        if recorder is not None:
+            return recorder
         attribute = self._by_type(parameter)
         if attribute is not None:
             return self._given(attribute, parameter, site)

@@ -5,18 +5,26 @@ from collections.abc import Mapping
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
+from microfw._reading.outcomes import recorder_of
 from microfw.dependencies import EMPTY, Attribute, Bind, Constant, Parameter, Site, Surrounding
 from microfw.exceptions import RequestValueError
 from microfw.params import Declaration
 
 
-def refuse_request_values(place: str, cure: str, given: Mapping[type, str] | None = None) -> Bind:
+def refuse_request_values(
+    place: str,
+    cure: str,
+    given: Mapping[type, str] | None = None,
+    *,
+    has_outcome: bool = False,
+) -> Bind:
     """Make a `Bind` that leaves parameters to their defaults and refuses values of a request.
 
     Args:
         place: Where there is no request, for the message.
         cure: What to do instead.
         given: The attributes of a run that fill parameters by their type alone.
+        has_outcome: Whether what happens there has an outcome.
     """
     attributes = [(kind, Attribute(name)) for kind, name in (given or {}).items()]
 
@@ -25,6 +33,10 @@ def refuse_request_values(place: str, cure: str, given: Mapping[type, str] | Non
             if parameter.annotation is kind:
                 return attribute
         is_passed_by_caller = len(site.path) == 1
+        if has_outcome and not is_passed_by_caller:
+            recorder = recorder_of(parameter, site)
+            if recorder is not None:
+                return recorder
         if _names_request_value(parameter) or not (
             is_passed_by_caller or parameter.default is not EMPTY
         ):

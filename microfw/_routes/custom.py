@@ -20,6 +20,7 @@ from microfw._answering import AppState, Exchange, error_without_result
 from microfw._routes.planned import RoutePlans
 from microfw.dependencies import CompiledPlan, place_of
 from microfw.exceptions import CustomHandlerError
+from microfw.outcome import ResponseHead
 
 RequestHandler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -81,6 +82,9 @@ class OfferingExchange(Exchange):
         completed.background = background or self._tasks
         self._response = None
         return completed
+
+    def head(self) -> ResponseHead | None:
+        return None if self.result is _DROPPED else super().head()
 
     async def offered(self, response: Response) -> Response:
         if self.execution is None:

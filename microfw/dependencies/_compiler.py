@@ -36,7 +36,8 @@ from msgspec import Struct
 from microfw.dependencies import _runtime as runtime
 from microfw.dependencies._app_values import app_value, open_in_app_scope
 from microfw.dependencies._declarations import Lifetime
-from microfw.dependencies._plan import Argument, Attribute, Constant, Plan, Reader, Use
+from microfw.dependencies._plan import Argument, Attribute, Constant, Plan, Reader, Recorder, Use
+from microfw.dependencies._recording import recording
 from microfw.dependencies._source import INDENT, Call, Function, Kind
 
 MAX_DEPTH = 16
@@ -47,6 +48,7 @@ _RUNTIME: dict[str, object] = {
     "in_thread": runtime.in_thread,
     "no_coroutine": runtime.no_coroutine,
     "opened": runtime.opened,
+    "recording": recording,
     "shielded": runtime.shielded,
     "steps_in_thread": runtime.steps_in_thread,
 }
@@ -120,6 +122,7 @@ class _Writer:
         taken = (*self.namespace, "handle", "returned", shape.run, *shape.parameters)
         self._taken = dict.fromkeys(taken, 1)  # each with the last number put to it
         self._read_values: dict[tuple[int, str], str] = {}
+        self._records: dict[int, str] = {}
         self._callables = [
             self._name_object(step.signature.name, step.signature.call) for step in plan.steps
         ]
@@ -303,6 +306,8 @@ class _Writer:
         function.write(f"{receive}{self._guarded(number, call)}")
 
     def _open(self, function: Function, number: int, word: str, opener: str) -> None:
+        if number in self._records:
+            opener = f"recording({opener}, {self._records[number]})"
         guarded = self._guarded(number, opener)
         if guarded != opener:
             guarded = f"({guarded})"
@@ -323,7 +328,7 @@ class _Writer:
         function.write(f"{shape.run}.result = {shape.finish}")
 
     def _read(self, function: Function, number: int) -> None:
-        """Read the values that a step takes from its surroundings and that may be invalid."""
+        """Read what a step takes from its surroundings that may be invalid; make its record."""
         for argument_name, source in self._steps[number].readers:
             name = self._name(argument_name)
             self._read_values[number, argument_name] = name
@@ -331,6 +336,11 @@ class _Writer:
                 getattr(source.read, "__name__", f"read_{argument_name}"), source.read
             )
             function.write(f"{name} = {reader}({self._shape.run})")
+        for argument in self._steps[number].arguments:
+            if isinstance(argument.source, Recorder) and number not in self._records:
+                self._records[number] = record = self._name(argument.name)
+                make = f"{self._shape.run}.{argument.source.name}"
+                function.write(f'{record} = {make}("{self._steps[number].scope}")')
 
     def _guarded(self, number: int, expression: str) -> str:
         """The expression, only evaluated if all that it needs is valid."""
@@ -366,6 +376,8 @@ class _Writer:
             return self._values[source.step]
         if isinstance(source, Reader):
             return self._read_values[number, argument.name]
+        if isinstance(source, Recorder):
+            return self._records[number]
         if isinstance(source, Attribute):
             return f"{self._shape.run}.{source.name}"
         if isinstance(source, Constant):

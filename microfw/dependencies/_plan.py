@@ -76,7 +76,17 @@ class Constant(Struct, frozen=True):
     value: Any
 
 
-Surrounding = Attribute | Reader | Constant
+class Recorder(Struct, frozen=True):
+    """A method of the object that accompanies one execution, such as `exchange.outcome`.
+
+    Called with the step's scope, it makes a `Record` for this step alone. Only a step that stays
+    open can have one.
+    """
+
+    name: str
+
+
+Surrounding = Attribute | Reader | Constant | Recorder
 ArgumentSource = Use | AppValue | Surrounding
 
 

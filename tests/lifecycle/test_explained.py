@@ -15,7 +15,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 from starlette.responses import StreamingResponse
 
-from microfw import App, BackgroundTasks, Body, Depends, Header, Response, WebSocket
+from microfw import App, BackgroundTasks, Body, Depends, Header, Outcome, Response, WebSocket
 from microfw._answering.tasks import _FUNCTIONS
 from tests.lifecycle.programs import request
 
@@ -70,6 +70,15 @@ UserDep = Annotated[str, Depends(get_user)]
 async def get_work(session: SessionDep, user: UserDep) -> AsyncIterator[str]:
     yield f"work of {user} on {session}"
     await checkpoint()
+
+
+async def get_audit(outcome: Outcome) -> AsyncIterator[str]:
+    yield "audit"
+    await checkpoint()
+
+
+def get_transaction(connection: ConnectionDep, outcome: Outcome) -> Iterator[str]:
+    yield f"transaction on {connection}"
 
 
 def get_cursor(connection: ConnectionDep) -> Iterator[str]:
@@ -251,6 +260,16 @@ def equal_names(app: App) -> None:
         return [session, exchange]
 
 
+def outcomes(app: App) -> None:
+    @app.put("/items")
+    def replace_item(
+        audit: Annotated[str, Depends(get_audit, scope="request")],
+        timer: Annotated[str, Depends(get_timer)],
+        transaction: Annotated[str, Depends(get_transaction)],
+    ) -> list[str]:
+        return [audit, timer, transaction]
+
+
 ROUTES = [
     (no_dependencies, "/", "GET"),
     (no_dependencies_sync, "/", "GET"),
@@ -271,6 +290,7 @@ ROUTES = [
     (websocket, "/orders/{shop}/feed", "WEBSOCKET"),
     (twenty_deep, "/", "GET"),
     (equal_names, "/", "GET"),
+    (outcomes, "/items", "PUT"),
 ]
 
 

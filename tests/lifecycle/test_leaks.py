@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import anyio
 import pytest
 
-from microfw import App, BackgroundTasks, Depends, HTTPException, Request
+from microfw import App, BackgroundTasks, Depends, HTTPException, Outcome, Request
 from microfw.responses import EventSourceResponse, JSONResponse
 from tests.lifecycle.programs import Answer, Oops, request
 
@@ -194,6 +194,39 @@ async def test_nothing_of_a_finished_request_is_alive(
     assert await _status(request(app, query=query)) == status
 
     assert {"Request", "Value"} <= watch.names()
+    assert await watch.alive() == []
+
+
+@pytest.mark.parametrize("scope", ["function", "request"])
+@pytest.mark.parametrize("act", [returns, refuses, raises])
+async def test_nothing_that_an_outcome_has_shown_is_alive(act: Any, scope: Any) -> None:
+    """E8, R1"""
+    watch = Watched()
+
+    def look(outcome: Outcome) -> Iterator[None]:
+        watch(outcome)
+        try:
+            yield
+        finally:
+            watch(outcome.error or Value())
+
+    async def look_async(outcome: Outcome) -> AsyncIterator[None]:
+        watch(outcome)
+        try:
+            yield
+        finally:
+            await anyio.lowlevel.checkpoint()
+            watch(outcome.error or Value())
+
+    app = App(dependencies=[Depends(look, scope=scope), Depends(look_async, scope=scope)])
+
+    @app.get("/")
+    async def read() -> Any:
+        return act(Value())
+
+    await _status(request(app))
+
+    assert len(watch.names()) == 2
     assert await watch.alive() == []
 
 

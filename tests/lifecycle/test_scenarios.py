@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import pytest
 
-from microfw import BackgroundTasks, Header, HTTPException
+from microfw import BackgroundTasks, Header, HTTPException, Outcome, Response
+from microfw.responses import JSONResponse
 from tests.lifecycle.programs import (
     VARIANTS,
     Action,
@@ -82,6 +83,25 @@ def adds_task(name: str, then: Action | None = None) -> Action:
 
 
 TASKS = {"tasks": BackgroundTasks}
+OUTCOME = {"outcome": Outcome}
+
+
+def looks(given: Any) -> None:
+    """Write down what the outcome says."""
+    outcome = given.outcome
+    status = outcome.response.status_code if outcome.response else "nothing"
+    error = f" after {told(outcome.error)}" if outcome.error else ""
+    given.log(f"sees {'ok' if outcome.ok else 'not ok'} {status}{error}")
+
+
+def sets_status(status: int) -> Action:
+    """Make an action that sets the status of the response under construction."""
+
+    def act(given: Any) -> None:
+        given.response.status_code = status
+
+    return act
+
 
 ORDER = [
     Scenario(
@@ -963,6 +983,74 @@ BACKGROUND = [
     ),
 ]
 
+OUTCOMES = [
+    Scenario(
+        "R1",
+        "exit code sees the status of the response",
+        Program(steps=[Step("a", takes=OUTCOME, on_success=looks), Step("b")]),
+        "a opens, b opens, endpoint, b exits, a exits, sees ok 200, sends 200",
+    ),
+    Scenario(
+        "R1",
+        "exit code sees the status of a response that the endpoint returns, which is no success",
+        Program(
+            steps=[
+                Step("a", takes=OUTCOME, on_success=looks, scope="request"),
+                Step("b", takes=OUTCOME, on_success=looks),
+            ],
+            returns=JSONResponse("conflict", 409),
+        ),
+        """a opens, b opens, endpoint, b exits, sees not ok 409, sends 409, a exits,
+        sees not ok 409""",
+        (409, "conflict"),
+    ),
+    Scenario(
+        "R1",
+        "after an exception that another one swallowed nothing is ok",
+        Program(
+            steps=[
+                Step("a", takes=OUTCOME, on_success=looks),
+                Step("b", on_error=swallows),
+            ],
+            endpoint=raises(Oops, "x"),
+        ),
+        """a opens, b opens, endpoint, b sees Oops(x), a exits, sees not ok nothing after Oops(x),
+        sends 500""",
+        FAILED,
+        raised="SwallowedExceptionError(b (programs.py) swallowed Oops('x'))",
+        cause="Oops(x)",
+    ),
+    Scenario(
+        "R2",
+        "scope function sees what would be sent by then, scope request what was sent",
+        Program(
+            steps=[
+                Step("wide", takes=OUTCOME, on_success=looks, scope="request"),
+                Step("outer", takes={"response": Response}, on_success=sets_status(203)),
+                Step("inner", takes=OUTCOME, on_success=looks),
+            ],
+            takes={"response": Response},
+            endpoint=sets_status(202),
+        ),
+        """wide opens, outer opens, inner opens, endpoint, inner exits, sees ok 202, outer exits,
+        sends 203, wide exits, sees ok 203""",
+        (203, "done"),
+    ),
+    Scenario(
+        "R3",
+        "what other exit code raises is not ok, though a response was built",
+        Program(
+            steps=[
+                Step("a", on_error=swallows),
+                Step("b", on_success=raises(Oops, "x")),
+                Step("c", takes=OUTCOME, on_success=looks),
+            ],
+        ),
+        """a opens, b opens, c opens, endpoint, c exits, sees ok 200, b exits, a sees Oops(x),
+        sends 200""",
+    ),
+]
+
 SCENARIOS = [
     *ORDER,
     *SETUP_FAILS,
@@ -974,6 +1062,7 @@ SCENARIOS = [
     *GENERATORS,
     *VALUES,
     *BACKGROUND,
+    *OUTCOMES,
 ]
 
 
