@@ -34,7 +34,7 @@ from microfw._reading import (
 )
 from microfw.dependencies import DependencyScope, Run, place_of
 from microfw.exception_handlers import ExceptionHandler
-from microfw.outcome import ResponseHead
+from microfw.outcome import Outcome, ResponseHead
 from microfw.responses import EmptyResponse
 
 logger = logging.getLogger("microfw")
@@ -163,7 +163,7 @@ class Exchange(Run):
             self._tasks = BackgroundTasks()
         return self._tasks
 
-    def outcome(self, scope: DependencyScope) -> RequestOutcome:
+    def outcome(self, scope: DependencyScope) -> Outcome:
         """Make what shows a step of this scope what becomes of the request."""
         if self._sending is None:
             peeked = None

@@ -21,7 +21,7 @@ class RunOutcome(Outcome):
     """
 
     _seen: BaseException | None = None
-    _failed = False
+    _failed: bool = False
 
     def __init__(self, run: Run) -> None:
         self._run = run
@@ -84,7 +84,7 @@ class Sending:
 
     def __init__(self, send: Send, receive: PeekedReceive | None) -> None:
         self.head: ResponseHead | None = None
-        self.has_left = False
+        self.has_left: bool = False
         self._send = send
         self._receive = receive
 

@@ -16,6 +16,7 @@ from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
 from microfw._reading import QueryValues
 from microfw.dependencies import DependencyScope, Run
 from microfw.exception_handlers import ExceptionHandler, close
+from microfw.outcome import Outcome
 
 NORMAL_CLOSURE = 1000
 INTERNAL_ERROR = 1011
@@ -53,7 +54,7 @@ class WebSocketExchange(Run):
             self._tasks = BackgroundTasks()
         return self._tasks
 
-    def outcome(self, _: DependencyScope) -> WebSocketOutcome:
+    def outcome(self, _: DependencyScope) -> Outcome:
         """Make what shows a step what becomes of the WebSocket."""
         return WebSocketOutcome(self, self.websocket)
 
