@@ -681,3 +681,42 @@ async def test_an_override_may_have_an_outcome() -> None:
         await request(app)
 
     assert log == ["ok, 200, no error"]
+
+
+async def test_dependencies_of_a_call_outside_of_a_request_see_what_becomes_of_it() -> None:
+    """R1"""
+    log = Log()
+    of_call = looking(log, "of call", "async")(None)
+    app = App()
+
+    async def close_books(day: int, it: Annotated[str, of_call]) -> int:
+        return 7 // day
+
+    async with app.running():
+        assert await app.call(close_books, 7) == 1
+        with pytest.raises(ZeroDivisionError):
+            await app.call(close_books, 0)
+
+    assert after(log) == [
+        "of call: ok, no response, no error",
+        "of call: not ok, no response, ZeroDivisionError(integer division or modulo by zero)",
+    ]
+
+
+async def test_a_task_may_be_passed_an_outcome() -> None:
+    log = Log()
+    app = App()
+
+    def task(outcome: Outcome, it: Annotated[None, Depends(lambda: None)]) -> None:
+        log(shown(outcome))
+
+    async def hand_on(outcome: Outcome, tasks: BackgroundTasks) -> AsyncIterator[None]:
+        tasks.add_task(task, outcome)
+        yield
+
+    @app.get("/", dependencies=[Depends(hand_on, scope="request")])
+    async def read() -> None: ...
+
+    await request(app)
+
+    assert log == ["ok, 200, no error"]
