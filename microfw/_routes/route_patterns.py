@@ -44,9 +44,10 @@ class PathPattern:
         route.param_convertors = {
             name: CONVERTOR_TYPES[kind.removeprefix(":") or "str"] for name, kind in parameters
         }
-        del route.path_regex
+        own = route.__dict__
+        own.pop("path_regex", None)
         if not {each.regex for each in route.param_convertors.values()} <= _OF_STARLETTE:
-            vars(route)["path_regex"] = re.compile(pattern_of(route))
+            own["path_regex"] = re.compile(pattern_of(route))
 
     def __get__(self, route: Any, owner: object = None) -> Any:
         if route is None:

@@ -8,7 +8,7 @@ import msgspec
 
 from microfw.applications import App
 from microfw.cli._failures import CommandError
-from microfw.exceptions import RegistrationError
+from microfw.openapi._operations import mistakes_in
 
 _SHOWN = 20
 """So many lines of a difference are shown."""
@@ -18,12 +18,13 @@ def document_of(app: App) -> str:
     """Write the document of an application, to be read.
 
     Raises:
-        CommandError: A type of it has no schema.
+        CommandError: Types of it have no schema.
     """
-    try:
-        document = app.openapi()
-    except RegistrationError as error:
-        raise CommandError(f"{error.what}\n  in:   {error.where}", error.cure) from None
+    mistakes = mistakes_in([*app.routes, *app.webhooks.routes])
+    if mistakes:
+        told = "\n".join(f"{each.what}\n  in:   {each.where}" for each in mistakes)
+        raise CommandError(told, mistakes[0].cure)
+    document = app.openapi()
     return msgspec.json.format(msgspec.json.encode(document)).decode() + "\n"
 
 

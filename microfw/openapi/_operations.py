@@ -2,11 +2,13 @@
 
 import inspect
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.routing import BaseRoute
 
 from microfw._routes import Route
+from microfw.exceptions import DeclarationError
 from microfw.openapi._failures import Failures
 from microfw.openapi._lifecycle import lifecycle_of
 from microfw.openapi._merging import merge
@@ -39,7 +41,7 @@ class Operations:
         self._is_received = is_received
         self._schemas = schemas
         self._unique_id = unique_id_of(route, _methods(route)[0])
-        self._values = values_of(route.plan, schemas)
+        self._values = values_of(route, schemas)
         self._body = body_of(self._values)
         self._answers = answers_of(route, self._unique_id, schemas)
         self.security = Security(route.plan)
@@ -126,6 +128,15 @@ def unique_id_of(route: Route, method: str) -> str:
 def documented(routes: Any) -> list[Route]:
     """The routes that have something to document."""
     return [route for route in routes if _is_documented(route)]
+
+
+def mistakes_in(routes: Iterable[BaseRoute]) -> list[DeclarationError]:
+    """The types of routes that have no JSON schema."""
+    schemas = Schemas()
+    for route in documented(routes):
+        Operations(route, schemas)
+    schemas.resolve()
+    return schemas.mistakes
 
 
 def _is_documented(route: BaseRoute) -> bool:

@@ -4,6 +4,7 @@ import copy
 import http.client
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -14,7 +15,7 @@ from microfw._routes import Route
 from microfw.dependencies import EMPTY
 from microfw.openapi._merging import merge
 from microfw.openapi._schemas import Schemas
-from microfw.openapi._values import steps_from_endpoint
+from microfw.openapi._values import label_of, steps_from_endpoint
 from microfw.openapi._wants import Want
 from microfw.responses import EventSourceResponse, StreamingResponse, allows_body, model_of
 
@@ -62,8 +63,8 @@ def answers_of(route: Route, unique_id: str, schemas: Schemas) -> Answers:
             kind = endpoint.returns
 
     def want(model: Any, name: str) -> Want:
-        what = f"what {endpoint.name!r} answers"
-        return schemas.want(Want(model, "serialization", name, endpoint.where, (), what))
+        told = endpoint.where, (), label_of(route), f"what {endpoint.name!r} answers"
+        return schemas.want(Want(model, "serialization", name, *told))
 
     said = _said(route)
     others = {
@@ -111,13 +112,15 @@ def responses_of(route: Route, answers: Answers, version: str) -> dict[str, Any]
         content = _content(answers, version)
         if content:
             success["content"] = content
-    described = {str(_status_of(answers.kind) if status is None else status): success}
+    kind: Any = answers.kind
+    described = {str(_status_of(kind) if status is None else status): success}
     for code, said in answers.said.items():
         _add(described, code, said, answers)
     return described
 
 
-def _status_of(kind: type[Response]) -> int:
+@cache
+def _status_of(kind: Any) -> int:
     parameter = inspect.signature(kind).parameters.get("status_code")
     return parameter.default if parameter and isinstance(parameter.default, int) else 200
 

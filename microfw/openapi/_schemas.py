@@ -10,7 +10,7 @@ Rules
    msgspec's class is called `NameStruct`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from microfw._models import is_array, is_mapping, is_of_msgspec
@@ -33,6 +33,7 @@ class Schemas:
 
     Attributes:
         definitions: By name, what schemas refer to; there after `resolve`.
+        mistakes: The types that have none; there after `resolve`.
     """
 
     def __init__(self, *, separate: bool = True) -> None:
@@ -40,6 +41,7 @@ class Schemas:
         self._wants: list[Want] = []
         self._known: dict[Any, Want] = {}
         self.definitions: Definitions = {}
+        self.mistakes: list[DeclarationError] = []
 
     def want(self, want: Want) -> Want:
         """Ask for a schema; what has been asked for already, of a class, is the same."""
@@ -50,16 +52,17 @@ class Schemas:
         return known
 
     def resolve(self) -> None:
-        """Make the schemas.
-
-        Raises:
-            DeclarationError: A type has none.
-        """
+        """Make the schemas. Those that cannot be made are open, and among the mistakes."""
         wants, separate = self._wants, self._separate
         try:
             self.definitions = _made(wants, separate=separate)
-        except Exception as problem:
-            raise (*_mistakes(wants, separate=separate), problem)[0] from problem
+        except Exception:
+            found = {want: _mistake(want, separate=separate) for want in wants}
+            self.mistakes = [mistake for mistake in found.values() if mistake is not None]
+            if not self.mistakes:
+                raise
+            others = [want for want, mistake in found.items() if mistake is None]
+            self.definitions = _made(others, separate=separate)
 
     def resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a schema refers to; itself where it does not refer to another."""
@@ -68,20 +71,22 @@ class Schemas:
         return schema
 
 
-def _mistakes(wants: list[Want], *, separate: bool) -> Iterator[DeclarationError]:
-    """Look for the types that have no schema, one by one."""
-    for want in wants:
-        try:
-            _made([want], separate=separate)
-        except Exception as problem:
-            text = str(problem).partition("\n")[0]
-            yield DeclarationError(
-                f"{want.parameter} has no schema, so that there is no OpenAPI document: {text}",
-                where=want.place,
-                path=want.path,
-                cure="use a type that has a JSON schema, or leave the route out of it:"
-                " include_in_schema=False",
-            )
+def _mistake(want: Want, *, separate: bool) -> DeclarationError | None:
+    """Say what is wrong where a type has no schema."""
+    try:
+        _made([want], separate=separate)
+    except Exception as problem:
+        want.schema = {}
+        text = str(problem).partition("\n")[0]
+        return DeclarationError(
+            f"{want.route}: {want.parameter} has no schema, so that the OpenAPI document"
+            f" allows anything: {text}",
+            where=want.place,
+            path=want.path,
+            cure="use a type that has a JSON schema, or leave the route out of the document:"
+            " include_in_schema=False",
+        )
+    return None
 
 
 def _made(wants: list[Want], *, separate: bool) -> Definitions:

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from microfw._models import group_of
+from microfw._routes import Route
 from microfw.dependencies import Plan, Step, Use
 from microfw.openapi._schemas import Schemas
 from microfw.openapi._wants import NO_DOCUMENTATION, Want, title_of
@@ -43,6 +44,11 @@ def steps_from_endpoint(plan: Plan) -> Iterator[Step]:
         left += reversed(below)
 
 
+def label_of(route: Route) -> str:
+    """Name a route in messages."""
+    return f"{' '.join(sorted(route.methods))} {route.path_format}"
+
+
 class Value(Struct):
     """One value of the request, with its schema; or a group of such."""
 
@@ -56,17 +62,18 @@ class Value(Struct):
         return declaration.documentation if declaration else NO_DOCUMENTATION
 
 
-def values_of(plan: Plan, schemas: Schemas) -> list[Value]:
+def values_of(route: Route, schemas: Schemas) -> list[Value]:
     """Ask for the schemas of what a route reads."""
     return [
-        _value(value, step, plan, schemas)
-        for step in steps_from_endpoint(plan)
+        _value(value, step, route, schemas)
+        for step in steps_from_endpoint(route.plan)
         for argument in step.arguments
         if isinstance(value := getattr(argument.source, "value", None), RequestValue)
     ]
 
 
-def _value(value: RequestValue, step: Step, plan: Plan, schemas: Schemas) -> Value:
+def _value(value: RequestValue, step: Step, route: Route, schemas: Schemas) -> Value:
+    endpoint = route.plan.endpoint
     declaration = value.declaration
     is_group = (
         declaration is not None
@@ -78,7 +85,8 @@ def _value(value: RequestValue, step: Step, plan: Plan, schemas: Schemas) -> Val
         "validation",
         value.key,
         step.signature.where,
-        () if step is plan.endpoint else (plan.endpoint.signature.name, step.signature.name),
+        () if step is endpoint else (endpoint.signature.name, step.signature.name),
+        label_of(route),
         f"{value.key!r}, which {step.signature.name!r} reads,",
         declaration.documentation if declaration else NO_DOCUMENTATION,
         ... if is_group else value.default,

@@ -22,6 +22,7 @@ class Want(Struct, eq=False):
         name: The value's, from which a title is made; `""` where it has none.
         place: Where the type is written, for messages.
         path: The names of the callables that lead there.
+        route: The route that is described, for messages.
         parameter: What is wrong where the type has no schema.
         documentation: What its declaration tells.
         default: The value where none was sent; `...` where there is none to show.
@@ -35,6 +36,7 @@ class Want(Struct, eq=False):
     name: str
     place: str
     path: tuple[str, ...] = ()
+    route: str = ""
     parameter: str = ""
     documentation: Documentation = NO_DOCUMENTATION
     default: Any = ...

@@ -1,6 +1,6 @@
 """Schemas of the types that pydantic validates."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -14,6 +14,7 @@ from microfw.openapi.constants import REF_TEMPLATE
 
 FILE = {"type": "string", "contentMediaType": "application/octet-stream"}
 
+_JSON = (str, int, bool, type(None))
 _SAID = ("title", "description", "examples", "json_schema_extra")
 
 
@@ -47,15 +48,18 @@ def pydantic_schemas(
                 made["contentEncoding"] = "base64"
             return {**made, **FILE}
 
-    adapters = [_adapter(want) for want in wants]
-    inputs: list[Any] = [
-        (number, want.mode if separate or _is_computed(adapter) else "validation", adapter)
-        for number, (want, adapter) in enumerate(zip(wants, adapters, strict=True))
-    ]
+        def encode_default(self, dft: Any) -> Any:
+            # pydantic makes an adapter for each.
+            is_json = type(dft) in _JSON or (type(dft) in (list, dict) and not dft)
+            return dft if is_json else super().encode_default(dft)
+
+    inputs: dict[Any, Any] = {}
+    keys = [_add_input(want, inputs, separate=separate) for want in wants]
     made, definitions = TypeAdapter.json_schemas(
-        inputs, ref_template=REF_TEMPLATE, schema_generator=Generator
+        [*inputs.values()], ref_template=REF_TEMPLATE, schema_generator=Generator
     )
-    for want, (number, mode, _) in zip(wants, inputs, strict=True):
+    for want, key in zip(wants, keys, strict=True):
+        number, mode, _ = inputs[key]
         want.schema = _with_description(made[number, mode], want)
     found: dict[str, Any] = definitions.get("$defs", {})
     return found
@@ -67,14 +71,33 @@ def _with_description(schema: dict[str, Any], want: Want) -> dict[str, Any]:
     return {**schema, "description": description} if description else schema
 
 
-def _adapter(want: Want) -> TypeAdapter[Any]:
+def _add_input(want: Want, inputs: dict[Any, Any], *, separate: bool) -> Any:
+    """Add what pydantic needs to make a schema, unless that is there; return its key."""
+    bare, said = want.bare, _said(want)
+    # Unions are equal in any order, and numbers whatever their type: what is written tells both.
+    key: Any = bare, want.mode, repr((bare, said)), *said.values()
+    try:
+        known = key in inputs
+    except TypeError:  # something of it cannot be hashed
+        key, known = len(inputs), False
+    if not known:
+        adapter = _adapter(bare, said)
+        mode = want.mode if separate or _is_computed(adapter) else "validation"
+        inputs[key] = len(inputs), mode, adapter
+    return key
+
+
+def _said(want: Want) -> dict[str, Any]:
     said: dict[str, Any] = {
         name: value for name in _SAID if (value := getattr(want.documentation, name)) is not None
     }
     if want.default is not ...:
         said["default"] = want.default
-    said |= want.limits
-    annotation: Any = Annotated[want.bare, Field(**said)] if said else want.bare
+    return said | want.limits
+
+
+def _adapter(bare: Any, said: Mapping[str, Any]) -> TypeAdapter[Any]:
+    annotation: Any = Annotated[bare, Field(**said)] if said else bare
     try:
         return TypeAdapter(annotation)
     except PydanticUserError:  # a class that pydantic does not know, as Starlette's `UploadFile`

@@ -1,5 +1,6 @@
 """Routes -> an OpenAPI document."""
 
+import logging
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ from microfw.openapi._schemas import Schemas
 from microfw.openapi.constants import REF_PREFIX
 
 __all__ = ["get_openapi"]
+
+logger: logging.Logger = logging.getLogger("microfw")
 
 
 def get_openapi(
@@ -37,6 +40,9 @@ def get_openapi(
 ) -> dict[str, Any]:
     """Describe routes in an OpenAPI document. Routes that are not microfw's are left out.
 
+    A type that has no JSON schema is logged as an error, with its route and a cure. The document
+    allows anything in its place.
+
     Args:
         title: Of the API.
         version: Of the API.
@@ -56,9 +62,6 @@ def get_openapi(
         limits_bodies: Whether larger bodies are answered with 413 where a route says nothing of it.
         document_lifecycle: Whether the description of each operation lists its dependencies, in the
             order of their setup, and until when they are open.
-
-    Raises:
-        DeclarationError: A type has no schema.
     """
     schemas = Schemas(separate=separate_input_output_schemas)
     described = [
@@ -68,6 +71,8 @@ def get_openapi(
         Operations(route, schemas, is_received=False) for route in documented(webhooks or ())
     ]
     schemas.resolve()
+    for mistake in schemas.mistakes:
+        logger.error("%s", mistake)
     failures = Failures(schemas.definitions, limits_bodies=limits_bodies)
     made: dict[str, Any] = {}
     paths = _paths(described, failures, made, openapi_version)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.routing import Mount
 
 from microfw import (
@@ -25,7 +25,6 @@ from microfw import (
     Security,
     UploadFile,
 )
-from microfw.exceptions import DeclarationError
 from microfw.openapi.utils import get_openapi
 from microfw.responses import (
     EventSourceResponse,
@@ -795,13 +794,14 @@ class Odd:
     pass
 
 
-def test_a_type_without_a_schema_is_told_with_its_place_when_the_document_is_made() -> None:
-    from pydantic import BaseModel, ConfigDict
+class Strange(BaseModel):
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    odd: Odd
 
-    class Strange(BaseModel):
-        model_config = ConfigDict(arbitrary_types_allowed=True)
-        odd: Odd
 
+def test_a_type_without_a_schema_is_logged_with_its_route_and_the_others_are_described(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     def inner(strange: Annotated[Strange, Body()]) -> None: ...
 
     app = App()
@@ -813,19 +813,54 @@ def test_a_type_without_a_schema_is_told_with_its_place_when_the_document_is_mad
     @app.post("/")
     async def take(it: Annotated[None, Depends(inner)], q: int = 1) -> None: ...
 
-    with pytest.raises(DeclarationError) as caught:
-        app.openapi()
+    @app.get("/odd")
+    async def give() -> Strange:
+        return Strange(odd=Odd())
 
-    what, where, path, cure = str(caught.value).splitlines()
+    paths = TestClient(app).get("/openapi.json").json()["paths"]
+    first, second = (record.getMessage().splitlines() for record in caplog.records)
+
+    what, where, path, cure = first
     assert what == (
-        "'strange', which 'inner' reads, has no schema, so that there is no OpenAPI document:"
-        " Cannot generate a JsonSchema for core_schema.IsInstanceSchema"
+        "POST /: 'strange', which 'inner' reads, has no schema, so that the OpenAPI document"
+        " allows anything: Cannot generate a JsonSchema for core_schema.IsInstanceSchema"
         f" ({Odd})"
     )
     assert where.startswith("  in:   test_a_type_without_a_schema")
     assert path == "  path: take -> inner"
     assert cure == (
-        "  cure: use a type that has a JSON schema, or leave the route out of it:"
+        "  cure: use a type that has a JSON schema, or leave the route out of the document:"
         " include_in_schema=False"
     )
+    assert second[0].startswith("GET /odd: what 'give' answers has no schema")
+    assert {record.levelname for record in caplog.records} == {"ERROR"}
+    assert paths["/"]["post"]["requestBody"]["content"] == {
+        "application/json": {"schema": {"title": "Strange"}}
+    }
+    answered = [
+        paths[each]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        for each in ("/fine", "/odd")
+    ]
+    assert answered == [
+        {"type": "integer", "title": "Response Fine Fine Get"},
+        {"title": "Response Give Odd Get"},
+    ]
     assert TestClient(app).get("/fine").json() == 1
+
+
+def test_types_that_have_schemas_alone_but_not_together_fail_the_document(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = App()
+
+    @app.get("/")
+    async def take(first: int, second: int) -> None: ...
+
+    def fail(wants: Any, refer: Any, *, separate: bool) -> dict[str, Any]:
+        if len(wants) > 1:
+            raise ValueError("not together")
+        return {}
+
+    monkeypatch.setattr("microfw.openapi._with_pydantic.pydantic_schemas", fail)
+    with pytest.raises(ValueError, match="not together"):
+        app.openapi()

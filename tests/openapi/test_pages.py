@@ -13,6 +13,7 @@ import pytest
 from starlette.routing import Mount
 
 from microfw import App
+from microfw.exceptions import PathError
 from microfw.openapi._assets import manifest
 from microfw.openapi.docs import (
     get_redoc_html,
@@ -119,6 +120,20 @@ def test_pages_can_be_elsewhere_or_nowhere() -> None:
         assert client.get(path).status_code == 404
     names = [getattr(route, "name", None) for route in app.routes]
     assert names == ["openapi", "swagger_ui_html", "swagger_ui_file"]
+
+
+@pytest.mark.parametrize("name", ["openapi_url", "docs_url", "redoc_url"])
+def test_a_path_that_begins_with_no_slash_is_refused(name: str) -> None:
+    options: Any = {name: "here"}
+    with pytest.raises(PathError, match=r"the path 'here' of the documentation does not start"):
+        App(**options)
+
+
+def test_paths_of_the_documentation_may_have_parameters() -> None:
+    app = App(openapi_url="/{version}/openapi.json", docs_url="/{version}/docs")
+
+    assert TestClient(app).get("/v1/openapi.json").status_code == 200
+    assert TestClient(app).get("/v1/docs").status_code == 200
 
 
 def test_the_page_to_read_needs_no_page_to_try() -> None:
