@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import allocation, cold, growth, sockets
+from benchmarks import allocation, cold, growth, sessions, sockets
 from benchmarks.cases import Case, chosen
 from benchmarks.compare import compare
 from benchmarks.in_process import PARTS, Options
@@ -21,6 +21,7 @@ WHOLE: dict[str, Callable[[Options], Report]] = {
     "allocation": allocation.measure,
     "cold": cold.measure,
     "socket": sockets.measure,
+    "session": sessions.measure,
 }
 """Parts that are measured as a whole."""
 

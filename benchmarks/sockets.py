@@ -10,12 +10,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks.cases import LIFECYCLE
 from benchmarks.contenders import by_hand, fastapi, microfw
@@ -64,11 +64,11 @@ def measure(
     rounds = options.rounds or ROUNDS
     contenders = installed([CONTENDERS[name] for name in names])
     names = [each.name for each in contenders]
-    client_name, client = ("wrk", wrk) if shutil.which("wrk") else ("our own client", own_client)
+    client_name, ask = client()
     text, found = [], {}
     for case in (case for case in LIFECYCLE if case.name in cases):
         print(f"{case.name}, on sockets ...", file=sys.stderr)
-        loads, memory = _in_turns(case.name, names, options.loop, rounds, seconds, client)
+        loads, memory = _in_turns(case.name, names, options.loop, rounds, seconds, ask)
         found[case.name] = {
             name: {**_as_data(loads[name]), "memory": memory[name]} for name in names
         }
@@ -88,23 +88,33 @@ def measure(
     return Report("socket", "\n\n".join([f"{heading(about)};\n{how}", *text]), data)
 
 
-Client = Callable[[int, float], Load]
+class Client(Protocol):
+    """What loads a server."""
+
+    def __call__(self, port: int, seconds: float, connections: int = CONNECTIONS) -> Load:
+        """Ask the server at a port for some seconds, by so many connections."""
+        raise NotImplementedError
 
 
-def wrk(port: int, seconds: float) -> Load:
+def client() -> tuple[str, Client]:
+    """Find what loads servers here, with its name."""
+    return ("wrk", wrk) if shutil.which("wrk") else ("our own client", own_client)
+
+
+def wrk(port: int, seconds: float, connections: int = CONNECTIONS) -> Load:
     """Load a server with wrk."""
     url = f"http://127.0.0.1:{port}/orders"
-    options = ["-t1", f"-c{CONNECTIONS}", f"-d{max(round(seconds), 1)}s", "--latency"]
+    options = ["-t1", f"-c{connections}", f"-d{max(round(seconds), 1)}s", "--latency"]
     said = _said_by(["wrk", *options, url])
     if "Non-2xx" in said or "Socket errors" in said:
         raise UnequalWorkError(f"not every answer is a success:\n{said}")
     return parsed(said)
 
 
-def own_client(port: int, seconds: float) -> Load:
+def own_client(port: int, seconds: float, connections: int = CONNECTIONS) -> Load:
     """Load a server with `benchmarks.load`."""
     command = [sys.executable, "-m", "benchmarks.load"]
-    said = _said_by([*command, str(port), "/orders", str(CONNECTIONS), str(seconds)])
+    said = _said_by([*command, str(port), "/orders", str(connections), str(seconds)])
     return Load(**json.loads(said))
 
 
@@ -135,25 +145,33 @@ def _environment() -> dict[str, str]:
 
 
 def _in_turns(
-    case: str, names: Sequence[str], loop: str, rounds: int, seconds: float, client: Client
+    case: str, names: Sequence[str], loop: str, rounds: int, seconds: float, ask: Client
 ) -> tuple[dict[str, list[Load]], dict[str, int]]:
     loads: dict[str, list[Load]] = {name: [] for name in names}
     shuffle = Random(case).shuffle
     with ExitStack() as stack:
-        servers = [stack.enter_context(_serving(name, case, loop)) for name in names]
+        makes = {name: CONTENDERS[name].__name__ for name in names}
+        servers = [
+            stack.enter_context(serving(name, make, case, loop)) for name, make in makes.items()
+        ]
         stack.enter_context(one_core())
         for server in servers:
-            client(server.port, min(seconds, 1))  # warms up
+            ask(server.port, min(seconds, 1))  # warms up
         for _ in range(rounds):
             shuffle(servers)
             for server in servers:
-                loads[server.name].append(client(server.port, seconds))
+                loads[server.name].append(ask(server.port, seconds))
         return loads, {server.name: resident(server.process) for server in servers}
 
 
 @contextmanager
-def _serving(name: str, case: str, loop: str) -> Iterator[Server]:
-    command = [sys.executable, "-m", "benchmarks.serve", CONTENDERS[name].__name__, case, loop]
+def serving(name: str, *arguments: str) -> Iterator[Server]:
+    """Serve a contender by `benchmarks.serve`, which gets these arguments.
+
+    Raises:
+        UnequalWorkError: It cannot be served.
+    """
+    command = [sys.executable, "-m", "benchmarks.serve", *arguments]
     with subprocess.Popen(
         command, env=_environment(), cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:

@@ -19,7 +19,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from benchmarks import cold, goals, growth, sockets
+from benchmarks import cold, goals, growth, sessions, sockets
 from benchmarks.allocation import Allocated, allocated
 from benchmarks.cases import LIFECYCLE, Contender
 from benchmarks.client import ASGIApp, Client, Log, Request, answer_of, json_answer, new_log
@@ -258,6 +258,15 @@ def test_a_server_is_loaded_and_its_memory_looked_at() -> None:
     assert found["rate"][1] > 0
     assert 0 < found["p50"][1] <= found["p99"][1]
     assert report.data["client"] == ("wrk" if shutil.which("wrk") else "our own client")
+
+
+def test_a_server_with_a_database_is_loaded_and_its_cpu_time_looked_at() -> None:
+    report = sessions.measure(SHORT, ["microfw", "FastAPI"], ["session"], seconds=0.2)
+
+    found = report.data["cases"]["session"]
+    assert [*found] == ["microfw", "FastAPI"]
+    assert all(figures["rate"][0] > 0 for figures in found.values())
+    assert "requests/s, microfw / it" in report.text
 
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
