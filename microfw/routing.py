@@ -27,31 +27,29 @@ from microfw._routes import (
     Matcher,
     ProvidedOverrides,
     Route,
+    RouteDefaults,
     RouteOptions,
     Routes,
     Surroundings,
     WebSocketRoute,
     check_dependencies,
-    check_encoders,
     check_handled,
     check_is_not_empty,
     check_path,
-    check_prefix,
     check_router,
     limited,
-    merged,
     moved,
     path_of,
     surrounded,
 )
-from microfw.dependencies import Dependency, DependencyScope, Lifetime, place_of
+from microfw.dependencies import DependencyScope, Lifetime, place_of
 
 __all__ = ["IncludeOptions", "Mount", "Route", "RouteOptions", "Router", "WebSocketRoute"]
 
 _ASCII = bytes(range(128))
 
 
-class Router(Decorators, Lifespans, starlette.routing.Router):
+class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
     """Maps paths to endpoints; an application has one, and includes others.
 
     The functions of its routes are read when an application includes it: until then, an outer
@@ -127,31 +125,29 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         self.routes: list[BaseRoute] = Routes(routes or ())
         self._matcher = Matcher()
         self.included: list[starlette.routing.Router] = []
-        check_prefix(prefix, "Router")
         self.is_of_application: bool = False
-        self.prefix = prefix
         self.route_class = route_class
-        self.tags: list[str | Enum] = list(tags or ())
-        self.dependencies: list[Dependency] = check_dependencies(
-            dependencies, "Router(dependencies=...)"
-        )
-        self.responses: dict[int | str, Any] = dict(responses or {})
-        self.callbacks: list[BaseRoute] = list(callbacks or ())
-        self.generate_unique_id_function = generate_unique_id_function
-        self.default_response_class = default_response_class
-        self.encoders: dict[type[Any], Callable[[Any], Any]] = check_encoders(
-            encoders, "Router(encoders=...)"
+        RouteDefaults.__init__(
+            self,
+            "Router",
+            prefix=prefix,
+            tags=tags,
+            dependencies=dependencies,
+            responses=responses,
+            callbacks=callbacks,
+            generate_unique_id_function=generate_unique_id_function,
+            default_response_class=default_response_class,
+            encoders=encoders,
+            max_body_size=max_body_size,
+            form_limits=form_limits,
+            strict_content_type=strict_content_type,
+            echo_input=echo_input,
+            deprecated=deprecated,
+            include_in_schema=include_in_schema,
         )
         Lifetime.of(default_scope or "function", f"Router(default_scope={default_scope!r})")
         self.default_scope: DependencyScope | None = default_scope
-        self.max_body_size = max_body_size
-        self.form_limits = form_limits
-        self.strict_content_type = strict_content_type
-        self.echo_input = echo_input
-        self.deprecated = deprecated
-        self.include_in_schema = include_in_schema
         self.exception_handlers: dict[Any, Callable[..., Any]] = dict(exception_handlers or {})
-        self.middleware: tuple[Middleware, ...] = ()
         if dependency_overrides_provider is not None:
             self.middleware = (Middleware(ProvidedOverrides, dependency_overrides_provider),)
         if middleware:
@@ -177,7 +173,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
             endpoint,
             methods=methods,
             default_scope=self.default_scope,
-            **merged(self, options),
+            **self.inherited_by(options),
         )
         self._add(route)
 
@@ -191,15 +187,14 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
     ) -> None:
         """Add a WebSocket route; what `websocket` does."""
         check_path(path, endpoint)
+        own = check_dependencies(dependencies, place_of(endpoint))
+        options = self.inherited_by({"dependencies": own})
         route = WebSocketRoute(
             self.prefix + path,
             endpoint,
             name=name,
-            dependencies=[
-                *self.dependencies,
-                *check_dependencies(dependencies, place_of(endpoint)),
-            ],
-            middleware=self.middleware,
+            dependencies=options.get("dependencies"),
+            middleware=options.get("middleware"),
             default_scope=self.default_scope,
         )
         self._add(route)
@@ -268,9 +263,8 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
                 that are added later are raised at start-up, or by the first request.
         """
         check_router(router, contains_itself=router is self or _contains(router, self))
-        check_prefix(prefix, "include_router")
-        dependencies = check_dependencies(dependencies, "include_router(dependencies=...)")
-        including = Router(
+        including = RouteDefaults(
+            "include_router",
             prefix=prefix,
             tags=tags,
             dependencies=dependencies,
@@ -297,7 +291,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         self.add_lifespan(router.lifespan_context)
 
     def _follower(
-        self, including: "Router", middleware: Sequence[Middleware]
+        self, including: RouteDefaults, middleware: Sequence[Middleware]
     ) -> Callable[[BaseRoute], None]:
         """Make what includes each route that is added later, as long as this router is there."""
         reference = weakref.ref(self)
@@ -311,38 +305,21 @@ class Router(Decorators, Lifespans, starlette.routing.Router):
         return include
 
     def _included_route(
-        self, route: BaseRoute, including: "Router", middleware: Sequence[Middleware]
+        self, route: BaseRoute, including: RouteDefaults, middleware: Sequence[Middleware]
     ) -> BaseRoute:
         prefix = self.prefix + including.prefix
         if not isinstance(route, Route | WebSocketRoute):
             return surrounded(moved(route, prefix), middleware)
         if self.is_of_application:
             check_is_not_empty(prefix + route.path, route.endpoint)
-        included = self._copied(route, including, prefix)
+        included = route.copied(
+            prefix + route.path,
+            route.default_scope or self.default_scope,
+            self.inherited_by(including.inherited_by(route.options)),
+        )
         included.exception_handlers = (*route.exception_handlers, self.exception_handlers)
         included.prefix = prefix + route.prefix
         return included
-
-    def _copied(
-        self, route: Route | WebSocketRoute, including: "Router", prefix: str
-    ) -> Route | WebSocketRoute:
-        if isinstance(route, Route):
-            options = merged(self, merged(including, route.options))
-            return type(route)(
-                prefix + route.path,
-                route.endpoint,
-                methods=route.methods,
-                default_scope=route.default_scope or self.default_scope,
-                **options,
-            )
-        return WebSocketRoute(
-            prefix + route.path,
-            route.endpoint,
-            name=route.name,
-            dependencies=[*self.dependencies, *including.dependencies, *route.dependencies],
-            middleware=[*self.middleware, *(route.middleware or ())],
-            default_scope=route.default_scope or self.default_scope,
-        )
 
     def exception_handler(
         self, exc_class_or_status_code: int | type[Exception]

@@ -65,9 +65,11 @@ def test_routes_keep_what_applications_and_routers_say_of_them() -> None:
     assert route.options == {
         "callbacks": [of_app, of_inclusion, of_router, of_route],
         "dependencies": [],
+        "encoders": {},
         "deprecated": True,
         "generate_unique_id_function": name_route,
         "include_in_schema": False,
+        "middleware": [],
         "operation_id": "read",
         "responses": {},
         "summary": "Read",

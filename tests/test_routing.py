@@ -34,6 +34,7 @@ from microfw import (
     WebSocketDisconnect,
     WebSocketRoute,
 )
+from microfw.routing import RouteOptions
 from microfw.testclient import TestClient
 from tests.asgi import get, request
 from tests.security.requests import get as get_bytes
@@ -389,7 +390,10 @@ def test_options_of_routers_are_merged_into_those_of_the_routes() -> None:
     (route,) = outer.routes
     assert isinstance(route, Route)
     assert route.options == {
+        "callbacks": [],
         "dependencies": [],
+        "encoders": {},
+        "middleware": [],
         "tags": ["include", "inner", "route"],
         "responses": {
             404: {"description": "inner"},
@@ -399,6 +403,18 @@ def test_options_of_routers_are_merged_into_those_of_the_routes() -> None:
         "deprecated": True,
         "include_in_schema": False,
     }
+
+
+def test_an_option_that_is_none_is_inherited_but_for_the_limit_of_a_body() -> None:
+    router = Router(deprecated=True, strict_content_type=True, max_body_size=8)
+    options: RouteOptions = {"deprecated": None, "max_body_size": None}
+
+    router.add_api_route("/", lambda: None, **options)
+
+    (route,) = router.routes
+    assert isinstance(route, Route)
+    inherited = {name: route.options.get(name) for name in (*options, "strict_content_type")}
+    assert inherited == {"deprecated": True, "max_body_size": None, "strict_content_type": True}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from microfw._routes.documentation import AppDocumentation, check_documentation
 from microfw._routes.foreign import limited, moved, surrounded
 from microfw._routes.lifespans import Lifespans, frozen_garbage
 from microfw._routes.matching import Matcher, Routes, path_of
-from microfw._routes.merging import merged
+from microfw._routes.merging import RouteDefaults
 from microfw._routes.mistakes import (
     check_declares_nothing,
     check_dependencies,
@@ -22,7 +22,6 @@ from microfw._routes.mistakes import (
     check_handled,
     check_is_not_empty,
     check_path,
-    check_prefix,
     check_router,
 )
 from microfw._routes.planned import DirectRoute, RoutePlans
@@ -48,6 +47,7 @@ __all__ = [
     "PathPattern",
     "ProvidedOverrides",
     "Route",
+    "RouteDefaults",
     "RouteOptions",
     "RoutePlans",
     "Routes",
@@ -61,11 +61,9 @@ __all__ = [
     "check_handled",
     "check_is_not_empty",
     "check_path",
-    "check_prefix",
     "check_router",
     "frozen_garbage",
     "limited",
-    "merged",
     "moved",
     "path_of",
     "surrounded",

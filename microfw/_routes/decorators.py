@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
+from types import EllipsisType
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from starlette.middleware import Middleware
@@ -80,11 +81,18 @@ class IncludeOptions(TypedDict, total=False):
     callbacks: Sequence[BaseRoute] | None
     generate_unique_id_function: Callable[[Any], str] | None
     default_response_class: type[Response] | None
-    max_body_size: int | None
+    max_body_size: int | EllipsisType | None
     form_limits: FormLimits | None
     echo_input: bool | None
     deprecated: bool | None
     include_in_schema: bool
+
+
+class RouterOptions(IncludeOptions, total=False):
+    """What can be said of a router, and is inherited by its routes."""
+
+    encoders: Encoders | None
+    strict_content_type: bool | None
 
 
 class Decorators:

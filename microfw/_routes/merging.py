@@ -1,22 +1,68 @@
-"""What a router gives to the options of each of its routes."""
+"""What a router says of all of its routes, and how each of its routes inherits that."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from types import EllipsisType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Unpack, cast
 
 from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from microfw._reading import FormLimits
-from microfw._routes.decorators import RouteOptions
+from microfw._routes.decorators import RouteOptions, RouterOptions
+from microfw._routes.mistakes import check_dependencies, check_encoders, check_prefix
 from microfw.dependencies import Dependency
 
 
-class Outer(Protocol):
-    """A router, as far as its routes inherit what is said of it."""
+def _joined(outer: Sequence[Any], inner: Sequence[Any] | None) -> list[Any]:
+    return [*outer, *(inner or ())]
 
+
+def _updated(outer: Mapping[Any, Any], inner: Mapping[Any, Any] | None) -> dict[Any, Any]:
+    return {**outer, **(inner or {})}
+
+
+def _both(outer: bool, inner: bool) -> bool:
+    return outer and inner
+
+
+class _Rule(NamedTuple):
+    """How a route inherits one option; where there is no function, the innermost word counts.
+
+    Attributes:
+        merge: Takes what the router says, and what the route does.
+        unsaid: The value that says nothing.
+        attribute: The router's attribute, where it has another name.
+    """
+
+    merge: Callable[[Any, Any], Any] | None = None
+    unsaid: Any = None
+    attribute: str = ""
+
+
+_RULES: Mapping[str, _Rule] = {
+    "dependencies": _Rule(_joined),
+    "middleware": _Rule(_joined),
+    "tags": _Rule(_joined),
+    "callbacks": _Rule(_joined),
+    "responses": _Rule(_updated),
+    "encoders": _Rule(_updated),
+    "include_in_schema": _Rule(_both, True),
+    "response_class": _Rule(attribute="default_response_class"),
+    "max_body_size": _Rule(unsaid=...),
+    "form_limits": _Rule(),
+    "strict_content_type": _Rule(),
+    "echo_input": _Rule(),
+    "deprecated": _Rule(),
+    "generate_unique_id_function": _Rule(),
+}
+
+
+class RouteDefaults:
+    """What is said of all routes of a router; `include_router` says more of those it includes."""
+
+    prefix: str
     tags: list[str | Enum]
     dependencies: list[Dependency]
     responses: dict[int | str, Any]
@@ -30,40 +76,35 @@ class Outer(Protocol):
     echo_input: bool | None
     deprecated: bool | None
     include_in_schema: bool
-    middleware: tuple[Middleware, ...]
+    middleware: tuple[Middleware, ...] = ()
 
+    def __init__(self, where: str, **said: Unpack[RouterOptions]) -> None:
+        self.prefix = said.get("prefix", "")
+        check_prefix(self.prefix, where)
+        self.tags = list(said.get("tags") or ())
+        self.dependencies = check_dependencies(
+            said.get("dependencies"), f"{where}(dependencies=...)"
+        )
+        self.responses = dict(said.get("responses") or {})
+        self.callbacks = list(said.get("callbacks") or ())
+        self.encoders = check_encoders(said.get("encoders"), f"{where}(encoders=...)")
+        self.generate_unique_id_function = said.get("generate_unique_id_function")
+        self.default_response_class = said.get("default_response_class")
+        self.max_body_size = said.get("max_body_size", ...)
+        self.form_limits = said.get("form_limits")
+        self.strict_content_type = said.get("strict_content_type")
+        self.echo_input = said.get("echo_input")
+        self.deprecated = said.get("deprecated")
+        self.include_in_schema = said.get("include_in_schema", True)
 
-def _inherit_echo_input(outer: Outer, options: RouteOptions) -> None:
-    if outer.echo_input is not None and options.get("echo_input") is None:
-        options["echo_input"] = outer.echo_input
-
-
-def merged(outer: Outer, options: RouteOptions) -> RouteOptions:
-    """A route's options with those that a router gives to all of its routes."""
-    all_options = options.copy()
-    all_options["dependencies"] = [*outer.dependencies, *(options.get("dependencies") or ())]
-    all_options["tags"] = [*outer.tags, *(options.get("tags") or ())]
-    all_options["responses"] = {**outer.responses, **(options.get("responses") or {})}
-    all_options["include_in_schema"] = outer.include_in_schema and options.get(
-        "include_in_schema", True
-    )
-    if outer.middleware:
-        all_options["middleware"] = [*outer.middleware, *(options.get("middleware") or ())]
-    if outer.encoders:
-        all_options["encoders"] = {**outer.encoders, **(options.get("encoders") or {})}
-    if outer.callbacks:
-        all_options["callbacks"] = [*outer.callbacks, *(options.get("callbacks") or ())]
-    if outer.generate_unique_id_function is not None:
-        all_options.setdefault("generate_unique_id_function", outer.generate_unique_id_function)
-    if not isinstance(outer.max_body_size, EllipsisType):
-        all_options.setdefault("max_body_size", outer.max_body_size)
-    if outer.form_limits is not None:
-        all_options.setdefault("form_limits", outer.form_limits)
-    if outer.strict_content_type is not None:
-        all_options.setdefault("strict_content_type", outer.strict_content_type)
-    _inherit_echo_input(outer, all_options)
-    if outer.deprecated is not None:
-        all_options.setdefault("deprecated", outer.deprecated)
-    if outer.default_response_class is not None:
-        all_options.setdefault("response_class", outer.default_response_class)
-    return all_options
+    def inherited_by(self, options: RouteOptions) -> RouteOptions:
+        """A route's options with those that this gives to all routes."""
+        merged: dict[str, Any] = dict(options)
+        for option, (merge, unsaid, attribute) in _RULES.items():
+            outer = getattr(self, attribute or option)
+            inner = merged.get(option, unsaid)
+            if merge is not None:
+                merged[option] = merge(outer, inner)
+            elif inner is unsaid and outer is not unsaid:
+                merged[option] = outer
+        return cast("RouteOptions", merged)

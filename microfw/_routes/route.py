@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Collection
 from types import CoroutineType
-from typing import Any, Unpack
+from typing import Any, Self, Unpack
 
 import starlette.routing
 from starlette.convertors import Convertor
@@ -114,6 +114,14 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         watched = watched_app(self)
         self.app: ASGIApp = wrapped(watched or self._serve, options.get("middleware"))
         self._can_be_direct = self.limits_body and not watched and type(self).handle is Route.handle
+
+    def copied(
+        self, path: str, default_scope: DependencyScope | None, options: RouteOptions
+    ) -> Self:
+        """Make the same route with another path and other options, for an outer router."""
+        return type(self)(
+            path, self.endpoint, methods=self.methods, default_scope=default_scope, **options
+        )
 
     def _prepare(self) -> None:
         self._streams = self.plans.endpoint.yields

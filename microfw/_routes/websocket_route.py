@@ -17,6 +17,7 @@ from microfw._answering import (
     error_without_result,
 )
 from microfw._reading import Bodies, RequestBinder
+from microfw._routes.decorators import RouteOptions
 from microfw._routes.mistakes import (
     check_endpoint,
     check_path,
@@ -59,8 +60,22 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
         self.param_convertors: dict[str, Convertor[Any]] = bounded(self.param_convertors)
         self.middleware = middleware
         self._set_plans(endpoint, dependencies, default_scope)
+        self.options: RouteOptions = {"dependencies": self.dependencies, "middleware": middleware}
         self.app: ASGIApp = wrapped(self._serve, middleware)
         self._can_be_direct = not middleware and type(self).handle is WebSocketRoute.handle
+
+    def copied(
+        self, path: str, default_scope: DependencyScope | None, options: RouteOptions
+    ) -> "WebSocketRoute":
+        """Make the same route with another path and other options, for an outer router."""
+        return WebSocketRoute(
+            path,
+            self.endpoint,
+            name=self.name,
+            dependencies=options.get("dependencies"),
+            middleware=options.get("middleware"),
+            default_scope=default_scope,
+        )
 
     def _prepare(self) -> None:
         check_websocket_endpoint(self.endpoint)
