@@ -58,6 +58,7 @@ from microfw.dependencies import (
     DependencyScope,
     Lifetime,
     Overrides,
+    OverridesInForce,
     Plan,
     app_scope,
     scope_conflicts,
@@ -66,6 +67,7 @@ from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.exceptions import RegistrationError
 from microfw.openapi._application import DescribedApp
 from microfw.routing import Route, Router, WebSocketRoute
+from microfw.tracing import Tracing, without_layer
 
 __all__ = ["App"]
 
@@ -80,6 +82,9 @@ _CALL: Any = (
 
 class App(Decorators, DescribedApp, Calls, Starlette):
     """An application: routes, middleware, exception handlers, and the dependencies' settings.
+
+    Attributes:
+        tracing: Who listens to what its requests run through; see `microfw.tracing`.
 
     Args:
         debug: Answer errors with tracebacks.
@@ -172,6 +177,7 @@ class App(Decorators, DescribedApp, Calls, Starlette):
             echo_input,
         )
         self.app_state.find_unused = self._unused
+        self.tracing: Tracing = Tracing(self, self._overrides_of_all)
         self.root_path = root_path
         self.gc_freeze = gc_freeze
         self._document(documentation, limits_bodies=max_body_size is not None)
@@ -218,7 +224,9 @@ class App(Decorators, DescribedApp, Calls, Starlette):
         own = self.user_middleware
         if not own:
             stack = super().build_middleware_stack()
-            return DirectApplication(stack, self.router) if is_direct else stack
+            return self.tracing.around(
+                DirectApplication(stack, self.router) if is_direct else stack
+            )
         limit = Middleware(BodyLimitMiddleware, self.app_state.limits.max_body_size)
         last = Middleware(DirectRoutes, self.router) if is_direct else Middleware(LastStation)
         stations = [Middleware(Station) for _ in own[:-1]]
@@ -230,7 +238,7 @@ class App(Decorators, DescribedApp, Calls, Starlette):
             self.user_middleware = own
         if isinstance(stack, ServerErrorMiddleware):
             answer_through_middleware(stack)
-        return stack
+        return self.tracing.around(stack)
 
     @property
     def dependency_overrides(self) -> Overrides:
@@ -260,7 +268,13 @@ class App(Decorators, DescribedApp, Calls, Starlette):
         copied = object.__new__(type(self))
         vars(copied).update(vars(self))
         copied.app_state = self.app_state.copy()
+        copied.tracing = Tracing(copied, copied._overrides_of_all)
+        copied.middleware_stack = without_layer(self.middleware_stack)
         return copied
+
+    def _overrides_of_all(self) -> Iterator[OverridesInForce]:
+        """Those of this application and of those mounted in it."""
+        return (each.app_state.overrides for each in _applications(self))
 
     def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> AbstractContextManager[None]:
         """Replace dependencies while a `with` block runs, for the current context only.

@@ -15,6 +15,7 @@ from proof.differences import (
 )
 from proof.observing import Laboratory
 from proof.programs import Program, programs, written
+from proof.traced import with_trace
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ def with_fastapi(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
 
 SEARCHES = {
     "reference": Search(programs(), ("asyncio", "trio"), with_reference),
+    "trace": Search(programs(), ("asyncio", "trio"), with_trace),
     "fastapi": Search(
         programs().map(without_extras).map(without_differences), ("asyncio",), with_fastapi
     ),

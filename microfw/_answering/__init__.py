@@ -23,6 +23,7 @@ from microfw._answering.state import DEFAULT_CLEANUP_TIMEOUT, AppState, app_stat
 from microfw._answering.streaming import data_of_events, item_of, streamer
 from microfw._answering.tasks import BackgroundTask, BackgroundTasks, plan_of
 from microfw._answering.touched import is_original
+from microfw._answering.watched import watch, watched_plan
 from microfw._answering.websocket_exchange import NORMAL_CLOSURE, WebSocketExchange
 
 __all__ = [
@@ -56,4 +57,6 @@ __all__ = [
     "item_of",
     "plan_of",
     "streamer",
+    "watch",
+    "watched_plan",
 ]

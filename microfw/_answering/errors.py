@@ -11,7 +11,17 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 from starlette.websockets import WebSocketDisconnect
 
-from microfw.dependencies import Run, error_of_swallowing, is_async_callable
+from microfw.dependencies import (
+    Run,
+    arriving,
+    current_tracer,
+    during,
+    error_of_swallowing,
+    is_async_callable,
+    name_of,
+    shown,
+    subject_of,
+)
 from microfw.exception_handlers import DEFAULT_HANDLERS, ExceptionHandler
 from microfw.exceptions import SwallowedExceptionError
 
@@ -142,9 +152,22 @@ def error_without_result(run: Run) -> Exception:
 
 async def call_handler(handler: ExceptionHandler, connection: Any, error: Exception) -> Any:
     """Call an exception handler, in a worker thread if it is sync."""
+    if current_tracer.get() is not None:
+        return await _call_watched(handler, connection, error)
     if _is_async(handler):
         return await handler(connection, error)
     return await anyio.to_thread.run_sync(handler, connection, error)
+
+
+async def _call_watched(handler: ExceptionHandler, connection: Any, error: Exception) -> Any:
+    """Do the same, and write down that it is called."""
+    subject = subject_of(handler, name_of(handler))
+    with during("handler", subject) as span:
+        span.saw = shown(error)
+        if _is_async(handler):
+            return await handler(connection, error)
+        call = arriving(handler, subject, span)
+        return await anyio.to_thread.run_sync(call, connection, error)
 
 
 _known: WeakKeyDictionary[Callable[..., Any], bool] = WeakKeyDictionary()

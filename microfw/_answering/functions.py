@@ -21,6 +21,7 @@ from microfw.dependencies import (
     Plan,
     PlanCache,
     Shape,
+    Watched,
     compile_plan,
     dependency_of,
     describe,
@@ -122,7 +123,8 @@ class Functions:
 
         def make() -> CompiledPlan:
             plan = self.plan(func, overrides or {}, app_state.default)
-            return compile_plan(plan, _shape(f"{self.kind} {name_of(func)}"))
+            shape = _shape(f"{self.kind} {name_of(func)}")
+            return compile_plan(plan, shape, is_watched=isinstance(overrides, Watched))
 
         return self._handlers.get((hashable(func), app_state.default), overrides, make)
 

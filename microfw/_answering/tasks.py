@@ -7,6 +7,7 @@ from typing import Any
 
 import starlette.background
 from starlette.background import BackgroundTask
+from starlette.concurrency import run_in_threadpool
 
 from microfw._answering.functions import Functions, function_of
 from microfw._answering.outcomes import ObservedRun
@@ -17,8 +18,12 @@ from microfw.dependencies import (
     Lifetime,
     Plan,
     Threads,
+    arriving,
+    current_tracer,
+    during,
     name_of,
     place_of,
+    subject_of,
 )
 from microfw.exceptions import DeclarationError
 
@@ -122,9 +127,12 @@ async def run_tasks(
     """
     failures: list[Exception] = []
     holding = threads.holding if threads else 0
+    is_watched = current_tracer.get() is not None
     for task in _single_tasks(background):
         try:
-            if isinstance(task, _DependentTask):
+            if is_watched:
+                await _run_watched(task, app_state, threads, holding)
+            elif isinstance(task, _DependentTask):
                 await task.run(app_state, holding)
             elif threads and holding and type(task) is BackgroundTask and not task.is_async:
                 await threads.call(partial(task.func, *task.args, **task.kwargs))
@@ -140,6 +148,21 @@ async def run_tasks(
         return failures
     finally:
         del failures  # which the frames of the tasks lead back to
+
+
+async def _run_watched(
+    task: BackgroundTask, app_state: AppState, threads: Threads | None, holding: int
+) -> None:
+    """Run a task, and write down that it runs."""
+    subject = subject_of(task.func, name_of(task.func))
+    with during("task", subject) as span:
+        if isinstance(task, _DependentTask):
+            await task.run(app_state, holding)
+        elif type(task) is BackgroundTask and not task.is_async:
+            call = partial(arriving(task.func, subject, span), *task.args, **task.kwargs)
+            await (threads.call(call) if threads and holding else run_in_threadpool(call))
+        else:
+            await task()
 
 
 def raise_failures(failures: list[Exception]) -> None:

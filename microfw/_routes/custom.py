@@ -16,9 +16,18 @@ from anyio.abc import TaskGroup, TaskStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from microfw._answering import AppState, Exchange, error_without_result
+from microfw._answering import AppState, Exchange, error_without_result, watch
 from microfw._routes.planned import RoutePlans
-from microfw.dependencies import CompiledPlan, place_of
+from microfw.dependencies import (
+    CompiledPlan,
+    OpenSpan,
+    current_tracer,
+    name_of,
+    outcome_of,
+    place_of,
+    subject_of,
+    tracer,
+)
 from microfw.exceptions import CustomHandlerError
 from microfw.outcome import ResponseHead
 
@@ -49,7 +58,10 @@ class CustomPlans:
     def get(self, app_state: AppState) -> CompiledPlan:
         """The custom handler, around the compiled plan."""
         inner = self._inner.get(app_state)
-        kind = _OpenHandling if self._inner.stays_open(app_state) else _Handling
+        stays_open = self._inner.stays_open(app_state)
+        kind = _OpenHandling if stays_open else _Handling
+        if current_tracer.get() is not None:
+            kind = _WatchedOpenHandling if stays_open else _WatchedHandling
 
         async def call(exchange: OfferingExchange) -> None:
             await kind(exchange, inner).run(self._custom)
@@ -188,6 +200,43 @@ class _OpenHandling(_Handling):
             finally:
                 execution.error = None
         return self._response()
+
+
+class _Watched(_Handling):
+    """Writes down when the custom handler runs: before, between and after the route's own."""
+
+    _span: OpenSpan
+
+    async def _answer(self, custom: RequestHandler) -> Response:
+        self._tracer = tracer()
+        self._subject = subject_of(custom, name_of(custom))
+        self._begin()
+        watch(self._exchange, self._inner.source)
+        try:
+            response = await super()._answer(custom)
+        except BaseException as error:
+            self._tracer.end(self._span, outcome_of(error), error)
+            raise
+        self._tracer.end(self._span, "ok")
+        return response
+
+    async def handle(self, request: Request) -> Response:
+        self._tracer.end(self._span, "ok")
+        try:
+            return await super().handle(request)
+        finally:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._span = self._tracer.begin("around", self._subject)
+
+
+class _WatchedHandling(_Watched, _Handling):
+    """The same with nothing open until the response is sent."""
+
+
+class _WatchedOpenHandling(_Watched, _OpenHandling):
+    """The same with something open."""
 
 
 _DROPPED = Response()

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
-from microfw._answering import AppState, RouterHandlers
+from microfw._answering import AppState, RouterHandlers, watched_plan
 from microfw._reading import Bodies, RequestBinder, refuse_request_values
 from microfw._routes.mistakes import check_dependencies
 from microfw.dependencies import (
@@ -21,6 +21,7 @@ from microfw.dependencies import (
     PlanCache,
     Shape,
     Signature,
+    Watched,
     compile_plan,
     hashable,
     make_plan,
@@ -40,6 +41,7 @@ class _Planned(Struct):
     bodies: Bodies
     outer: dict[str, PathParameterError] | None
     compiled: CompiledPlan | None = None
+    is_watched: bool = False
 
 
 class RoutePlans:
@@ -123,7 +125,9 @@ class RoutePlans:
         return planned.compiled or self._compile(planned)
 
     def _compile(self, planned: _Planned) -> CompiledPlan:
-        planned.compiled = compile_plan(planned.plan, self._shape(planned.bodies))
+        shape = self._shape(planned.bodies)
+        compiled = compile_plan(planned.plan, shape, is_watched=planned.is_watched)
+        planned.compiled = watched_plan(compiled) if planned.is_watched else compiled
         return planned.compiled
 
     def _planned_for(self, app_state: AppState) -> _Planned:
@@ -138,11 +142,18 @@ class RoutePlans:
 
     def _overridden(self, overrides: Overrides, app_state: AppState) -> _Planned:
         def make() -> _Planned:
+            if isinstance(overrides, Watched):
+                return self._watched(dict(overrides), app_state)
             planned = self._make_plan(overrides)
             app_state.report_unused(overrides)
             return planned
 
         return self._by_overrides.get(None, overrides, make)
+
+    def _watched(self, overrides: Overrides, app_state: AppState) -> _Planned:
+        """The same plan, for those who watch it run."""
+        planned = self._overridden(overrides, app_state) if overrides else self._unchanged()
+        return _Planned(planned.plan, planned.bodies, planned.outer, is_watched=True)
 
     def uses(self, overrides: Overrides | None) -> set[Hashable]:
         """The callables that the plan calls, as their keys."""

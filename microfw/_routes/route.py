@@ -230,6 +230,7 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
             before=(f"await exchange.{receive}",) if receive else (),
             between=("await exchange.deliver()",),
             last="now the result is sent, if it was not; then background tasks run",
+            finisher=name,
         )
 
     def _make_finish(self) -> Finish:

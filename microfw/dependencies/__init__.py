@@ -16,7 +16,12 @@ from microfw.dependencies._declarations import (
     SecurityScopes,
 )
 from microfw.dependencies._graph import make_plan
-from microfw.dependencies._overrides import Overrides, OverridesInForce, PlanCache
+from microfw.dependencies._overrides import (
+    Overrides,
+    OverridesInForce,
+    PlanCache,
+    Watched,
+)
 from microfw.dependencies._plan import (
     AppValue,
     Argument,
@@ -32,6 +37,7 @@ from microfw.dependencies._plan import (
     Surrounding,
     Use,
 )
+from microfw.dependencies._probes import arriving, called, subject_of
 from microfw.dependencies._runtime import INVALID, PlainRun, Run, not_awaited
 from microfw.dependencies._scope_conflicts import scope_conflicts
 from microfw.dependencies._signals import Signal
@@ -42,6 +48,20 @@ from microfw.dependencies._signatures import (
     is_async_callable,
     name_of,
     place_of,
+)
+from microfw.dependencies._spans import (
+    Observer,
+    OpenSpan,
+    Outcome,
+    Span,
+    SpanKind,
+    Subject,
+    Tracer,
+    current_tracer,
+    during,
+    outcome_of,
+    shown,
+    tracer,
 )
 from microfw.dependencies._swallowing import error_of_swallowing
 from microfw.dependencies._threads import Threads
@@ -65,6 +85,9 @@ __all__ = [
     "DependencyScope",
     "Depends",
     "Lifetime",
+    "Observer",
+    "OpenSpan",
+    "Outcome",
     "Overrides",
     "OverridesInForce",
     "Parameter",
@@ -81,14 +104,23 @@ __all__ = [
     "Signal",
     "Signature",
     "Site",
+    "Span",
+    "SpanKind",
     "Step",
+    "Subject",
     "Surrounding",
     "Threads",
+    "Tracer",
     "Use",
+    "Watched",
     "app_scope",
+    "arriving",
+    "called",
     "compile_plan",
+    "current_tracer",
     "dependency_of",
     "describe",
+    "during",
     "error_of_swallowing",
     "hashable",
     "inspect_signature",
@@ -96,7 +128,11 @@ __all__ = [
     "make_plan",
     "name_of",
     "not_awaited",
+    "outcome_of",
     "place_of",
     "scope_conflicts",
+    "shown",
+    "subject_of",
+    "tracer",
     "uninterrupted",
 ]

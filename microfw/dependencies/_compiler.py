@@ -36,7 +36,17 @@ from msgspec import Struct
 from microfw.dependencies import _runtime as runtime
 from microfw.dependencies._app_values import app_value, open_in_app_scope
 from microfw.dependencies._declarations import Lifetime
-from microfw.dependencies._plan import Argument, Attribute, Constant, Plan, Reader, Recorder, Use
+from microfw.dependencies._plan import (
+    Argument,
+    Attribute,
+    Constant,
+    Plan,
+    Reader,
+    Recorder,
+    Step,
+    Use,
+)
+from microfw.dependencies._probes import Named, probed
 from microfw.dependencies._recording import recording
 from microfw.dependencies._source import INDENT, Call, Function, Kind
 
@@ -69,6 +79,7 @@ class Shape(Struct, frozen=True):
         before: Statements ahead of the first step.
         between: Statements after scope "function" has ended and before scope "request" does.
         last: What follows once the handler has returned, for the reader of the source.
+        finisher: The name in `finish` of what takes its time with the result, for who watches.
     """
 
     title: str
@@ -80,6 +91,7 @@ class Shape(Struct, frozen=True):
     before: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
     last: str = ""
+    finisher: str = ""
 
 
 class CompiledPlan(Struct, frozen=True):
@@ -94,14 +106,23 @@ class CompiledPlan(Struct, frozen=True):
     source: str
 
 
-def compile_plan(plan: Plan, shape: Shape) -> CompiledPlan:
-    """Compile a plan to the function that executes it."""
+def compile_plan(plan: Plan, shape: Shape, *, is_watched: bool = False) -> CompiledPlan:
+    """Compile a plan to the function that executes it.
+
+    Args:
+        plan: What is executed.
+        shape: What is around it.
+        is_watched: Whether the same source gets a namespace that writes down what is called.
+    """
     writer = _Writer(plan, shape)
     source = writer.source()
+    namespace = writer.namespace
+    if is_watched:
+        namespace = probed(namespace, writer.named(), source)
     filename = f"<microfw {_escaped(shape.title)} #{next(_serial)}>"
-    exec(compile(source, filename, "exec"), writer.namespace)  # noqa: S102 - rule 2
+    exec(compile(source, filename, "exec"), namespace)  # noqa: S102 - rule 2
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    handle = writer.namespace["handle"]
+    handle = namespace["handle"]
     weakref.finalize(handle, linecache.cache.pop, filename, None).atexit = False
     return CompiledPlan(handle, source)
 
@@ -123,6 +144,8 @@ class _Writer:
         self._taken = dict.fromkeys(taken, 1)  # each with the last number put to it
         self._read_values: dict[tuple[int, str], str] = {}
         self._records: dict[int, str] = {}
+        self._readers: dict[str, Step] = {}
+        self._opener = ""
         self._callables = [
             self._name_object(step.signature.name, step.signature.call) for step in plan.steps
         ]
@@ -141,12 +164,23 @@ class _Writer:
         functions = "\n\n".join(f"{function.text()}\n" for function in self._functions)
         return f"# {_escaped(shape.title)}\n{functions}"
 
+    def named(self) -> Named:
+        """What the names in the source stand for, to those who watch it run."""
+        shape = self._shape
+        return Named(
+            dict(zip(self._callables, self._steps, strict=True)),
+            self._readers,
+            self._steps[-1],
+            shape.finisher,
+            self._opener,
+        )
+
     def _write_opening_in_app_scope(self, function: Function) -> None:
         """Write what is done where start-up has not opened all that the plan needs of it."""
         run, steps = self._shape.run, self._app_steps
         keys = self._name_object("app_keys", frozenset(step.key for step in steps))
         open_steps = partial(open_in_app_scope, steps=steps)
-        name = self._name_object("open_in_app_scope", open_steps)
+        self._opener = name = self._name_object("open_in_app_scope", open_steps)
         function.write(f"if not {keys} <= {run}.app_values.keys():  # unknown at start-up")
         function.write(f"{INDENT}await {name}({run})")
 
@@ -335,6 +369,7 @@ class _Writer:
             reader = self._name_object(
                 getattr(source.read, "__name__", f"read_{argument_name}"), source.read
             )
+            self._readers[reader] = self._steps[number]
             function.write(f"{name} = {reader}({self._shape.run})")
         for argument in self._steps[number].arguments:
             if isinstance(argument.source, Recorder) and number not in self._records:

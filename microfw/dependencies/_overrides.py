@@ -6,11 +6,16 @@ from contextvars import ContextVar
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
+from microfw.dependencies._spans import current_tracer
 from microfw.dependencies._walk import check_overrides, hashable
 
 Value = TypeVar("Value")
 
 Overrides = dict[Callable[..., Any], Callable[..., Any]]
+
+
+class Watched(Overrides):
+    """The overrides that are in force for an execution that somebody watches; there may be none."""
 
 
 class OverridesInForce:
@@ -43,7 +48,17 @@ class OverridesInForce:
         active = {**self.everywhere}
         for overrides in self._of_context.get():
             active.update(overrides)
+        if current_tracer.get() is not None:
+            return Watched(active)
         return active or None
+
+    def watch(self, watcher: object) -> None:
+        """Have executions that a `Tracer` accompanies use plans that tell it what they do."""
+        self._blocks.add(watcher)
+
+    def unwatch(self, watcher: object) -> None:
+        """End that."""
+        self._blocks.discard(watcher)
 
     @contextmanager
     def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> Generator[None]:
@@ -80,7 +95,11 @@ class PlanCache(Generic[Value]):
     def get(self, key: Hashable, overrides: Overrides | None, make: Callable[[], Value]) -> Value:
         """Return what is kept, or make it."""
         items = overrides.items() if overrides else ()
-        key = (key, *((hashable(dependency), hashable(other)) for dependency, other in items))
+        key = (
+            key,
+            isinstance(overrides, Watched),
+            *((hashable(dependency), hashable(other)) for dependency, other in items),
+        )
         made = self._made.get(key)
         if made is None:
             new = make()

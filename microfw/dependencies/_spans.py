@@ -1,0 +1,337 @@
+"""What happens in one execution, written down as it happens: spans that nest as `with` blocks do.
+
+Rules
+-----
+1. One execution does one thing at a time, now on the event loop, now in a worker thread. So the
+   spans that are open form a stack: what begins is inside of what began last and has not ended.
+2. What happens beside it (the client sends, or leaves) is written down when it is over, inside of
+   what is open then.
+3. Nothing of the values is kept, nor of an exception but its class: a trace can be shown.
+4. Times are nanoseconds of the monotonic clock.
+
+Theory of operation: `current_tracer` holds the `Tracer` of the current context. There is none
+unless somebody listens, and then nothing here is called.
+"""
+
+from contextvars import ContextVar
+from threading import get_ident
+from time import perf_counter_ns
+from types import TracebackType
+from typing import Literal, Protocol, cast
+
+from msgspec import Struct
+
+from microfw.dependencies._cancellation import is_cancellation
+
+# fmt: off
+SpanKind = Literal[
+    "receive", "read", "open", "setup", "wait", "endpoint", "response", "exit",
+    "around", "handler", "send", "task", "accept", "close", "disconnect",
+]
+# fmt: on
+"""What goes on in a span.
+
+- `"receive"`: the body arrives.
+- `"read"`: the values that one function takes from the request are read and validated.
+- `"open"`: a yield dependency is open; setup, all that is inside of its `with` block, exit.
+- `"setup"`, `"endpoint"`, `"exit"`, `"handler"`, `"task"`: that code of the author's runs. `"exit"`
+  is what stands behind the `yield`, `"handler"` an exception handler, `"task"` a background task.
+- `"wait"`: there is no free worker thread yet, or scope "app" is not open yet.
+- `"response"`: what the endpoint returned is validated and encoded.
+- `"around"`: a route's custom handler runs, outside of the route's own.
+- `"send"`: from the first byte of the response to the last.
+- `"accept"`, `"close"`, `"disconnect"`: moments in the life of a connection.
+"""
+
+# fmt: off
+Outcome = Literal[
+    "ok", "raised", "passed", "replaced", "swallowed", "cut off", "cancelled", "invalid",
+    "unfinished",
+]
+# fmt: on
+"""How a span has ended.
+
+- `"raised"`: with an exception. Where exit code raises another one than it saw: `"replaced"`.
+- `"passed"`: exit code saw an exception, and that went on. `"swallowed"`: it did not.
+- `"cut off"`: exit code did not end within `cleanup_timeout`.
+- `"cancelled"`: a cancellation went through it.
+- `"invalid"`: a value that was read is not valid.
+- `"unfinished"`: something else began before it had ended.
+"""
+
+SpanScope = Literal["function", "request", "app"]
+
+
+_MOMENTS: tuple[SpanKind, ...] = ("receive", "send", "accept", "close", "disconnect")
+"""What is about no function."""
+
+
+class Subject(Struct, frozen=True):
+    """What a span is about."""
+
+    name: str
+    file: str | None = None
+    line: int | None = None
+    scope: SpanScope | None = None
+    at: int | None = None
+    """The line of the generated source that calls it."""
+
+
+class Span(Struct, frozen=True):
+    """Something that took its time in one request, WebSocket or task.
+
+    Attributes:
+        kind: What went on; see `SpanKind`.
+        name: Of the function that it is about, or of what happened.
+        file: Where that function is written.
+        line: Its first line there.
+        scope: Of a dependency: when it exits.
+        at: The line of the generated source (`Trace.source`) that calls it.
+        thread: 0 for the event loop's, others in the order of their appearance.
+        start: Nanoseconds since the trace began, by the monotonic clock.
+        end: The same.
+        outcome: How it ended; see `Outcome`.
+        saw: The class of the exception that exit code saw, with its status.
+        raised: That of the exception with which it ended.
+        raised_at: Where that was raised, `file:line`.
+        parent: The index, in `Trace.spans`, of the span that it is inside of.
+        depth: How many spans it is inside of.
+    """
+
+    kind: SpanKind
+    name: str
+    file: str | None
+    line: int | None
+    scope: SpanScope | None
+    at: int | None
+    thread: int
+    start: int
+    end: int
+    outcome: Outcome
+    saw: str | None
+    raised: str | None
+    raised_at: str | None
+    parent: int | None
+    depth: int
+
+    @property
+    def duration(self) -> int:
+        """Nanoseconds."""
+        return self.end - self.start
+
+    @property
+    def label(self) -> str:
+        """What went on and where: `"exit get_session"`."""
+        return self.kind if self.kind in _MOMENTS else f"{self.kind} {self.name}"
+
+
+class OpenSpan(Struct, eq=False):
+    """A span that has not ended yet."""
+
+    kind: SpanKind
+    subject: Subject
+    thread: int
+    start: int
+    parent: "OpenSpan | None"
+    depth: int
+    end: int = -1
+    outcome: Outcome = "unfinished"
+    saw: str | None = None
+    raised: str | None = None
+    raised_at: str | None = None
+
+
+class Observer(Protocol):
+    """Watches one execution while it runs."""
+
+    def began(self, span: OpenSpan) -> None:
+        """Something begins, in the thread and the context in which it runs."""
+
+    def ended(self, span: OpenSpan, error: BaseException | None) -> None:
+        """It has ended, in the same context; or something is over that did not begin here."""
+
+
+class Tracer:
+    """Writes down what happens in one execution.
+
+    Attributes:
+        origin: When it began.
+        source: The generated source that runs.
+    """
+
+    def __init__(self) -> None:
+        self.origin: int = perf_counter_ns()
+        self.source: str = ""
+        self._observers: list[Observer] = []
+        self._spans: list[OpenSpan] = []
+        self._open: list[OpenSpan] = []
+        self._threads = {get_ident(): 0}
+
+    def add_observer(self, observer: Observer) -> None:
+        """Tell somebody at once what happens from now on."""
+        self._observers.append(observer)
+
+    @property
+    def innermost(self) -> OpenSpan | None:
+        """What has begun last and has not ended."""
+        return self._open[-1] if self._open else None
+
+    def has(self, kind: SpanKind) -> bool:
+        """Whether something of a kind has begun."""
+        return any(span.kind == kind for span in self._spans)
+
+    def begin(self, kind: SpanKind, subject: Subject) -> OpenSpan:
+        """Begin a span inside of the innermost one."""
+        if self._open and self._open[-1].kind == "send":  # nothing is inside of that
+            self.end(self._open[-1], "unfinished")
+        span = self._new(kind, subject, perf_counter_ns())
+        self.move(span)
+        self._spans.append(span)
+        self._open.append(span)
+        for observer in self._observers:
+            observer.began(span)
+        return span
+
+    def _new(self, kind: SpanKind, subject: Subject, start: int) -> OpenSpan:
+        return OpenSpan(kind, subject, 0, start, self.innermost, len(self._open))
+
+    def move(self, span: OpenSpan) -> None:
+        """Note that a span goes on in the current thread."""
+        span.thread = self._threads.setdefault(get_ident(), len(self._threads))
+
+    def end(self, span: OpenSpan, outcome: Outcome, error: BaseException | None = None) -> None:
+        """End a span, and what has begun inside of it and was not ended.
+
+        Args:
+            span: The span; nothing happens if it has ended.
+            outcome: How it ended.
+            error: The exception with which it did.
+        """
+        if span.end >= 0:
+            return
+        while self._open[-1] is not span:
+            self._end(self._open.pop(), "unfinished", None)
+        self._end(self._open.pop(), outcome, error)
+
+    def _end(self, span: OpenSpan, outcome: Outcome, error: BaseException | None) -> None:
+        span.end = perf_counter_ns()
+        span.outcome = outcome
+        if error is not None:
+            span.raised = shown(error)
+            span.raised_at = _place_of(error.__traceback__)
+        for observer in self._observers:
+            observer.ended(span, error)
+
+    def add(
+        self, kind: SpanKind, subject: Subject, start: int, outcome: Outcome = "ok"
+    ) -> OpenSpan:
+        """Add what is over now; of one function's values, to what was read of them before."""
+        last = self._spans[-1] if self._spans else None
+        if last is not None and kind == "read" and last.kind == kind and last.subject == subject:
+            last.end = perf_counter_ns()
+            if outcome != "ok":
+                last.outcome = outcome
+            return last
+        span = self._new(kind, subject, start)
+        if span.parent is not None:
+            span.start = max(start, span.parent.start)
+        if kind == "read":
+            self.move(span)
+        span.end, span.outcome = perf_counter_ns(), outcome
+        self._spans.append(span)
+        for observer in self._observers:
+            observer.ended(span, None)
+        return span
+
+    def finish(self) -> tuple[Span, ...]:
+        """End what is open; return all spans, in the order in which they began."""
+        while self._open:
+            self._end(self._open.pop(), "unfinished", None)
+        spans = sorted(self._spans, key=lambda span: (span.start, span.depth))
+        numbers = {id(span): number for number, span in enumerate(spans)}
+        return tuple(self._finished(span, numbers) for span in spans)
+
+    def _finished(self, span: OpenSpan, numbers: dict[int, int]) -> Span:
+        subject = span.subject
+        return Span(
+            kind=span.kind,
+            name=subject.name,
+            file=subject.file,
+            line=subject.line,
+            scope=subject.scope,
+            at=None if _is_of_task(span) else subject.at,
+            thread=span.thread,
+            start=span.start - self.origin,
+            end=span.end - self.origin,
+            outcome=span.outcome,
+            saw=span.saw,
+            raised=span.raised,
+            raised_at=span.raised_at,
+            parent=None if span.parent is None else numbers[id(span.parent)],
+            depth=span.depth,
+        )
+
+
+current_tracer: ContextVar[Tracer | None] = ContextVar("microfw_tracer", default=None)
+"""What writes down the current execution."""
+
+
+def tracer() -> Tracer:
+    """What writes down the current execution, where that is known to be watched."""
+    return cast("Tracer", current_tracer.get())
+
+
+class during:  # noqa: N801 - reads as a word in a `with` statement
+    """Have a span for the length of a `with` block."""
+
+    __slots__ = ("_kind", "_span", "_subject", "_tracer")
+
+    def __init__(self, kind: SpanKind, subject: Subject) -> None:
+        self._kind: SpanKind = kind
+        self._subject = subject
+        self._tracer = tracer()
+
+    def __enter__(self) -> OpenSpan:
+        self._span = self._tracer.begin(self._kind, self._subject)
+        return self._span
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._tracer.end(self._span, outcome_of(error), error)
+        finally:
+            del error  # whose traceback may hold this frame
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """How something ended that this exception came out of."""
+    if error is None:
+        return "ok"
+    return "cancelled" if is_cancellation(error) else "raised"
+
+
+def shown(error: BaseException) -> str:
+    """The class of an exception, and its status if it has one."""
+    status = getattr(error, "status_code", None)
+    name = type(error).__name__
+    return f"{name}({status})" if isinstance(status, int) else name
+
+
+def _is_of_task(span: OpenSpan | None) -> bool:
+    """Whether a span belongs to a background task, which has a source of its own."""
+    while span is not None and span.kind != "task":
+        span = span.parent
+    return span is not None
+
+
+def _place_of(traceback: TracebackType | None) -> str | None:
+    """Where an exception was raised."""
+    if traceback is None:
+        return None
+    while traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"

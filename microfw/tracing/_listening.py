@@ -1,0 +1,174 @@
+"""Who listens to the traces of an application, and the layer that makes them.
+
+Without a listener there is no layer, and the routes' plans run as they are. The first listener puts
+the layer around the application's middleware, and has executions below it use the watched variant
+of each plan, which is compiled when it is first needed.
+"""
+
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Protocol, Self
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from microfw.dependencies import OverridesInForce, current_tracer
+from microfw.tracing._ongoing import KEY, Listener, OngoingTrace, Predicate, Sink
+from microfw.tracing._trace import Trace
+
+
+class Traceable(Protocol):
+    """An application, as far as tracing needs to know it."""
+
+    middleware_stack: ASGIApp | None
+
+    @property
+    def tracing(self) -> "Tracing":
+        """Who listens."""
+        ...
+
+
+class Tracing:
+    """Who listens to the traces of an application: `app.tracing`.
+
+    Args:
+        app: The application.
+        overrides: Tells those of the application and of the applications mounted in it.
+    """
+
+    def __init__(self, app: Traceable, overrides: Callable[[], Iterable[OverridesInForce]]) -> None:
+        self._app = app
+        self._overrides = overrides
+        self._sinks: list[Sink] = []
+        self._watched: list[OverridesInForce] = []
+
+    @property
+    def is_on(self) -> bool:
+        """Whether somebody listens."""
+        return bool(self._sinks)
+
+    def listen(
+        self, to: Sink | Callable[[Trace], object], *, when: Predicate | None = None
+    ) -> "Listening":
+        """Trace requests and WebSockets from now on.
+
+        Args:
+            to: Is called with each trace when all has happened: the response is sent, exit code
+                and background tasks have run. It must not wait. Or a `Sink`.
+            when: Chooses by the ASGI scope what is traced, before anything runs; for a function.
+
+        Returns:
+            What ends it, by `stop()` or as a context manager.
+        """
+        sink = to if isinstance(to, Sink) else Listener(to, when)
+        self._sinks = [*self._sinks, sink]
+        self.refresh()
+        stack = self._app.middleware_stack
+        if stack is not None and not isinstance(stack, Layer):
+            self._app.middleware_stack = Layer(stack, self)
+        return Listening(self, sink)
+
+    def remove(self, sink: Sink) -> None:
+        """Stop telling a sink of traces."""
+        self._sinks = [each for each in self._sinks if each is not sink]
+        if self._sinks:
+            return
+        for overrides in self._watched:
+            overrides.unwatch(self)
+        self._watched = []
+        self._app.middleware_stack = without_layer(self._app.middleware_stack)
+
+    def refresh(self) -> None:
+        """Have the applications that are mounted by now traced, too."""
+        for overrides in self._overrides():
+            overrides.watch(self)
+            self._watched.append(overrides)
+
+    def around(self, stack: ASGIApp) -> ASGIApp:
+        """Put the layer around an application's middleware, if somebody listens."""
+        if not self._sinks:
+            return stack
+        self.refresh()
+        return Layer(stack, self)
+
+    def wanted(self, scope: Scope) -> list[Sink]:
+        """Those who want a trace of a request."""
+        return [sink for sink in self._sinks if sink.wants(scope)]
+
+
+def without_layer(stack: ASGIApp | None) -> ASGIApp | None:
+    """The middleware inside of the layer."""
+    return stack.app if isinstance(stack, Layer) else stack
+
+
+class Listening:
+    """Ends the listening of one sink, by `stop()` or as a context manager."""
+
+    def __init__(self, tracing: Tracing, sink: Sink) -> None:
+        self._tracing = tracing
+        self._sink = sink
+
+    def stop(self) -> None:
+        """Listen no longer; what is under way is still traced."""
+        self._tracing.remove(self._sink)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class Layer:
+    """The outermost layer of an application that somebody listens to.
+
+    Attributes:
+        app: What is inside of it.
+    """
+
+    def __init__(self, app: ASGIApp, tracing: Tracing) -> None:
+        self.app = app
+        self._tracing = tracing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sinks = self._tracing.wanted(scope) if scope["type"] in ("http", "websocket") else []
+        outer: OngoingTrace | None = scope.get(KEY)
+        if outer is not None:
+            outer.add(sinks)
+        if outer is not None or not sinks:
+            await self.app(scope, receive, send)
+            return
+        await self._record(OngoingTrace(scope, sinks), receive, send)
+
+    async def _record(self, recorded: OngoingTrace, receive: Receive, send: Send) -> None:
+        token = current_tracer.set(recorded.tracer)
+        failure: BaseException | None = None
+        try:
+            await self.app(recorded.scope, recorded.receiving(receive), recorded.sending(send))
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            current_tracer.reset(token)
+            recorded.end(failure)
+            del failure  # whose traceback holds this frame
+
+
+@contextmanager
+def trace_requests(app: Traceable) -> Generator[list[Trace]]:
+    """Collect the traces of requests and WebSockets while a `with` block runs.
+
+    ```python
+    with trace_requests(app) as traces:
+        client.post("/orders", json={"tea": 2})
+    assert traces[0].order == ["setup get_session", "endpoint create_order", ...]
+    ```
+    """
+    traces: list[Trace] = []
+    with app.tracing.listen(traces.append):
+        yield traces

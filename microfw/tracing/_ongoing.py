@@ -1,0 +1,177 @@
+"""One request or WebSocket while it is traced."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter_ns
+
+from starlette.types import Message, Receive, Scope, Send
+
+from microfw.dependencies import Observer, Subject, Tracer, shown
+from microfw.tracing._trace import LogLine, Trace, TraceKind
+
+logger = logging.getLogger("microfw")
+
+KEY = "microfw.trace"
+"""Under which name the scope holds the trace under way."""
+
+Predicate = Callable[[Scope], bool]
+
+_RECEIVE, _SEND, _ACCEPT = Subject("receive"), Subject("send"), Subject("accept")
+_CLOSE, _DISCONNECT = Subject("close"), Subject("disconnect")
+
+
+class Sink:
+    """Something that traces go to. Override what is of interest.
+
+    Its methods run as part of the request that they are about, and must not wait.
+    """
+
+    def wants(self, scope: Scope) -> bool:
+        """Whether a request or WebSocket with this ASGI scope is to be traced."""
+        return True
+
+    def observer(self, trace: "OngoingTrace") -> Observer | None:
+        """Make what is told of each span at the moment in which it begins and ends."""
+        return None
+
+    def starts_response(self, trace: "OngoingTrace", message: Message) -> None:
+        """See, and maybe change, the message with the status and the headers of the response."""
+
+    def ended(self, trace: Trace) -> None:
+        """Take the trace, now that all has happened."""
+
+
+class Listener(Sink):
+    """Calls a function with each trace."""
+
+    def __init__(self, function: Callable[[Trace], object], when: Predicate | None) -> None:
+        self._function = function
+        self._when = when
+
+    def wants(self, scope: Scope) -> bool:
+        return self._when is None or self._when(scope)
+
+    def ended(self, trace: Trace) -> None:
+        self._function(trace)
+
+
+class OngoingTrace:
+    """One request or WebSocket while it is traced.
+
+    Attributes:
+        scope: Its ASGI scope.
+        tracer: Writes down what happens.
+        status: Of the response, or of the end of a WebSocket, once there is one.
+        began: When it began, in seconds since the epoch.
+        logs: What was logged so far, where that is collected.
+    """
+
+    def __init__(self, scope: Scope, sinks: Sequence[Sink]) -> None:
+        self.scope = scope
+        self.status: int | None = None
+        self.began: float = time.time()
+        self.logs: list[LogLine] = []
+        self.tracer: Tracer = Tracer()
+        self._is_complete = False
+        self._sinks: list[Sink] = []
+        self.add(sinks)
+        scope[KEY] = self
+
+    def add(self, sinks: Iterable[Sink]) -> None:
+        """Have more sinks take the trace: those of a mounted application."""
+        for sink in sinks:
+            if sink not in self._sinks:
+                self._sinks.append(sink)
+                observer = sink.observer(self)
+                if observer is not None:
+                    self.tracer.add_observer(observer)
+
+    @property
+    def kind(self) -> TraceKind:
+        return "request" if self.scope["type"] == "http" else "websocket"
+
+    @property
+    def method(self) -> str:
+        method: str = self.scope.get("method", "WEBSOCKET")
+        return method
+
+    @property
+    def route(self) -> str | None:
+        """The path of the route as it was declared, once it is known."""
+        return getattr(self.scope.get("route"), "path", None)
+
+    def log(self, level: str, name: str, message: str) -> None:
+        """Keep something that was logged."""
+        at = perf_counter_ns() - self.tracer.origin
+        self.logs.append(LogLine(at, level, name, message))
+
+    def end(self, error: BaseException | None) -> None:
+        """Make the trace, and hand it to the sinks."""
+        spans = self.tracer.finish()
+        trace = Trace(
+            kind=self.kind,
+            name=self.scope["path"],
+            method=self.method,
+            route=self.route,
+            status=self.status,
+            began=self.began,
+            duration=perf_counter_ns() - self.tracer.origin,
+            error=None if error is None else shown(error),
+            spans=spans,
+            source=self.tracer.source,
+            logs=tuple(self.logs),
+        )
+        for sink in self._sinks:
+            try:
+                sink.ended(trace)
+            except Exception:
+                logger.exception("a listener to traces failed")
+
+    def receiving(self, receive: Receive) -> Receive:
+        """A `receive` that writes down how long the body takes, and when the client leaves."""
+        began: int | None = None
+
+        async def watched() -> Message:
+            nonlocal began
+            since = perf_counter_ns()
+            message = await receive()
+            kind = message["type"]
+            if kind == "http.request":
+                began = began or since
+                if not message.get("more_body"):
+                    self.tracer.add("receive", _RECEIVE, began)
+            elif kind in ("http.disconnect", "websocket.disconnect") and not self._is_complete:
+                self.tracer.add("disconnect", _DISCONNECT, perf_counter_ns())
+            return message
+
+        return watched
+
+    def sending(self, send: Send) -> Send:
+        """A `send` that keeps the status, and writes down the moments of a WebSocket.
+
+        What no route of microfw's sends is written down here, too.
+        """
+        began: int | None = None
+
+        async def watched(message: Message) -> None:
+            nonlocal began
+            kind = message["type"]
+            if kind == "http.response.start" and not self.tracer.has("send"):
+                began = perf_counter_ns()
+            if kind in ("http.response.start", "websocket.http.response.start"):
+                self.status = message["status"]
+                for sink in self._sinks:
+                    sink.starts_response(self, message)
+            elif kind == "websocket.accept":
+                self.tracer.add("accept", _ACCEPT, perf_counter_ns())
+            elif kind == "websocket.close":
+                self.status = message.get("code", 1000)
+                self.tracer.add("close", _CLOSE, perf_counter_ns())
+            await send(message)
+            if kind == "http.response.body" and not message.get("more_body"):
+                self._is_complete = True
+                if began is not None:
+                    self.tracer.add("send", _SEND, began)
+
+        return watched
