@@ -4,6 +4,7 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -148,6 +149,7 @@ class Exchange(Connection):
         super().__init__(application, request)
         self.send = send
         self.response: Response | None = None
+        self.sent_head: Response | None = None
         self.is_sending = self.delivered = self.is_built = False
         self.failures: list[Exception] = []
         self.prepare()
@@ -183,6 +185,17 @@ class Exchange(Connection):
             self.is_built = not isinstance(returned, Response)
             self.response = self.application.respond(returned) if self.is_built else returned
 
+    def head(self, scope: int, *, has_failed: bool) -> Response | None:
+        """R2"""
+        if self.sent_head or has_failed or scope != FUNCTION or self.response is None:
+            return self.sent_head
+        head = copy(self.response)
+        self.complete(head)
+        return head_of(head)
+
+    def is_success(self, head: Response | None) -> bool:
+        return head is not None and head.status_code < 400
+
     async def between(self) -> None:
         if self.response is not None:
             await self.deliver()
@@ -194,6 +207,7 @@ class Exchange(Connection):
         if not self.sent:
             self.response.background = None
             self.complete(self.response)
+            self.sent_head = head_of(self.response)
             self.sent = self.is_sending = True
             await self.response(self.connection.scope, self.connection.receive, self.send)
             self.is_sending = False
@@ -230,6 +244,7 @@ class Exchange(Connection):
             head = Response(None, self.application.status, media_type="application/jsonl")
             del head.headers["content-length"]
             self.complete(head)
+            self.sent_head = head_of(head)
             message = {"status": head.status_code, "headers": head.raw_headers}
             await self.send({"type": "http.response.start", **message})
 
@@ -249,14 +264,16 @@ async def each(items: Any) -> AsyncIterator[Any]:
         yield item
 
 
+def head_of(response: Response) -> Response:
+    head = Response(None, response.status_code)
+    head.raw_headers = [*response.raw_headers]
+    return head
+
+
 class Conversation(Connection):
     """W1: a WebSocket."""
 
     invalid = WebSocketRequestValidationError
-    has_ended = False
-
-    async def finish(self, returned: Any) -> None:
-        self.has_ended = True
 
     async def execute(self) -> None:
         await self.run(self.application.endpoint_steps)

@@ -49,7 +49,8 @@ def without_extras(program: Program) -> Program:
 
     def changed(number: int, it: Dependency) -> Any:
         style = "except" if number in starred[1:] else it.style
-        return replace(in_thread(it), style=style, fails_closing=False)
+        takes = tuple(each for each in it.takes if each != "outcome")
+        return replace(in_thread(it), style=style, takes=takes, fails_closing=False)
 
     def unscoped(use: Use) -> Use:
         return replace(use, scope=None)

@@ -126,6 +126,17 @@ def without_places(text: str) -> str:
     return re.sub(r" \([^()]*functions\.py:\d+\)", "", text)
 
 
+def shown_outcome(outcome: Any) -> str:
+    """An outcome as logs show it."""
+    said = ["ok" if outcome.ok else "not ok"]
+    if outcome.response is not None:
+        headers = outcome.response.headers
+        said += [str(outcome.response.status_code), headers.get("x-one", "no x-one")]
+    if outcome.error is not None:
+        said.append(shown(outcome.error))
+    return ", ".join([*said, *["left"] * outcome.disconnected])
+
+
 class Does:
     """What a function does, whatever its flavour."""
 
@@ -149,6 +160,8 @@ class Does:
 
     def acts(self, when: str, actions: Sequence[Any], given: dict[str, Any]) -> None:
         text = f"{when} of {self.name}"
+        if when == "exit code" and "outcome" in given:
+            self.world(f"{self.name} is shown {shown_outcome(given['outcome'])}")
         for action in actions:
             match action:
                 case Fail(failure):
@@ -185,7 +198,7 @@ class Does:
                 pass
 
 
-_UNSHOWN = {"response", "tasks", "websocket"}
+_UNSHOWN = {"response", "tasks", "websocket", "outcome"}
 
 _CAUGHT: dict[Style, type[BaseException]] = {
     "except": BaseException,

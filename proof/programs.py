@@ -98,8 +98,9 @@ class Close:
 Action = Fail | SetHeader | SetCookie | SetStatus | AddTask | Remember
 Actions = tuple[Action, ...]
 
-Value = Literal["good", "bad", "missing", "scopes"]
-"""Query parameters: an integer, one that is none, one that is not there; and security scopes."""
+Value = Literal["good", "bad", "missing", "scopes", "outcome"]
+"""Query parameters: an integer, one that is none, one that is not there; security scopes; and what
+became of it, for those that yield."""
 
 
 @dataclass(frozen=True)
@@ -302,12 +303,14 @@ def some_dependency(choose: Choices, number: int) -> Dependency:
     style, on_success, on_error = choose(STYLES), choose(ACTIONS), choose(ACTIONS)
     reaction, holds, fails_closing = choose(REACTIONS), choose(HELD), choose((False, True))
     uses = some_uses(choose, range(max(0, number - 4), number))
+    sees: tuple[Value, ...] = choose(((), (), ("outcome",)))
     it = Dependency(uses, flavour, form, yields, takes, setup)
     if not yields:
         return it
     can_hold = flavour == "async, waits" and yields == 1
     return replace(
         it,
+        takes=(*takes, *sees),
         style=style,
         on_success=on_success,
         on_error=on_error,
@@ -447,14 +450,15 @@ def possible(program: Program) -> Program:
     nodes = [without_requests(it) if websocket else it for it in program.dependencies]
     if CancelRequest() in program.endpoint.does and any(it.flavour == "thread" for it in nodes):
         nodes = [*map(without_task, nodes)]
-    needing = needing_request(program)
+    needing = needing_request(program, "scopes")
+    needing_in_task = needing_request(program, "scopes", "outcome")
 
     def possible_use(use: Use) -> Use:
         is_impossible = use.scope == "app" and use.dependency in needing
         return replace(use, scope=None) if is_impossible else use
 
     tasks = tuple(
-        replace(task, uses=tuple(use for use in task.uses if use.dependency not in needing))
+        replace(task, uses=tuple(use for use in task.uses if use.dependency not in needing_in_task))
         for task in program.tasks
     )
     program = replace(program, dependencies=tuple(nodes), tasks=tasks)
@@ -498,13 +502,15 @@ def without_task(it: Dependency) -> Dependency:
     return replace(it, holds="a task group") if it.holds == "a task group with a task" else it
 
 
-def needing_request(program: Program) -> set[int]:
-    """The dependencies that need values of a request, or that use such."""
+def needing_request(program: Program, *other: Value) -> set[int]:
+    """The dependencies that need values of a request, none of the others, or that use such."""
     needing: set[int] = set()
     replaced = dict(program.overrides)
     for number, it in enumerate(program.dependencies):
         acts = (*it.setup, *it.on_success, *it.on_error)
-        own = set(it.takes) - {"scopes"} or any(not isinstance(a, Fail | Remember) for a in acts)
+        own = set(it.takes).difference(other) or any(
+            not isinstance(a, Fail | Remember) for a in acts
+        )
         below = any(use.dependency in needing for use in it.uses)
         if own or below or replaced.get(number) in needing:
             needing.add(number)

@@ -152,17 +152,51 @@ class Values(dict[Any, Any]):
         raise AppScopeError  # S2: all others are there
 
 
+@dataclass
+class Outcome:
+    """R1, R3: what one step sees of what became of its execution."""
+
+    execution: "Execution"
+    step: Step
+    disconnected = False
+
+    @property
+    def error(self) -> BaseException | None:
+        seen, swallowed = self.execution.seen.get(self.step), self.execution.swallowed
+        return swallowed[1] if swallowed and not seen and not self.execution.has_ended else seen
+
+    @property
+    def response(self) -> Any:
+        return self.execution.head(self.step.scope, has_failed=self.step in self.execution.seen)
+
+    @property
+    def ok(self) -> bool:
+        failed = self.step in self.execution.seen or not self.execution.has_ended
+        return not failed and self.execution.is_success(self.response)
+
+
 class Execution:
     """Runs steps inside each other; `finish` takes what the endpoint returned."""
 
     invalid: type[Exception] = RequestValidationError
     swallowed: tuple[str, BaseException] | None = None
+    has_ended = False
 
     def __init__(self, app_values: Mapping[Any, Any], arguments: Mapping[str, Any]) -> None:
         self.values, self.arguments = Values(app_values), arguments
         self.errors: list[Any] = []
+        self.seen = dict[Step, BaseException]()
 
     async def finish(self, returned: Any) -> None: ...
+
+    def outcome(self, step: Step) -> Outcome:
+        return Outcome(self, step)
+
+    def head(self, scope: int, *, has_failed: bool) -> Any:
+        """R2: the status and headers that steps of a scope see."""
+
+    def is_success(self, head: Any) -> bool:
+        return True
 
     async def between(self) -> None:
         """After function scope has ended, inside of request scope."""
@@ -178,6 +212,7 @@ class Execution:
             if self.errors:  # V2
                 raise self.invalid(self.errors)
             await self.finish(await called(step.function, {**arguments, **self.arguments}))
+            self.has_ended = True
         elif Invalid in arguments.values():  # V2
             self.values[step.key] = Invalid
             await self.inside(step, inner)
@@ -212,7 +247,7 @@ class Execution:
                     try:
                         await self.inside(step, inner)
                     except BaseException as error:
-                        seen = error
+                        seen = self.seen[step] = error
                         raise
                     finally:
                         shield.shield = True  # C1

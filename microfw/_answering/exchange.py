@@ -101,8 +101,8 @@ class Exchange(Run):
         self.app_values = app_state.app_values
         self.app_state = app_state
         self.scope = scope
-        self.receive = receive
-        self.send = send
+        self.receive: Receive = receive
+        self.send: Send = send
         self._limit_changes = limit_changes
 
     @property
