@@ -16,7 +16,7 @@ from microfw.exceptions import (
     WebSocketRequestValidationError,
 )
 from microfw.outcome import Outcome
-from microfw.params import Body, Cookie, File, Form, Header, Path, Query
+from microfw.param_functions import Body, Cookie, File, Form, Header, Path, Query
 from microfw.responses import Response
 from microfw.routing import Route, Router, WebSocketRoute
 

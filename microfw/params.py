@@ -1,30 +1,43 @@
-"""What an author writes to declare where a value of the request comes from.
+"""What an author writes to declare where a value of the request comes from, as FastAPI has it.
 
 As a default, `q: str = Query("", max_length=50)`, or in the annotation,
-`q: Annotated[str, Query(max_length=50)] = ""`.
+`q: Annotated[str, Query(max_length=50)] = ""`. The functions of these names, which `microfw` has,
+return what the classes here make; so do those for dependencies.
 """
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from types import EllipsisType
-from typing import Any, Literal, TypedDict, Unpack
+from functools import cached_property
+from typing import Any, ClassVar, Literal, TypedDict, Unpack
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from microfw._models import CONSTRAINTS, Constraints
 from microfw.dependencies import Declared, ReadValue
+from microfw.dependencies import Dependency as Depends
+from microfw.dependencies import SecurityDependency as Security
 
 __all__ = [
+    "AnyOptions",
     "Body",
+    "BodyOptions",
     "Cookie",
     "Declaration",
+    "Depends",
     "Documentation",
     "File",
     "Form",
+    "FormOptions",
     "Header",
+    "HeaderOptions",
+    "Options",
+    "Param",
+    "ParamTypes",
     "Path",
     "Query",
     "RequestValue",
+    "Security",
     "Source",
 ]
 
@@ -62,52 +75,6 @@ class Documentation(Struct, frozen=True):
     include_in_schema: bool = True
 
 
-class Declaration(Declared, frozen=True, eq=False):
-    """Where a value comes from, what is known of it, and what stands in when it is not sent."""
-
-    source: Source
-    default: Any = ...
-    """`...` where the declaration names no default."""
-    default_factory: Callable[[], Any] | None = None
-    alias: str | None = None
-    """The name in the request, where it is not the parameter's."""
-    constraints: Constraints = field(default_factory=Constraints)
-    documentation: Documentation = field(default_factory=Documentation)
-    convert_underscores: bool = True
-    """Whether a header's name has hyphens where the parameter's has underscores."""
-    embed: bool = False
-    """Whether the body is an object that holds the value under its name."""
-    media_type: str = "application/json"
-
-    def __repr__(self) -> str:
-        """As it is written, with no more than the default."""
-        default = "" if self.default is ... else self.default
-        return f"{self.source.value.capitalize()}({default})"
-
-
-class RequestValue(ReadValue, frozen=True, kw_only=True):
-    """What a parameter of an endpoint or of a dependency reads from the request.
-
-    Attributes:
-        source: The part of the request.
-        key: The name there. A body has it only where it is an object that holds several values.
-        annotation: The type, in `Annotated` with what annotates it, the declaration's limits
-            included.
-        default: The value where none was sent; `...` where one is required or a function makes it.
-        default_factory: The function.
-        declaration: What the author wrote, `Query(...)`; `None` where the type alone decides.
-    """
-
-    source: Source
-    default_factory: Callable[[], Any] | None = None
-    declaration: Declaration | None = None
-
-    @property
-    def is_required(self) -> bool:
-        """Whether a request without it is answered with an error."""
-        return self.default is ... and self.default_factory is None
-
-
 class Options(TypedDict, total=False):
     """What can be said of a value, wherever it comes from."""
 
@@ -129,6 +96,7 @@ class Options(TypedDict, total=False):
     decimal_places: int | None
     title: str | None
     description: str | None
+    example: Any
     examples: Sequence[Any] | None
     openapi_examples: Mapping[str, Any] | None
     json_schema_extra: Mapping[str, Any] | None
@@ -160,118 +128,230 @@ class FormOptions(Options, total=False):
     media_type: str
 
 
-def Path(default: EllipsisType = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
-    """Declare that a value is a part of the path. It is always there, and so has no default."""
-    given: Any = default
-    if given is not ... or "default_factory" in options:
-        raise TypeError("Path() takes no default: a path without the value is another path")
-    return _declaration(Source.PATH, default, options)
+class AnyOptions(HeaderOptions, BodyOptions, total=False):
+    """What can be said of one value or another."""
 
-
-def Query(default: Any = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
-    """Declare that a value comes from the query string.
-
-    Sequences take every value of a repeated key. `...` as the default means required.
-    `default_factory` is called for each request that does not send the value.
-    `regex` is the old name of `pattern`.
-
-    A pattern is a regular expression of Rust's, which takes a time that is linear in the text, and
-    knows neither look-around nor back-references.
-    """
-    return _declaration(Source.QUERY, default, options)
-
-
-def Header(default: Any = ..., **options: Unpack[HeaderOptions]) -> Any:  # noqa: N802
-    """Declare that a value comes from a header: `user_agent` reads `User-Agent`.
-
-    An alias is taken as it is; `convert_underscores=False` keeps the underscores.
-    """
-    return _declaration(Source.HEADER, default, options)
-
-
-def Cookie(default: Any = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
-    """Declare that a value comes from a cookie."""
-    return _declaration(Source.COOKIE, default, options)
-
-
-def Body(default: Any = ..., **options: Unpack[BodyOptions]) -> Any:  # noqa: N802
-    """Declare that a value is the request's body, or one of several that share it.
-
-    With `embed=True`, or where a route takes several bodies, the body is an object that holds
-    each value under its name. `media_type` is told to the schema alone.
-    """
-    return _declaration(Source.BODY, default, options)
-
-
-def Form(default: Any = ..., **options: Unpack[FormOptions]) -> Any:  # noqa: N802
-    """Declare that a value is a field of a form: of `application/x-www-form-urlencoded`, or of
-    `multipart/form-data` (RFC 7578).
-
-    Sequences take every value of a repeated key. A field that is sent empty counts as not sent.
-    `media_type` is told to the schema alone. Needs the package python-multipart.
-    """
-    options.setdefault("media_type", "application/x-www-form-urlencoded")
-    return _declaration(Source.FORM, default, options)
-
-
-def File(default: Any = ..., **options: Unpack[FormOptions]) -> Any:  # noqa: N802
-    """Declare that a value is a file of a form of `multipart/form-data` (RFC 7578).
-
-    As `UploadFile`, a large one is on disk and is read as needed; as `bytes`, it is read into
-    memory as a whole. A list takes every file that is sent under the name.
-    Files are closed when the background tasks have run (rule B5).
-    `media_type` is told to the schema alone. Needs the package python-multipart.
-    """
-    options.setdefault("media_type", "multipart/form-data")
-    return _declaration(Source.FILE, default, options)
-
-
-DECLARING: tuple[Callable[..., Any], ...] = (Path, Query, Header, Cookie, Body, Form, File)
-"""The functions that make declarations."""
 
 _DOCUMENTATION = Documentation.__struct_fields__
-_ALWAYS = ("default_factory", "alias")
-_OF_SOURCE = {
-    Source.HEADER: ("convert_underscores",),
-    Source.BODY: ("embed", "media_type"),
-    Source.FORM: ("media_type",),
-    Source.FILE: ("media_type",),
-}
+_OWN = frozenset(
+    {"include_in_schema", "openapi_examples", "convert_underscores", "embed", "media_type"}
+)
+"""The options that are attributes here, which pydantic's fields do not have."""
 
 
-def _check_alias(alias: object, source: Source) -> None:
+def _with_new_names(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options with `pattern` for `regex`, and `examples` for `example`."""
+    pattern, example = options.get("regex"), options.get("example", ...)
+    if pattern is None and example is ...:
+        return options
+    renamed = {name: value for name, value in options.items() if name not in ("regex", "example")}
+    if pattern is not None:
+        renamed.setdefault("pattern", pattern)
+    if example is not ...:
+        renamed.setdefault("examples", [example])
+    return renamed
+
+
+def _check_alias(alias: object, word: str) -> None:
     if alias is not None and not isinstance(alias, str):
         raise TypeError(
-            f"the alias of {source.value.capitalize()}() is a name, not {alias!r}; fields of a"
-            " group may have several"
+            f"the alias of {word}() is a name, not {alias!r}; fields of a group may have several"
         )
 
 
-def _declaration(source: Source, default: Any, options: Mapping[str, Any]) -> Declaration:
-    rest = dict(options)
-    old_pattern = rest.pop("regex", None)
-    alias = rest.pop("validation_alias", None)
-    if old_pattern is not None:
-        rest.setdefault("pattern", old_pattern)
-    if alias is not None:
-        rest["alias"] = alias
-    _check_alias(rest.get("alias"), source)
-    constraints = Constraints(**_taken(rest, CONSTRAINTS))
-    documentation = Documentation(**_taken(rest, _DOCUMENTATION))
-    own = _taken(rest, (*_ALWAYS, *_OF_SOURCE.get(source, ())))
-    name = source.value.capitalize()
-    if rest:
-        raise TypeError(f"{name}() got an unexpected keyword argument {next(iter(rest))!r}")
-    if default is not ... and own.get("default_factory") is not None:
-        raise TypeError(f"{name}() takes a default or a default_factory, not both")
-    return Declaration(
-        source=source,
-        default=default,
-        constraints=constraints,
-        documentation=documentation,
-        **own,
-    )
+class Kept(Struct, frozen=True):
+    """Keeps a declaration among what annotates a model's field, which pydantic merges with it."""
+
+    declaration: "Declaration"
 
 
-def _taken(options: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: options.pop(name) for name in names if name in options}
+class Declaration(Declared):
+    """Where a value comes from, what is known of it, and what stands in when it is not sent.
+
+    To pydantic it is a field, as FastAPI's are: a model may have it as a default, and what a field
+    tells can be read here. The field is made when something asks, for pydantic need not be
+    imported; most declarations are read by routes alone.
+
+    Attributes:
+        source: The part of the request.
+        given: The options, as they are written.
+        convert_underscores: Whether a header's name has hyphens where the parameter's has
+            underscores.
+        embed: Whether the body is an object that holds the value under its name.
+
+    Raises:
+        TypeError: There is no such option, or two exclude each other.
+    """
+
+    source: ClassVar[Source]
+    accepted: ClassVar[frozenset[str]] = Options.__optional_keys__
+    given: Mapping[str, Any]
+    include_in_schema: bool = True
+    openapi_examples: Mapping[str, Any] | None = None
+    convert_underscores: bool = True
+    embed: bool = False
+    media_type: str = "application/json"
+
+    def __init__(
+        self, default: Any = ..., *, annotation: Any = None, **options: Unpack[AnyOptions]
+    ) -> None:
+        self.given = _with_new_names(options) if options else {}
+        if default is not ...:
+            self.default = default
+        if annotation is not None:
+            self.annotation = annotation
+        if options:
+            self._check()
+            for name in _OWN.intersection(options):
+                setattr(self, name, self.given[name])
+
+    def _check(self) -> None:
+        word = type(self).__name__
+        for name in self.given:
+            if name not in self.accepted:
+                raise TypeError(f"{word}() got an unexpected keyword argument {name!r}")
+        _check_alias(self.key, word)
+        if self.has_default and self.given.get("default_factory") is not None:
+            raise TypeError(f"{word}() takes a default or a default_factory, not both")
+
+    @property  # type: ignore[misc] # it is not set
+    def __class__(self) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The class that `isinstance` finds besides its own: that of pydantic's fields."""
+        fields: Any = sys.modules.get("pydantic.fields")
+        return getattr(fields, "FieldInfo", type(self))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "given" not in vars(self):
+            raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+        return getattr(self.field, name)
+
+    @cached_property
+    def field(self) -> Any:
+        """The field of pydantic's that says the same."""
+        from pydantic.fields import FieldInfo
+
+        told = {name: value for name, value in self.given.items() if name not in _OWN}
+        for alias in ("validation_alias", "serialization_alias"):
+            told[alias] = told.get(alias) or told.get("alias")
+        names = {*vars(self)}.intersection(FieldInfo.__slots__)
+        field = FieldInfo(**told, **{name: getattr(self, name) for name in names})
+        field.metadata.append(Kept(self))
+        return field
+
+    def __repr__(self) -> str:
+        """As it is written, with no more than the default."""
+        return f"{type(self).__name__}({self.default if self.has_default else ''})"
+
+    @property
+    def has_default(self) -> bool:
+        """Whether a default is named, or `None` is."""
+        return "default" in vars(self)
+
+    @property
+    def key(self) -> str | None:
+        """The name in the request, where it is not the parameter's."""
+        return self.given.get("validation_alias") or self.given.get("alias")
+
+    @property
+    def constraints(self) -> Constraints:
+        """The limits on the value."""
+        return Constraints(**{n: self.given[n] for n in CONSTRAINTS if n in self.given})
+
+    @property
+    def documentation(self) -> Documentation:
+        """What it says to the readers of a schema."""
+        return Documentation(**{n: self.given[n] for n in _DOCUMENTATION if n in self.given})
+
+
+class ParamTypes(Enum):
+    """Where parameters are, in OpenAPI's words."""
+
+    query = "query"
+    header = "header"
+    path = "path"
+    cookie = "cookie"
+
+
+class Param(Declaration):
+    """A value that is a parameter in OpenAPI."""
+
+    in_: ClassVar[ParamTypes]
+
+
+class Path(Param):
+    """A part of the path. It is always there, and so has no default."""
+
+    source = Source.PATH
+    in_ = ParamTypes.path
+
+    def __init__(self, default: Any = ..., **options: Unpack[AnyOptions]) -> None:
+        if default is not ... or options.get("default_factory") is not None:
+            raise TypeError("Path() takes no default: a path without the value is another path")
+        super().__init__(**options)
+
+
+class Query(Param):
+    """A value of the query string."""
+
+    source = Source.QUERY
+    in_ = ParamTypes.query
+
+
+class Header(Param):
+    """A header."""
+
+    source = Source.HEADER
+    in_ = ParamTypes.header
+    accepted = HeaderOptions.__optional_keys__
+
+
+class Cookie(Param):
+    """A cookie."""
+
+    source = Source.COOKIE
+    in_ = ParamTypes.cookie
+
+
+class Body(Declaration):
+    """The body, or one of several values that share it."""
+
+    source = Source.BODY
+    accepted = BodyOptions.__optional_keys__
+
+
+class Form(Body):
+    """A field of a form."""
+
+    source = Source.FORM
+    accepted = FormOptions.__optional_keys__
+    media_type = "application/x-www-form-urlencoded"
+
+
+class File(Form):
+    """A file of a form."""
+
+    source = Source.FILE
+    media_type = "multipart/form-data"
+
+
+class RequestValue(ReadValue, frozen=True, kw_only=True):
+    """What a parameter of an endpoint or of a dependency reads from the request.
+
+    Attributes:
+        source: The part of the request.
+        key: The name there. A body has it only where it is an object that holds several values.
+        annotation: The type, in `Annotated` with what annotates it, the declaration's limits
+            included.
+        default: The value where none was sent; `...` where one is required or a function makes it.
+        default_factory: The function.
+        declaration: What the author wrote, `Query(...)`; `None` where the type alone decides.
+    """
+
+    source: Source
+    default_factory: Callable[[], Any] | None = None
+    declaration: Declaration | None = None
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a request without it is answered with an error."""
+        return self.default is ... and self.default_factory is None

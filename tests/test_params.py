@@ -1,22 +1,20 @@
+import copy
+import dataclasses
 from typing import Annotated, Any, get_args
 
 import fastapi
 import pytest
+from fastapi import params as theirs
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 import microfw
+from microfw import Body, Cookie, File, Form, Header, Path, Query, params
 from microfw._models import Constraints
-from microfw.params import (
-    Body,
-    Cookie,
-    Declaration,
-    Documentation,
-    File,
-    Form,
-    Header,
-    Path,
-    Query,
-    Source,
-)
+from microfw.exceptions import DeclarationError
+from microfw.params import Declaration, Documentation, Source
+from microfw.testclient import TestClient
 
 
 @pytest.mark.parametrize(
@@ -36,7 +34,8 @@ def test_each_function_declares_its_source_and_nothing_more(declare, source):
 
     assert isinstance(declaration, Declaration)
     assert declaration.source is source
-    assert declaration.default is ...
+    assert declaration.default is PydanticUndefined
+    assert not declaration.has_default
     assert declaration.default_factory is None
     assert declaration.alias is None
     assert not declaration.constraints
@@ -46,7 +45,7 @@ def test_each_function_declares_its_source_and_nothing_more(declare, source):
 def test_a_default_is_given_first_or_by_name():
     assert Query(3).default == 3
     assert Query(default=3).default == 3
-    assert Query(...).default is ...
+    assert Query(...).default is PydanticUndefined
     assert Query(None).default is None
 
 
@@ -92,11 +91,16 @@ def test_regex_is_the_old_name_of_pattern():
     assert Query(regex=None).constraints.pattern is None
 
 
+def test_example_is_the_old_name_of_one_of_the_examples():
+    assert Query(example=3).documentation.examples == [3]
+    assert Query(example=None, examples=[1]).documentation.examples == [1]
+
+
 def test_a_validation_alias_goes_before_an_alias():
-    assert Query(alias="a").alias == "a"
-    assert Query(validation_alias="b").alias == "b"
-    assert Query(alias="a", validation_alias="b").alias == "b"
-    assert Query(alias="a", validation_alias=None).alias == "a"
+    assert Query(alias="a").key == "a"
+    assert Query(validation_alias="b").key == "b"
+    assert Query(alias="a", validation_alias="b").key == "b"
+    assert Query(alias="a", validation_alias=None).key == "a"
 
 
 def test_what_readers_of_a_schema_are_told_is_kept_together():
@@ -188,11 +192,6 @@ def test_what_makes_no_sense_is_refused_where_it_is_written(declare, options, me
     assert str(raised.value) == message
 
 
-def test_a_declaration_cannot_be_changed():
-    with pytest.raises(AttributeError):
-        Query().alias = "other"
-
-
 def test_declarations_stand_in_annotations():
     annotation = Annotated[int, Query(ge=1)]
 
@@ -210,3 +209,119 @@ def test_a_declaration_shows_itself_as_in_fastapi(name: str, default: Any) -> No
 
 def test_a_declaration_of_the_path_shows_itself() -> None:
     assert str(microfw.Path(gt=3)) == "Path()"
+
+
+# ---------------------------------------------------------------------- FastAPI's classes
+
+
+@pytest.mark.parametrize("name", ["Path", "Query", "Header", "Cookie", "Body", "Form", "File"])
+def test_what_a_function_returns_is_made_by_the_class_of_its_name(name: str) -> None:
+    ours, fastapis = getattr(params, name), getattr(theirs, name)
+
+    assert type(getattr(microfw, name)()) is ours
+    assert [each.__name__ for each in ours.__mro__ if hasattr(theirs, each.__name__)] == [
+        each.__name__ for each in fastapis.__mro__ if hasattr(params, each.__name__)
+    ]
+
+
+@pytest.mark.parametrize("name", ["Path", "Query", "Header", "Cookie"])
+def test_parameters_say_where_they_are(name: str) -> None:
+    assert getattr(params, name).in_.value == getattr(theirs, name).in_.value
+
+
+OPTIONS = {
+    "alias": "other",
+    "title": "Title",
+    "description": "Words",
+    "examples": [3],
+    "ge": 1,
+    "lt": 9,
+    "max_length": 3,
+    "deprecated": True,
+    "json_schema_extra": {"x-a": 1},
+    "pattern": "^a",
+}
+FIELDS = sorted(set(FieldInfo.__slots__) - {"_attributes_set", "metadata"})
+
+
+@pytest.mark.parametrize("name", ["Query", "Header", "Cookie", "Body", "Form", "File"])
+def test_a_declaration_is_a_field_of_pydantics_as_in_fastapi(name: str) -> None:
+    ours, fastapis = getattr(params, name)(3, **OPTIONS), getattr(theirs, name)(3, **OPTIONS)
+
+    assert isinstance(ours, FieldInfo)
+    assert {each: getattr(ours, each) for each in FIELDS} == {
+        each: getattr(fastapis, each) for each in FIELDS
+    }
+    assert repr(ours.metadata[:-1]) == repr(fastapis.metadata)
+
+
+def test_the_field_of_a_declaration_has_what_was_set_since() -> None:
+    declaration = params.Query(3, annotation=int)
+    declaration.default = 4
+
+    assert (declaration.title, declaration.get_default()) == (None, 4)
+    assert declaration.annotation is None or declaration.annotation is int
+    assert not hasattr(declaration, "other")
+
+
+def test_a_declaration_can_be_copied() -> None:
+    copied = copy.copy(params.Query(3, ge=1))
+
+    assert (copied.default, copied.constraints.ge, type(copied)) == (3, 1, params.Query)
+
+
+def test_declarations_stand_in_models_as_the_defaults_of_their_fields() -> None:
+    class Page(BaseModel):
+        number: int = Query(1, ge=1)
+        size: Annotated[int, Query(le=100)] = 50
+
+    assert Page() == Page(number=1, size=50)
+    for wrong in ({"number": 0}, {"size": 101}):
+        with pytest.raises(ValidationError):
+            Page(**wrong)
+
+
+def test_declarations_have_subclasses_with_parameters_of_their_own() -> None:
+    class Sorting(params.Query):
+        def __init__(self, *allowed: str) -> None:
+            super().__init__(pattern="|".join(allowed))
+
+    class Service(params.Depends):
+        def __init__(self, name: str) -> None:
+            super().__init__(lambda: f"service {name}", scope="request")
+
+    app = microfw.App()
+
+    @app.get("/")
+    def show(
+        by: Annotated[str, Sorting("age", "name")] = "age", it: Annotated[str, Service("a")] = ""
+    ) -> list[str]:
+        return [by, it]
+
+    client = TestClient(app)
+    assert client.get("/").json() == ["age", "service a"]
+    assert client.get("/?by=size").status_code == 422
+
+
+def test_dependencies_are_dataclasses_as_in_fastapi() -> None:
+    security = microfw.Security(len, scopes=["a"], use_cache=False)
+
+    assert isinstance(security, params.Security)
+    assert issubclass(params.Security, params.Depends)
+    assert type(microfw.Depends(len)) is params.Depends
+    for name in ("dependency", "use_cache", "scope", "scopes"):
+        assert getattr(security, name) == getattr(
+            theirs.Security(len, use_cache=False, scopes=["a"]), name
+        )
+    other = dataclasses.replace(security, dependency=max)
+    assert (other.dependency, other.scopes, type(other)) == (max, ["a"], params.Security)
+
+
+def test_a_class_that_is_not_called_declares_nothing_either() -> None:
+    def with_query(it: Annotated[int, params.Query]) -> None: ...
+
+    def with_depends(it: Annotated[int, params.Depends]) -> None: ...
+
+    for function, name in ((with_query, "Query"), (with_depends, "Depends")):
+        with pytest.raises(DeclarationError, match=f"declared with `{name}` itself"):
+            microfw.App().get("/")(function)

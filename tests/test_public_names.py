@@ -29,6 +29,11 @@ OURS = {
     and hasattr(value, "__qualname__")
 }.values()
 
+
+def name_of(value: Any) -> str:
+    return f"{value.__module__}.{value.__qualname__}"
+
+
 each_module = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 
 
@@ -56,12 +61,12 @@ def test_what_is_written_in_applications_comes_from_the_package_itself() -> None
         assert name in microfw.__all__
 
 
-@pytest.mark.parametrize("value", OURS, ids=lambda value: value.__qualname__)
+@pytest.mark.parametrize("value", OURS, ids=name_of)
 def test_a_public_name_is_documented(value: Any) -> None:
     assert summary(value).endswith(".")
 
 
-@pytest.mark.parametrize("value", OURS, ids=lambda value: value.__qualname__)
+@pytest.mark.parametrize("value", OURS, ids=name_of)
 def test_the_public_methods_of_a_public_class_are_documented(value: Any) -> None:
     bases = inspect.getmro(value)[1:] if inspect.isclass(value) else ()
     for name, member in vars(value).items():

@@ -259,7 +259,7 @@ class RequestBinder:
                 return Source.FILE
             scalar = parameter.annotation is EMPTY or is_scalar(parameter.annotation)
             return Source.QUERY if scalar else Source.BODY
-        key = declaration.alias or name
+        key = declaration.key or name
         if declaration.source is Source.PATH and key not in self._path_parameters:
             mistake = error(
                 PathParameterError,

@@ -34,7 +34,8 @@ from microfw.exceptions import (
     UnfillableParameterError,
     UnresolvableAnnotationError,
 )
-from microfw.params import DECLARING, RequestValue, Source
+from microfw.param_functions import DECLARING
+from microfw.params import Declaration, RequestValue, Source
 
 
 def check_is_bound(parameter: Parameter, site: Site) -> None:
@@ -52,7 +53,8 @@ def check_is_bound(parameter: Parameter, site: Site) -> None:
 def check_is_called(parameter: Parameter, site: Site) -> None:
     """The function itself in place of what it returns would say nothing."""
     for entry in (*parameter.metadata, parameter.default):
-        if isinstance(entry, FunctionType) and entry in DECLARING:
+        is_class = isinstance(entry, type) and issubclass(entry, Declaration)
+        if is_class or (isinstance(entry, FunctionType) and entry in DECLARING):
             name = entry.__name__
             raise error(
                 DeclarationError,

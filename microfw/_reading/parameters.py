@@ -21,7 +21,7 @@ from microfw.exceptions import (
     RegistrationError,
     UnfillableParameterError,
 )
-from microfw.params import Declaration, RequestValue, Source
+from microfw.params import Declaration, Kept, RequestValue, Source
 
 
 def value_of(
@@ -31,8 +31,9 @@ def value_of(
     factory = _factory_of_field(parameter, site.signature.declared)
     if declaration is not None:
         if default is declaration or default is EMPTY:
-            default, factory = declaration.default, declaration.default_factory
-        key = declaration.alias
+            default = declaration.default if declaration.has_default else ...
+            factory = declaration.given.get("default_factory")
+        key = declaration.key
     if key is None:
         hyphens = source is Source.HEADER and (not declaration or declaration.convert_underscores)
         key = parameter.name.replace("_", "-") if hyphens else parameter.name
@@ -94,7 +95,7 @@ def declaration_of(parameter: Parameter, site: Site) -> Declaration | None:
                 site,
                 "keep one of the two",
             )
-        if declaration is parameter.default or declaration.default is ...:
+        if declaration is parameter.default or not declaration.has_default:
             continue
         raise error(
             UnfillableParameterError,
@@ -107,7 +108,8 @@ def declaration_of(parameter: Parameter, site: Site) -> Declaration | None:
 
 def declarations_in(field: Field) -> list[Declaration]:
     metadata = getattr(field.annotation, "__metadata__", ())
-    return [entry for entry in metadata if isinstance(entry, Declaration)]
+    entries = (entry.declaration if isinstance(entry, Kept) else entry for entry in metadata)
+    return [entry for entry in entries if isinstance(entry, Declaration)]
 
 
 def holds(annotation: Any, kind: type[Any]) -> bool:

@@ -6,15 +6,10 @@ from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._calls import EMPTY
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._compiler import CompiledPlan, Shape, compile_plan
-from microfw.dependencies._declarations import (
-    Declared,
-    Dependency,
-    DependencyScope,
-    Depends,
-    Lifetime,
-    Security,
-    SecurityScopes,
-)
+from microfw.dependencies._declarations import Depends, Security
+from microfw.dependencies._declared import Declared, DependencyScope, Lifetime, SecurityScopes
+from microfw.dependencies._declared import Depends as Dependency
+from microfw.dependencies._declared import Security as SecurityDependency
 from microfw.dependencies._graph import make_plan
 from microfw.dependencies._overrides import (
     Overrides,
@@ -99,6 +94,7 @@ __all__ = [
     "Recorder",
     "Run",
     "Security",
+    "SecurityDependency",
     "SecurityScopes",
     "Shape",
     "Signal",

@@ -9,9 +9,8 @@ from operator import attrgetter
 from types import SimpleNamespace
 from typing import Annotated, Any, ForwardRef, TypeVar, get_args, get_origin, get_type_hints
 
-from msgspec import Struct
-
-from microfw.dependencies._declarations import Dependency
+from microfw.dependencies._declared import Declared
+from microfw.dependencies._declared import Depends as Dependency
 from microfw.exceptions import UnresolvableAnnotationError
 
 # Since CPython 3.14 annotations are evaluated when they are read. What is not defined, or not yet,
@@ -96,8 +95,10 @@ def _forward_reference_in(declared: Any, depth: int = 2) -> ForwardRef | None:
     """What a declaration such as `Depends(...)` has been given in place of an unknown object."""
     if isinstance(declared, ForwardRef):
         return declared
-    fields = declared.__struct_fields__ if depth and isinstance(declared, Struct) else ()
-    values = (getattr(declared, name) for name in fields)
+    held: Any = vars(declared) if isinstance(declared, Declared) else declared
+    if not depth or not isinstance(held, dict):
+        return None
+    values: list[Any] = [*held.values()]
     return next(filter(None, (_forward_reference_in(each, depth - 1) for each in values)), None)
 
 
@@ -115,7 +116,7 @@ def _unknown(
 def names_a_dependency(annotation: Any, default: Any) -> bool:
     """Whether a parameter is filled by a dependency, whatever the type in its annotation is."""
     declarations = (default, *getattr(annotation, "__metadata__", ()))
-    return any(isinstance(each, Dependency) and callable(each.call) for each in declarations)
+    return any(isinstance(each, Dependency) and callable(each.dependency) for each in declarations)
 
 
 def without_type(annotation: Any) -> Any:

@@ -14,7 +14,7 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any, get_args, get_origin
 
 from microfw.dependencies._annotations import inspect_signature
-from microfw.dependencies._declarations import Declared
+from microfw.dependencies._declared import Declared
 
 EMPTY: Any = inspect.Parameter.empty
 CALL = "__call__"

@@ -35,7 +35,7 @@ from msgspec import Struct
 
 from microfw.dependencies import _runtime as runtime
 from microfw.dependencies._app_values import app_value, open_in_app_scope
-from microfw.dependencies._declarations import Lifetime
+from microfw.dependencies._declared import Lifetime
 from microfw.dependencies._plan import (
     Argument,
     Attribute,

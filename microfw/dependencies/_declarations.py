@@ -1,80 +1,11 @@
-"""What an author writes to declare a dependency."""
+"""The functions with which an author declares a dependency."""
 
 from collections.abc import Callable, Mapping, Sequence
-from enum import IntEnum
-from typing import Any, Literal, get_args
+from typing import Any
 
-from msgspec import Struct
-
-from microfw.exceptions import DeclarationError, ScopeError
-
-DependencyScope = Literal["function", "request", "app"]
-"""How long a yield dependency stays open.
-
-`"function"`: until the response is created; `"request"`: until it is sent and the background
-tasks have run; `"app"`: from start-up to shutdown. Of two lifespans of one application at once, the
-second shares what the first has opened, and has to end before it.
-"""
-
-
-class Lifetime(IntEnum):
-    """A scope as a number: the wider it is, the larger."""
-
-    FUNCTION = 0
-    REQUEST = 1
-    APP = 2
-
-    @classmethod
-    def of(cls, scope: DependencyScope, where: str) -> "Lifetime":
-        """The lifetime that an author's word stands for; `where` is what it was written in.
-
-        Raises:
-            ScopeError: There is no such scope.
-        """
-        if scope not in get_args(DependencyScope):
-            raise ScopeError(
-                f"there is no scope {scope!r}",
-                where=where,
-                cure='write "function", "request" or "app"',
-            )
-        return cls[scope.upper()]
-
-    @property
-    def scope(self) -> DependencyScope:
-        """The word an author writes for it."""
-        return _SCOPES[self]
-
-
-_SCOPES: tuple[DependencyScope, ...] = get_args(DependencyScope)
-
-
-class Declared(Struct, frozen=True, eq=False):
-    """What an author writes as a default to declare where a value comes from; never a value."""
-
-
-class Dependency(Declared, frozen=True, eq=False):
-    """One use of a dependency, as `Depends(...)` or `Security(...)` declared it."""
-
-    call: Callable[..., Any] | None
-    use_cache: bool
-    lifetime: Lifetime | None
-    in_thread: bool
-    security_scopes: tuple[str, ...] = ()
-    responses: Mapping[int | str, Any] | None = None
-
-
-class SecurityScopes:
-    """The scopes that the `Security(...)` declarations above a dependency ask for.
-
-    Declare a parameter of this type to receive them, outermost declaration first, without
-    repetition.
-    """
-
-    __slots__ = ("scope_str", "scopes")
-
-    def __init__(self, scopes: Sequence[str] = ()) -> None:
-        self.scopes: list[str] = list(scopes)
-        self.scope_str: str = " ".join(scopes)
+from microfw.dependencies._declared import DependencyScope
+from microfw.dependencies._declared import Depends as Dependency
+from microfw.dependencies._declared import Security as SecurityDependency
 
 
 def Depends(  # noqa: N802 - the field's name for it
@@ -101,14 +32,15 @@ def Depends(  # noqa: N802 - the field's name for it
     Raises:
         ScopeError: There is no such scope.
     """
-    lifetime = None if scope is None else Lifetime.of(scope, f"Depends(scope={scope!r})")
-    return Dependency(dependency, use_cache, lifetime, sync_to_thread, responses=responses)
+    return Dependency(
+        dependency, use_cache, scope, sync_to_thread=sync_to_thread, responses=responses
+    )
 
 
 def Security(  # noqa: N802 - the field's name for it
     dependency: Callable[..., Any] | None = None,
     *,
-    scopes: Sequence[str] = (),
+    scopes: Sequence[str] | None = None,
     use_cache: bool = True,
     scope: DependencyScope | None = None,
     sync_to_thread: bool = True,
@@ -122,11 +54,15 @@ def Security(  # noqa: N802 - the field's name for it
         DeclarationError: `scopes` is one string.
         ScopeError: There is no such scope.
     """
-    lifetime = None if scope is None else Lifetime.of(scope, f"Security(scope={scope!r})")
-    if isinstance(scopes, str):
-        raise DeclarationError(
-            f"the security scopes are one string, {scopes!r}",
-            where=f"Security(scopes={scopes!r})",
-            cure=f"write a list, scopes={scopes.split()!r}",
-        )
-    return Dependency(dependency, use_cache, lifetime, sync_to_thread, tuple(scopes), responses)
+    return SecurityDependency(
+        dependency, use_cache, scope, scopes, sync_to_thread=sync_to_thread, responses=responses
+    )
+
+
+def is_not_called(entry: object) -> bool:
+    """Whether what declares dependencies stands there itself, in place of what it returns."""
+    return (
+        entry is Depends
+        or entry is Security
+        or (isinstance(entry, type) and issubclass(entry, Dependency))
+    )

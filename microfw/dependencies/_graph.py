@@ -7,7 +7,7 @@ one, and the steps are ordered.
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from microfw.dependencies._declarations import Lifetime, SecurityScopes
+from microfw.dependencies._declared import Lifetime, SecurityScopes
 from microfw.dependencies._plan import (
     NO_RESPONSES,
     AppValue,
@@ -217,7 +217,7 @@ def _check_is_filled(node: StepNode, arguments: list[Argument]) -> None:
 
 def _runs_in_thread(node: StepNode) -> bool:
     streams = node.user is None and node.signature.yields  # its items are asked for one by one
-    return not node.signature.is_async and node.dependency.in_thread and not streams
+    return not node.signature.is_async and node.dependency.sync_to_thread and not streams
 
 
 def _surrounding(parameter: Parameter, node: StepNode, bind: Bind) -> Surrounding | None:

@@ -23,7 +23,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from microfw.dependencies._declarations import DependencyScope, Lifetime
+from microfw.dependencies._declared import DependencyScope, Lifetime
 from microfw.dependencies._signatures import Parameter, Signature
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Iterator
 
-from microfw.dependencies._declarations import Lifetime
+from microfw.dependencies._declared import Lifetime
 from microfw.dependencies._plan import Plan, Step
 from microfw.dependencies._walk import hashable
 

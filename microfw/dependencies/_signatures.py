@@ -38,7 +38,7 @@ from microfw.dependencies._calls import (
     stripped,
     type_arguments,
 )
-from microfw.dependencies._declarations import Declared
+from microfw.dependencies._declared import Declared
 from microfw.exceptions import DeclarationError, UnresolvableAnnotationError
 
 _ANY: Any = id

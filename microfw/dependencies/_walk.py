@@ -13,14 +13,9 @@ from typing import Any
 from msgspec import Struct, field
 
 from microfw.dependencies._calls import EMPTY
-from microfw.dependencies._declarations import (
-    Declared,
-    Dependency,
-    Depends,
-    Lifetime,
-    Security,
-    SecurityScopes,
-)
+from microfw.dependencies._declarations import is_not_called
+from microfw.dependencies._declared import Declared, Lifetime, SecurityScopes
+from microfw.dependencies._declared import Depends as Dependency
 from microfw.dependencies._plan import Bind
 from microfw.dependencies._signatures import (
     Parameter,
@@ -43,7 +38,6 @@ from microfw.exceptions import (
 
 Overrides = Mapping[Any, Callable[..., Any]]
 
-_DECLARING = {id(Depends), id(Security)}
 _NO_CLASSES: tuple[Any, ...] = (EMPTY, Any, type(None))
 
 
@@ -218,7 +212,7 @@ class _Callables:
 
 def _declared_call(dependency: Dependency, parameter: Parameter | None) -> object:
     """What a use depends on: for `Depends()` the class in the annotation."""
-    call: object = dependency.call
+    call: object = dependency.dependency
     if call is None and parameter is not None and parameter.annotation not in _NO_CLASSES:
         return parameter.annotation
     return call
@@ -234,7 +228,7 @@ class _StepNodes:
     def __init__(self, root: CallableNode, declarations: Declarations) -> None:
         self._nodes: dict[Hashable, StepNode] = {}
         self.in_order: list[StepNode] = []
-        endpoint = Dependency(declarations.endpoint, True, Lifetime.FUNCTION, True)
+        endpoint = Dependency(declarations.endpoint, True, Lifetime.FUNCTION.scope)
         self._descend(StepNode(root, endpoint, (), root.signature.name, None))
 
     def _descend(self, root: StepNode) -> None:
@@ -320,7 +314,7 @@ def _check_declaration(
     elif isinstance(parameter.annotation, Dependency):
         what = f"parameter {name!r} has `Depends(...)` in the place of its type"
         cure = f"write {name}: Annotated[<its type>, Depends(...)]"
-    elif not _DECLARING.isdisjoint(map(id, (*metadata, default))):
+    elif any(map(is_not_called, (*metadata, default))):
         what = f"parameter {name!r} is declared with `Depends` itself, which is not called"
         cure = "write `Depends(get_it)`; `Depends()` calls the class in the annotation"
     elif name == "__debug__" or not unicodedata.is_normalized("NFKC", name):
@@ -338,7 +332,7 @@ def _not_callable(
     dependency: Dependency, parameter: Parameter | None, path: list[CallableNode]
 ) -> NotCallableError:
     use = f"parameter {parameter.name!r}" if parameter else "one of `dependencies=`"
-    call: object = dependency.call
+    call: object = dependency.dependency
     cure = "give `Depends` the function itself, `Depends(get_it)`, not what it returns"
     if call is None:
         what = f"{use} has `Depends()` without a dependency, and no class as its annotation"

@@ -1,0 +1,160 @@
+"""What an author writes as a default, or into `Annotated`, instead of a value."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Literal, get_args
+
+from microfw.exceptions import DeclarationError, ScopeError
+
+DependencyScope = Literal["function", "request", "app"]
+"""How long a yield dependency stays open.
+
+`"function"`: until the response is created; `"request"`: until it is sent and the background
+tasks have run; `"app"`: from start-up to shutdown. Of two lifespans of one application at once, the
+second shares what the first has opened, and has to end before it.
+"""
+
+
+class Lifetime(IntEnum):
+    """A scope as a number: the wider it is, the larger."""
+
+    FUNCTION = 0
+    REQUEST = 1
+    APP = 2
+
+    @classmethod
+    def of(cls, scope: DependencyScope, where: str) -> "Lifetime":
+        """The lifetime that an author's word stands for; `where` is what it was written in.
+
+        Raises:
+            ScopeError: There is no such scope.
+        """
+        if scope not in get_args(DependencyScope):
+            raise ScopeError(
+                f"there is no scope {scope!r}",
+                where=where,
+                cure='write "function", "request" or "app"',
+            )
+        return cls[scope.upper()]
+
+    @property
+    def scope(self) -> DependencyScope:
+        """The word an author writes for it."""
+        return _SCOPES[self]
+
+
+_SCOPES: tuple[DependencyScope, ...] = get_args(DependencyScope)
+
+
+class Declared:
+    """Declares where a value comes from; it is never a value itself."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Depends(Declared):
+    """One use of a dependency. Each is another one, whatever they hold.
+
+    The function `microfw.Depends` makes it, and says what the attributes mean.
+
+    Raises:
+        ScopeError: There is no such scope.
+    """
+
+    dependency: Callable[..., Any] | None = None
+    use_cache: bool = True
+    scope: DependencyScope | None = None
+    sync_to_thread: bool = field(default=True, kw_only=True)
+    responses: Mapping[int | str, Any] | None = field(default=None, kw_only=True)
+
+    def __init__(
+        self,
+        dependency: Callable[..., Any] | None = None,
+        use_cache: bool = True,
+        scope: DependencyScope | None = None,
+        *,
+        sync_to_thread: bool = True,
+        responses: Mapping[int | str, Any] | None = None,
+    ) -> None:
+        # At once: the one that a frozen dataclass has takes four times as long.
+        vars(self).update(
+            dependency=dependency,
+            use_cache=use_cache,
+            scope=scope,
+            sync_to_thread=sync_to_thread,
+            responses=responses,
+        )
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        if self.scope is not None:
+            Lifetime.of(self.scope, f"{type(self).__name__}(scope={self.scope!r})")
+
+    @property
+    def lifetime(self) -> Lifetime | None:
+        """The scope as a number; `None` where none is given."""
+        return None if self.scope is None else Lifetime[self.scope.upper()]
+
+    @property
+    def security_scopes(self) -> Sequence[str]:
+        """What it asks for, for those below it that read the security scopes."""
+        return ()
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Security(Depends):
+    """One use of a dependency, with the security scopes that it is to check.
+
+    The function `microfw.Security` makes it, and says what the attributes mean.
+
+    Raises:
+        DeclarationError: `scopes` is one string.
+        ScopeError: There is no such scope.
+    """
+
+    scopes: Sequence[str] | None = None
+
+    def __init__(
+        self,
+        dependency: Callable[..., Any] | None = None,
+        use_cache: bool = True,
+        scope: DependencyScope | None = None,
+        scopes: Sequence[str] | None = None,
+        *,
+        sync_to_thread: bool = True,
+        responses: Mapping[int | str, Any] | None = None,
+    ) -> None:
+        vars(self)["scopes"] = scopes
+        super().__init__(
+            dependency, use_cache, scope, sync_to_thread=sync_to_thread, responses=responses
+        )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.scopes, str):
+            raise DeclarationError(
+                f"the security scopes are one string, {self.scopes!r}",
+                where=f"{type(self).__name__}(scopes={self.scopes!r})",
+                cure=f"write a list, scopes={self.scopes.split()!r}",
+            )
+
+    @property
+    def security_scopes(self) -> Sequence[str]:
+        """What it asks for, for those below it that read the security scopes."""
+        return self.scopes or ()
+
+
+class SecurityScopes:
+    """The scopes that the `Security(...)` declarations above a dependency ask for.
+
+    Declare a parameter of this type to receive them, outermost declaration first, without
+    repetition.
+    """
+
+    __slots__ = ("scope_str", "scopes")
+
+    def __init__(self, scopes: Sequence[str] = ()) -> None:
+        self.scopes: list[str] = list(scopes)
+        self.scope_str: str = " ".join(scopes)
