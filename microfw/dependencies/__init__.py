@@ -45,11 +45,11 @@ from microfw.dependencies._signatures import (
     place_of,
 )
 from microfw.dependencies._spans import (
-    Observer,
     OpenSpan,
     Outcome,
     Span,
     SpanKind,
+    SpanObserver,
     Subject,
     Tracer,
     current_tracer,
@@ -80,7 +80,6 @@ __all__ = [
     "DependencyScope",
     "Depends",
     "Lifetime",
-    "Observer",
     "OpenSpan",
     "Outcome",
     "Overrides",
@@ -102,6 +101,7 @@ __all__ = [
     "Site",
     "Span",
     "SpanKind",
+    "SpanObserver",
     "Step",
     "Subject",
     "Surrounding",

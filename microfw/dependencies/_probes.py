@@ -7,7 +7,7 @@ endpoint's result.
 
 import functools
 import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from time import perf_counter_ns
 from types import TracebackType
 from typing import Any, TypeVar
@@ -32,7 +32,7 @@ from microfw.exceptions import CleanupTimeoutError
 
 Result = TypeVar("Result")
 
-_PLACE = re.compile(r"\((?P<file>[^()]+):(?P<line>\d+)\)$")
+_PLACE = re.compile(r"(?P<file>.+):(?P<line>\d+)\)")
 
 
 class Named(Struct, frozen=True):
@@ -54,13 +54,18 @@ class Named(Struct, frozen=True):
 
 def subject_of(call: Callable[..., Any], name: str, at: int | None = None) -> Subject:
     """What a span of a function is about."""
-    return _subject(place_of(call), name, at)
+    return _subject(call, place_of(call), name, at)
 
 
-def _subject(where: str, name: str, at: int | None, scope: Any = None) -> Subject:
-    place = _PLACE.search(where)
+def _subject(
+    call: Callable[..., Any], where: str, name: str, at: int | None, scope: Any = None
+) -> Subject:
+    qualname, _, rest = where.partition(" (")
+    module = getattr(call, "__module__", None)
+    function = f"{module}.{qualname}" if module else qualname
+    place = _PLACE.fullmatch(rest)
     file, line = (place["file"], int(place["line"])) if place else (None, None)
-    return Subject(name, file, line, scope, at)
+    return Subject(name, function, file, line, scope, at)
 
 
 def probed(namespace: Mapping[str, Any], named: Named, source: str) -> dict[str, Any]:
@@ -70,7 +75,8 @@ def probed(namespace: Mapping[str, Any], named: Named, source: str) -> dict[str,
     def of_step(step: Step, name: str) -> Subject:
         signature = step.signature
         scope = step.scope if step.opens else None
-        return _subject(signature.where, signature.name, _line_of(name, lines), scope)
+        line = _line_of(name, lines)
+        return _subject(signature.call, signature.where, signature.name, line, scope)
 
     probes = {**namespace, **_WORDS}
     for name, step in named.steps.items():
@@ -78,9 +84,9 @@ def probed(namespace: Mapping[str, Any], named: Named, source: str) -> dict[str,
         if not (is_endpoint and step.opens):
             kind: SpanKind = "endpoint" if is_endpoint else "setup"
             probes[name] = _probe(kind, of_step(step, name), step, namespace[name])
-    reading: dict[Hashable, Subject] = {}
+    reading: dict[int, Subject] = {}
     for name, step in named.readers.items():
-        subject = reading.setdefault(step.key, of_step(step, name))
+        subject = reading.setdefault(id(step), of_step(step, name))
         probes[name] = _reader(subject, namespace[name])
     if named.finisher:
         subject = of_step(named.endpoint, named.finisher)

@@ -66,10 +66,16 @@ _MOMENTS: tuple[SpanKind, ...] = ("receive", "send", "accept", "close", "disconn
 """What is about no function."""
 
 
+def _label(kind: SpanKind, name: str) -> str:
+    return kind if kind in _MOMENTS else f"{kind} {name}"
+
+
 class Subject(Struct, frozen=True):
     """What a span is about."""
 
     name: str
+    function: str | None = None
+    """Its name with those of what it is inside of, the module's first."""
     file: str | None = None
     line: int | None = None
     scope: SpanScope | None = None
@@ -83,6 +89,7 @@ class Span(Struct, frozen=True):
     Attributes:
         kind: What went on; see `SpanKind`.
         name: Of the function that it is about, or of what happened.
+        function: The same with the names of what it is inside of, `"shop.orders.get_session"`.
         file: Where that function is written.
         line: Its first line there.
         scope: Of a dependency: when it exits.
@@ -100,6 +107,7 @@ class Span(Struct, frozen=True):
 
     kind: SpanKind
     name: str
+    function: str | None
     file: str | None
     line: int | None
     scope: SpanScope | None
@@ -122,7 +130,7 @@ class Span(Struct, frozen=True):
     @property
     def label(self) -> str:
         """What went on and where: `"exit get_session"`."""
-        return self.kind if self.kind in _MOMENTS else f"{self.kind} {self.name}"
+        return _label(self.kind, self.name)
 
 
 class OpenSpan(Struct, eq=False):
@@ -140,8 +148,13 @@ class OpenSpan(Struct, eq=False):
     raised: str | None = None
     raised_at: str | None = None
 
+    @property
+    def label(self) -> str:
+        """What goes on and where, as `Span.label`."""
+        return _label(self.kind, self.subject.name)
 
-class Observer(Protocol):
+
+class SpanObserver(Protocol):
     """Watches one execution while it runs."""
 
     def began(self, span: OpenSpan) -> None:
@@ -162,12 +175,12 @@ class Tracer:
     def __init__(self) -> None:
         self.origin: int = perf_counter_ns()
         self.source: str = ""
-        self._observers: list[Observer] = []
+        self._observers: list[SpanObserver] = []
         self._spans: list[OpenSpan] = []
         self._open: list[OpenSpan] = []
         self._threads = {get_ident(): 0}
 
-    def add_observer(self, observer: Observer) -> None:
+    def add_observer(self, observer: SpanObserver) -> None:
         """Tell somebody at once what happens from now on."""
         self._observers.append(observer)
 
@@ -256,6 +269,7 @@ class Tracer:
         return Span(
             kind=span.kind,
             name=subject.name,
+            function=subject.function,
             file=subject.file,
             line=subject.line,
             scope=subject.scope,

@@ -13,7 +13,8 @@ from typing import Protocol, Self
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from microfw.dependencies import OverridesInForce, current_tracer
-from microfw.tracing._ongoing import KEY, Listener, OngoingTrace, Predicate, Sink
+from microfw.tracing._ongoing import KEY, OngoingTrace
+from microfw.tracing._sinks import Listener, Predicate, Sink
 from microfw.tracing._trace import Trace
 
 

@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from time import perf_counter_ns
 
 from starlette.types import Message, Receive, Scope, Send
 
-from microfw.dependencies import Observer, Subject, Tracer, shown
+from microfw.dependencies import Subject, Tracer, shown
+from microfw.tracing._sinks import Observer, Sink
 from microfw.tracing._trace import LogLine, Trace, TraceKind
 
 logger = logging.getLogger("microfw")
@@ -15,45 +16,8 @@ logger = logging.getLogger("microfw")
 KEY = "microfw.trace"
 """Under which name the scope holds the trace under way."""
 
-Predicate = Callable[[Scope], bool]
-
 _RECEIVE, _SEND, _ACCEPT = Subject("receive"), Subject("send"), Subject("accept")
 _CLOSE, _DISCONNECT = Subject("close"), Subject("disconnect")
-
-
-class Sink:
-    """Something that traces go to. Override what is of interest.
-
-    Its methods run as part of the request that they are about, and must not wait.
-    """
-
-    def wants(self, scope: Scope) -> bool:
-        """Whether a request or WebSocket with this ASGI scope is to be traced."""
-        return True
-
-    def observer(self, trace: "OngoingTrace") -> Observer | None:
-        """Make what is told of each span at the moment in which it begins and ends."""
-        return None
-
-    def starts_response(self, trace: "OngoingTrace", message: Message) -> None:
-        """See, and maybe change, the message with the status and the headers of the response."""
-
-    def ended(self, trace: Trace) -> None:
-        """Take the trace, now that all has happened."""
-
-
-class Listener(Sink):
-    """Calls a function with each trace."""
-
-    def __init__(self, function: Callable[[Trace], object], when: Predicate | None) -> None:
-        self._function = function
-        self._when = when
-
-    def wants(self, scope: Scope) -> bool:
-        return self._when is None or self._when(scope)
-
-    def ended(self, trace: Trace) -> None:
-        self._function(trace)
 
 
 class OngoingTrace:
@@ -67,7 +31,7 @@ class OngoingTrace:
         logs: What was logged so far, where that is collected.
     """
 
-    def __init__(self, scope: Scope, sinks: Sequence[Sink]) -> None:
+    def __init__(self, scope: Scope, sinks: Iterable[Sink]) -> None:
         self.scope = scope
         self.status: int | None = None
         self.began: float = time.time()
@@ -75,6 +39,7 @@ class OngoingTrace:
         self.tracer: Tracer = Tracer()
         self._is_complete = False
         self._sinks: list[Sink] = []
+        self._observers: list[Observer] = []
         self.add(sinks)
         scope[KEY] = self
 
@@ -85,6 +50,7 @@ class OngoingTrace:
                 self._sinks.append(sink)
                 observer = sink.observer(self)
                 if observer is not None:
+                    self._observers.append(observer)
                     self.tracer.add_observer(observer)
 
     @property
@@ -98,8 +64,12 @@ class OngoingTrace:
 
     @property
     def route(self) -> str | None:
-        """The path of the route as it was declared, once it is known."""
-        return getattr(self.scope.get("route"), "path", None)
+        """The path of the route as it was declared, below those of mounts, once it is known."""
+        path: str | None = getattr(self.scope.get("route"), "path", None)
+        if path is None:
+            return None
+        inside: str = self.scope.get("root_path", "")
+        return inside.removeprefix(self.scope.get("app_root_path", inside)) + path
 
     def log(self, level: str, name: str, message: str) -> None:
         """Keep something that was logged."""
@@ -109,6 +79,8 @@ class OngoingTrace:
     def end(self, error: BaseException | None) -> None:
         """Make the trace, and hand it to the sinks."""
         spans = self.tracer.finish()
+        for observer in reversed(self._observers):
+            observer.finished(error)
         trace = Trace(
             kind=self.kind,
             name=self.scope["path"],
@@ -161,14 +133,16 @@ class OngoingTrace:
                 began = perf_counter_ns()
             if kind in ("http.response.start", "websocket.http.response.start"):
                 self.status = message["status"]
-                for sink in self._sinks:
-                    sink.starts_response(self, message)
             elif kind == "websocket.accept":
                 self.tracer.add("accept", _ACCEPT, perf_counter_ns())
             elif kind == "websocket.close":
                 self.status = message.get("code", 1000)
                 self.tracer.add("close", _CLOSE, perf_counter_ns())
+            for observer in self._observers:
+                observer.sends(message)
             await send(message)
+            for observer in self._observers:
+                observer.sent(message)
             if kind == "http.response.body" and not message.get("more_body"):
                 self._is_complete = True
                 if began is not None:

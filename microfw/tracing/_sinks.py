@@ -1,0 +1,68 @@
+"""What traces go to."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from starlette.types import Message, Scope
+
+from microfw.dependencies import OpenSpan
+from microfw.tracing._trace import Trace
+
+if TYPE_CHECKING:
+    from microfw.tracing._ongoing import OngoingTrace
+
+Predicate = Callable[[Scope], bool]
+
+
+class Observer:
+    """Watches one request or WebSocket while it runs. Override what is of interest.
+
+    Its methods run as part of what they are about, and must not wait.
+    """
+
+    def began(self, span: OpenSpan) -> None:
+        """Something begins, in the thread and the context in which it runs."""
+
+    def ended(self, span: OpenSpan, error: BaseException | None) -> None:
+        """It has ended, in the same context; or something is over whose begin was not told."""
+
+    def sends(self, message: Message) -> None:
+        """A message is about to be sent to the server; it can be changed."""
+
+    def sent(self, message: Message) -> None:
+        """It has been."""
+
+    def finished(self, error: BaseException | None) -> None:
+        """All is over; this exception goes on to the server."""
+
+
+class Sink:
+    """Something that traces go to. Override what is of interest.
+
+    Its methods run as part of the request that they are about, and must not wait.
+    """
+
+    def wants(self, scope: Scope) -> bool:
+        """Whether a request or WebSocket with this ASGI scope is to be traced."""
+        return True
+
+    def observer(self, trace: "OngoingTrace") -> Observer | None:
+        """Make what watches a request while it runs."""
+        return None
+
+    def ended(self, trace: Trace) -> None:
+        """Take the trace, now that all has happened."""
+
+
+class Listener(Sink):
+    """Calls a function with each trace."""
+
+    def __init__(self, function: Callable[[Trace], object], when: Predicate | None) -> None:
+        self._function = function
+        self._when = when
+
+    def wants(self, scope: Scope) -> bool:
+        return self._when is None or self._when(scope)
+
+    def ended(self, trace: Trace) -> None:
+        self._function(trace)

@@ -1,0 +1,203 @@
+"""Traces go to a terminal, to a file of Chrome's, into a header."""
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+from starlette.testclient import TestClient
+
+from microfw import App, BackgroundTasks, Depends, HTTPException, WebSocket
+from microfw.tracing import (
+    LogLine,
+    ServerTiming,
+    Span,
+    Trace,
+    chrome_trace,
+    render,
+    trace_requests,
+    write_chrome_trace,
+)
+
+MILLISECOND = 1_000_000
+
+
+def span(kind: Any, name: str, start: float, end: float, **others: Any) -> Span:
+    """A span of a function; times in milliseconds."""
+    said: dict[str, Any] = dict.fromkeys(["scope", "at", "saw", "raised", "raised_at", "parent"])
+    said |= {"function": f"shop.{name}", "file": "shop.py", "line": 1}
+    said |= {"thread": 0, "outcome": "ok", "depth": 0, **others}
+    said |= {"start": int(start * MILLISECOND), "end": int(end * MILLISECOND)}
+    return Span(kind=kind, name=name, **said)
+
+
+ORDER = Trace(
+    kind="request",
+    name="/orders",
+    method="POST",
+    route="/orders",
+    status=409,
+    began=1000.0,
+    duration=10 * MILLISECOND,
+    error=None,
+    source="",
+    spans=(
+        span("open", "get_session", 0, 8, scope="request", outcome="raised", raised="Sold"),
+        span("setup", "get_session", 0, 2, depth=1, parent=0, scope="request"),
+        span(
+            "endpoint", "order", 2, 6, depth=1, parent=0, thread=1, outcome="raised", raised="Sold"
+        ),
+        span(
+            "exit",
+            "get_session",
+            6,
+            8,
+            depth=1,
+            parent=0,
+            outcome="passed",
+            saw="Sold",
+            raised="Sold",
+        ),
+        span("send", "send", 9, 10),
+    ),
+    logs=(LogLine(5 * MILLISECOND, "INFO", "shop", "sold out"),),
+)
+
+
+def test_a_terminal_shows_a_tree_with_bars() -> None:
+    assert render(ORDER, width=72).splitlines() == [
+        "POST /orders  409  10.00 ms",
+        "open get_session     ────────────         8.00 ms  (request) raised Sold",
+        "  setup get_session  ███▎                 2.00 ms",
+        "  endpoint order        ██████▍           4.00 ms  thread 1 raised Sold",
+        "  exit get_session            ███▎        2.00 ms  saw Sold passed",
+        "send                               █▋     1.00 ms",
+        "5.00 ms INFO shop: sold out",
+    ]
+
+
+def test_a_terminal_shows_scopes_and_failures_in_colour() -> None:
+    lines = render(ORDER, colour=True).splitlines()
+    assert "\x1b[31m─" in lines[1]  # it has failed
+    assert "\x1b[35m█" in lines[2]  # scope "request"
+    assert "\x1b[36m" in lines[5]
+    plain = [re.sub(r"\x1b\[\d+m", "", line) for line in lines]
+    assert plain == render(ORDER).splitlines()
+
+
+def test_a_terminal_names_the_exception_that_nobody_answered() -> None:
+    app = App()
+
+    @app.get("/")
+    async def fail() -> None:
+        raise KeyError
+
+    with trace_requests(app) as traces:
+        TestClient(app, raise_server_exceptions=False).get("/")
+    assert render(traces[0]).splitlines()[0].endswith("KeyError")
+
+
+def test_a_trace_of_nothing_can_be_shown() -> None:
+    empty = Trace("websocket", "/", "WEBSOCKET", None, None, 0.0, 0, None, (), "")
+    assert render(empty) == "WEBSOCKET /  no answer  0.00 ms"
+
+
+def test_chromes_events_are_complete_and_nest(tmp_path: Path) -> None:
+    app = App()
+
+    def get_connection() -> Iterator[str]:
+        yield "connection"
+
+    async def get_session() -> AsyncIterator[str]:
+        yield "session"
+
+    def audit() -> None: ...
+
+    @app.get("/", dependencies=[Depends(get_session, scope="request"), Depends(get_connection)])
+    async def read_items(tasks: BackgroundTasks) -> str:
+        tasks.add_task(audit)
+        raise HTTPException(409)
+
+    with trace_requests(app) as traces:
+        TestClient(app).get("/")
+        TestClient(app).get("/nowhere")
+    path = tmp_path / "trace.json"
+    write_chrome_trace(path, traces)
+    document = json.loads(path.read_bytes())
+    assert document["displayTimeUnit"] == "ms"
+    events = document["traceEvents"]
+    assert {event["ph"] for event in events} == {"X", "M"}
+    complete = [event for event in events if event["ph"] == "X"]
+    assert {event["pid"] for event in complete} == {1, 2}
+    for event in complete:
+        assert event["dur"] >= 0
+        assert isinstance(event["name"], str)
+        assert isinstance(event["cat"], str)
+    for lane in {(event["pid"], event["tid"]) for event in complete}:
+        own = [event for event in complete if (event["pid"], event["tid"]) == lane]
+        assert_nested(sorted(own, key=lambda event: (event["ts"], -event["dur"])))
+    named = {event["args"]["name"] for event in events if event["ph"] == "M"}
+    assert {"GET /", "GET /nowhere", "event loop", "worker thread 1"} == named
+    exits = [event for event in complete if event["name"] == "exit get_session"]
+    assert exits[0]["args"]["saw"] == "HTTPException(409)"
+    assert exits[0]["args"]["place"].startswith(__file__)
+
+
+def assert_nested(events: list[dict[str, Any]]) -> None:
+    open_until: list[float] = []
+    for event in events:
+        end = event["ts"] + event["dur"]
+        while open_until and open_until[-1] <= event["ts"]:
+            open_until.pop()
+        assert not open_until or end <= open_until[-1] + 0.001, event["name"]
+        open_until.append(end)
+
+
+def test_chromes_times_are_microseconds_since_the_epoch() -> None:
+    events = chrome_trace([ORDER])["traceEvents"]
+    setup = next(event for event in events if event["name"] == "setup get_session")
+    assert (setup["ts"], setup["dur"]) == (1_000_000_000.0, 2000.0)
+
+
+# ---------------------------------------------------------------------- Server-Timing
+
+
+def timed() -> App:
+    app = App()
+
+    async def get_session() -> AsyncIterator[str]:
+        yield "session"
+
+    @app.get("/", dependencies=[Depends(get_session)])
+    async def read_items() -> str:
+        return "items"
+
+    @app.websocket("/")
+    async def talk(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    return app
+
+
+def test_a_header_tells_browsers_what_took_how_long() -> None:
+    app = timed()
+    with app.tracing.listen(ServerTiming()):
+        header = TestClient(app).get("/").headers["server-timing"]
+    metrics = [
+        re.fullmatch(r's\d+;desc="(.*)";dur=\d+\.\d{3}', each) for each in header.split(", ")
+    ]
+    assert [metric and metric[1] for metric in metrics] == [
+        *("setup get_session", "endpoint read_items", "response read_items", "exit get_session"),
+    ]
+
+
+def test_the_header_is_for_those_who_may_see_it() -> None:
+    app = timed()
+    with app.tracing.listen(ServerTiming(when=lambda scope: scope["query_string"] == b"timing")):
+        client = TestClient(app)
+        assert "server-timing" in client.get("/?timing").headers
+        assert "server-timing" not in client.get("/").headers
+        with client.websocket_connect("/"):
+            pass
+        assert "server-timing" not in client.get("/nowhere?timing").headers
