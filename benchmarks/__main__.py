@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import allocation, cold, growth, sessions, sockets
+from benchmarks import allocation, cold, growth, sessions, sockets, tracing
 from benchmarks.cases import Case, chosen
 from benchmarks.compare import compare
 from benchmarks.in_process import PARTS, Options
@@ -22,6 +22,7 @@ WHOLE: dict[str, Callable[[Options], Report]] = {
     "cold": cold.measure,
     "socket": sockets.measure,
     "session": sessions.measure,
+    "tracing": tracing.measure,
 }
 """Parts that are measured as a whole."""
 
