@@ -172,7 +172,7 @@ class App(Decorators, DescribedApp, Calls, Starlette):
         limits = {"max_body_size": max_body_size, "form_limits": form_limits}
         self.app_state: AppState = AppState(
             cleanup_timeout,
-            Lifetime.of(default_scope, f"App(default_scope={default_scope!r})"),
+            Lifetime.of_default(default_scope, f"App(default_scope={default_scope!r})"),
             Limits().changed(changes_of(limits, "App(...)")),
             echo_input,
         )

@@ -145,7 +145,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
             deprecated=deprecated,
             include_in_schema=include_in_schema,
         )
-        Lifetime.of(default_scope or "function", f"Router(default_scope={default_scope!r})")
+        Lifetime.of_default(default_scope, f"Router(default_scope={default_scope!r})")
         self.default_scope: DependencyScope | None = default_scope
         self.exception_handlers: dict[Any, Callable[..., Any]] = dict(exception_handlers or {})
         if dependency_overrides_provider is not None:

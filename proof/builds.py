@@ -225,6 +225,7 @@ def fastapi_app(program: Program, world: World) -> fastapi.FastAPI:
 
 SCOPES: dict[Any, Any] = {
     None: None,
+    "use": reference.USE,
     "function": reference.FUNCTION,
     "request": reference.REQUEST,
     "app": reference.APP,

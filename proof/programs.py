@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from hypothesis import strategies as st
 
-Scope = Literal["function", "request", "app"]
+Scope = Literal["use", "function", "request", "app"]
 
 Flavour = Literal["async", "async, waits", "thread", "loop"]
 """An async function that never gives way to the event loop, one that does wherever it can, a sync
@@ -277,6 +277,7 @@ KINDS: list[tuple[Flavour, int | None, Form]] = [
 SCOPES: list[Scope | None] = [
     *[None] * 24,
     *("request", "request", "request", "request", "function", "function", "app"),
+    *("use", "use", "use", "use", "use", "use"),
 ]
 SECURITY: list[tuple[str, ...]] = mostly((), ("read",), ("write", "read"))
 SOME_USES = [
@@ -462,7 +463,27 @@ def possible(program: Program) -> Program:
         for task in program.tasks
     )
     program = replace(program, dependencies=tuple(nodes), tasks=tasks)
-    return without_unused(with_uses(program, possible_use))
+    return without_unused(without_keepers(with_uses(program, possible_use)))
+
+
+def without_keepers(program: Program) -> Program:
+    """Ask for no scope where a dependency keeps what is of scope "use", but for some that stay."""
+    nodes = [*program.dependencies]
+    uses = [use for use in program.uses if use.scope != "use"]
+    wide = {use.dependency for use in uses}
+    wide |= {other for number, other in program.overrides if number in wide}
+    for number in reversed(range(len(nodes))):
+        it = nodes[number]
+        if it.yields is not None and number in wide:
+            stays = [use.scope != "use" or (use.dependency + number) % 7 == 0 for use in it.uses]
+            scopes = [use.scope if stay else None for use, stay in zip(it.uses, stays, strict=True)]
+            pairs = zip(it.uses, scopes, strict=True)
+            nodes[number] = replace(
+                it, uses=tuple(replace(use, scope=scope) for use, scope in pairs)
+            )
+        wide |= {use.dependency for use in nodes[number].uses if use.scope != "use"}
+        wide |= {other for replaced, other in program.overrides if replaced in wide}
+    return replace(program, dependencies=tuple(nodes))
 
 
 def with_uses(program: Program, change: Callable[[Use], Use]) -> Program:

@@ -19,7 +19,7 @@ from anyio import CancelScope, current_effective_deadline, get_cancelled_exc_cla
 
 from microfw.exceptions import AppScopeError, RequestValidationError, ScopeError, YieldError
 
-FUNCTION, REQUEST, APP = range(3)
+USE, FUNCTION, REQUEST, APP = range(4)
 
 logger = logging.getLogger("microfw")
 
@@ -61,6 +61,8 @@ class Step:
     security: tuple[str, ...]
     key: Any
     below: dict[str, "Step"] = field(default_factory=dict)
+    is_endpoint: bool = False
+    last_inside: "Step | None" = None
 
 
 class Invalid(Exception):
@@ -72,7 +74,7 @@ class Invalid(Exception):
 
 def steps_of(root: Function, overrides: Mapping[Function, Function], default: int) -> list[Step]:
     """The steps in the order of their setup, the endpoint last."""
-    return wider_first(Walk(overrides, default).order_of(root))
+    return Arrangement(Walk(overrides, default).order_of(root)).steps()
 
 
 class Walk:
@@ -80,28 +82,39 @@ class Walk:
 
     def __init__(self, overrides: Mapping[Function, Function], default: int) -> None:
         self.overrides, self.default = overrides, default
+        self.root: Function | None = None
         self.asked = dict[Any, int]()  # S4: the widest scope that is asked for
         self.shared = dict[Any, int]()  # S4: the widest that dependants need who share a step
+        self.lent = dict[Any, int]()  # S4: the same of a step of scope "use", for those below it
 
     def order_of(self, root: Function) -> list[Step]:
+        self.root = root
         while True:
-            before = dict(self.asked), dict(self.shared)
+            before = dict(self.asked), dict(self.shared), dict(self.lent)
             self.steps, self.order = dict[Any, Step](), list[Step]()
-            self.visit(Use("", root, scope=FUNCTION), FUNCTION, ())
-            if before == (self.asked, self.shared):
+            self.visit(Use("", root, scope=FUNCTION), FUNCTION, (), keeps=False)
+            if before == (self.asked, self.shared, self.lent):
                 return self.order
 
-    def visit(self, use: Use, needed: int, above: tuple[str, ...]) -> Step:
+    def visit(self, use: Use, needed: int, above: tuple[str, ...], *, keeps: bool) -> Step:
+        """Visit a use of a dependant that needs it so long, and may keep it when it has run."""
         function = self.overrides.get(use.function, use.function)  # X1
         is_read = self.reads_scopes(function)
         security = tuple(dict.fromkeys(above + use.security)) if is_read else ()  # O3
         scope = self.scope_of(use, function, needed, security)
+        if scope == USE and keeps:
+            raise ScopeError("S3", where=function.place, cure="a wider scope")
         key = (function, scope, security)
+        if scope == USE and use.cache:
+            needed = self.lent[key] = max(needed, self.lent.get(key, FUNCTION))
         if use.cache and key in self.steps:  # O3
             return self.steps[key]
         step = Step(function, scope, security, key if use.cache else object())
+        step.is_endpoint = function is self.root
+        keeps = scope == APP or (function.yields and scope != USE and not step.is_endpoint)
         for below in function.uses:  # O1
-            used = self.visit(below, scope, security)
+            needs = needed if scope == USE else scope
+            used = self.visit(below, needs, security, keeps=keeps)
             if below.parameter:
                 step.below[below.parameter] = used
         if use.cache:
@@ -111,6 +124,8 @@ class Walk:
 
     def scope_of(self, use: Use, function: Function, needed: int, security: Any) -> int:
         one = (function, security)
+        if use.scope == USE:
+            return USE
         if use.scope is not None:
             if use.scope < needed:
                 raise ScopeError("S3", where=function.place, cure="a wider scope")
@@ -127,19 +142,107 @@ class Walk:
         return "scopes" in function.takes or any(map(self.reads_scopes, below))
 
 
-def wider_first(order: list[Step]) -> list[Step]:
-    """O4: only what must move moves."""
-    wide = [step for step in order if is_wide(step)]
-    early, waiting = list[Step](), list[Step]()
-    for step in order[: order.index(wide[-1]) + 1 if wide else 0]:
-        is_narrow = step.function.yields and step.scope == FUNCTION
-        waits = is_narrow or any(below in waiting for below in step.below.values())
-        (waiting if waits else early).append(step)
-    return early + waiting + order[len(early) + len(waiting) :]
+class Arrangement:
+    """O4, S8: of the steps that may run next, the first in the order of O1 does."""
+
+    def __init__(self, order: list[Step]) -> None:
+        self.order = [step for step in order if step.scope != APP]
+        self.wide = [step for step in self.order[:-1] if step.function.yields and step.scope != USE]
+        used = [(below, step) for step in self.order for below in step.below.values()]
+        self.users = {
+            block: [step for below, step in used if below is block]
+            for block in self.order[:-1]
+            if is_block(block) and any(below is block for below, _ in used)
+        }
+        self.app = [step for step in order if step.scope == APP]
+
+    def steps(self) -> list[Step]:
+        for step in self.wide:
+            if step in self.reached(step):
+                raise ScopeError("S8", where=step.function.place, cure="another one")
+        self.rest = [step for step in self.order if step not in self.users]
+        self.done = list[Step]()
+        while self.rest:
+            step = next(step for step in self.rest if self.may_run(step))
+            self.rest.remove(step)
+            self.done.append(step)
+        return self.app + self.with_blocks()
+
+    def may_run(self, step: Step) -> bool:
+        if step is self.order[-1]:
+            return self.rest == [step]
+        if any(below in self.rest for below in self.below(step)):
+            return False
+        if step in self.wide:
+            waits = step.scope == FUNCTION and any(map(is_wide, self.rest))
+            return not waits and not any(map(self.has_begun, self.rest))
+        return self.alone(step) or not any(
+            each in self.rest and each in self.wide for each in self.reached(step)
+        )
+
+    def below(self, step: Step) -> list[Step]:
+        """What a step uses, itself or by blocks that open for it."""
+        below = list(step.below.values())
+        return below + [each for used in below if used in self.users for each in self.below(used)]
+
+    def together(self, step: Step) -> list[Step]:
+        """Those that use the same blocks, directly or not."""
+        found = [step]
+        for one in found:
+            for block, users in self.users.items():
+                if one is block or one in users:
+                    found += [each for each in (block, *users) if each not in found]
+        return found
+
+    def alone(self, step: Step) -> bool:
+        return self.together(step) == [step]
+
+    def has_begun(self, step: Step) -> bool:
+        return any(each in self.done for each in self.together(step))
+
+    def reached(self, step: Step) -> list[Step]:
+        """All that has to run before a step can, where those that use a block are one."""
+        found = list[Step]()
+        pending = [step]
+        while pending:
+            for one in self.together(pending.pop()):
+                direct = list(one.below.values())
+                if one is self.order[-1]:
+                    direct += self.wide
+                if one in self.wide and one.scope == FUNCTION:
+                    direct += filter(is_wide, self.wide)
+                new = [each for each in direct if each not in found]
+                found += [each for each in new if each not in found]
+                pending += new
+        return found
+
+    def with_blocks(self) -> list[Step]:
+        """S7: each opens before its first user, and ends with the last; S8: they nest."""
+        places = {step: place for place, step in enumerate(self.done)}
+        first, last = dict(places), dict(places)
+        for block in reversed(self.users):
+            first[block] = min(first[user] for user in self.users[block])
+            last[block] = max(last[user] for user in self.users[block])
+        blocks = sorted(self.users, key=lambda block: (first[block], -last[block]))
+        for outer in reversed(blocks):
+            for inner in blocks[blocks.index(outer) + 1 :]:
+                if first[inner] <= last[outer]:
+                    last[outer] = max(last[outer], last[inner])
+        for block in blocks:
+            block.last_inside = self.done[last[block]]
+        result = list[Step]()
+        for step in self.done:
+            result += [block for block in blocks if first[block] == places[step]]
+            result.append(step)
+        return result
 
 
 def is_wide(step: Step) -> bool:
     return step.function.yields and step.scope == REQUEST
+
+
+def is_block(step: Step) -> bool:
+    return step.function.yields and step.scope == USE
 
 
 # ---------------------------------------------------------------------- one execution
@@ -171,8 +274,12 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        failed = self.step in self.execution.seen or not self.execution.has_ended
-        return not failed and self.execution.is_success(self.response)
+        execution, is_early = self.execution, self.step.scope == USE
+        has_ended = execution.swallowed is None if is_early else execution.has_ended
+        failed = self.step in execution.seen or not has_ended
+        if is_early and self.response is None:
+            return not failed
+        return not failed and execution.is_success(self.response)
 
 
 class Execution:
@@ -181,11 +288,13 @@ class Execution:
     invalid: type[Exception] = RequestValidationError
     swallowed: tuple[str, BaseException] | None = None
     has_ended = False
+    returned: Any = None
 
     def __init__(self, app_values: Mapping[Any, Any], arguments: Mapping[str, Any]) -> None:
         self.values, self.arguments = Values(app_values), arguments
         self.errors: list[Any] = []
         self.seen = dict[Step, BaseException]()
+        self.blocks: list[Step] = []  # S7: those that are open
 
     async def finish(self, returned: Any) -> None: ...
 
@@ -203,24 +312,45 @@ class Execution:
 
     async def run(self, steps: list[Step]) -> None:
         """Run a step and, inside of it, all those that follow; the endpoint is the last."""
+        if not steps:
+            if not self.blocks and not self.has_ended:
+                await self.end()
+            return
         step, *inner = steps
         if step.scope == APP:
             await self.run(inner)
             return
         arguments = self.arguments_of(step)
-        if not inner:
+        if step.is_endpoint:
             if self.errors:  # V2
                 raise self.invalid(self.errors)
-            await self.finish(await called(step.function, {**arguments, **self.arguments}))
-            self.has_ended = True
+            self.returned = await called(step.function, {**arguments, **self.arguments})
+            if step.function.yields:  # S6
+                await self.end()
+            await self.run(inner)
         elif Invalid in arguments.values():  # V2
             self.values[step.key] = Invalid
             await self.inside(step, inner)
+        elif is_block(step):
+            await self.run_block(step, inner, arguments)
         elif step.function.yields:
             await self.run_inside(step, inner, arguments)
         else:
             self.values[step.key] = await called(step.function, arguments)
             await self.inside(step, inner)
+
+    async def run_block(self, step: Step, inner: list[Step], arguments: dict[str, Any]) -> None:
+        """S7: what follows the last that uses it is not inside of it."""
+        end = inner.index(step.last_inside) + 1 if step.last_inside else 0
+        self.blocks.append(step)
+        await self.run_inside(step, inner[:end], arguments)
+        self.blocks.pop()
+        if self.swallowed is None:  # E5
+            await self.run(inner[end:])
+
+    async def end(self) -> None:
+        await self.finish(self.returned)
+        self.has_ended = True
 
     def arguments_of(self, step: Step) -> dict[str, Any]:
         arguments = {name: self.values[below.key] for name, below in step.below.items()}

@@ -23,8 +23,9 @@ class RunOutcome(Outcome):
     _seen: BaseException | None = None
     _failed: bool = False
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, scope: DependencyScope) -> None:
         self._run = run
+        self._scope = scope
 
     def begin(self, error: BaseException | None) -> None:
         """Exit code begins; it sees this exception."""
@@ -52,15 +53,22 @@ class RunOutcome(Outcome):
 
     @property
     def ok(self) -> bool:
-        return not (self._failed or self._run.result is None or self.disconnected)
+        return self._has_ended and not (self._failed or self.disconnected)
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether all has run that this step was open for."""
+        if self._scope == "use":
+            return self._run.swallowed is None
+        return self._run.result is not None
 
 
 class ObservedRun(PlainRun):
     """One execution without a request, which steps may observe."""
 
-    def outcome(self, _: DependencyScope) -> Outcome:
-        """Make what shows a step what becomes of it."""
-        return RunOutcome(self)
+    def outcome(self, scope: DependencyScope) -> Outcome:
+        """Make what shows a step of this scope what becomes of it."""
+        return RunOutcome(self, scope)
 
 
 class Answering(Protocol):
@@ -104,9 +112,8 @@ class RequestOutcome(RunOutcome):
     """The outcome of a request, as one step sees it."""
 
     def __init__(self, exchange: Any, scope: DependencyScope, sending: Sending) -> None:
-        super().__init__(exchange)
+        super().__init__(exchange, scope)
         self._exchange: Answering = exchange
-        self._scope = scope
         self._sending = sending
 
     @property
@@ -123,14 +130,16 @@ class RequestOutcome(RunOutcome):
     @property
     def ok(self) -> bool:
         response = self.response
-        return super().ok and response is not None and response.status_code < _FIRST_ERROR
+        if response is None:
+            return self._scope == "use" and super().ok
+        return super().ok and response.status_code < _FIRST_ERROR
 
 
 class WebSocketOutcome(RunOutcome):
     """The outcome of a WebSocket, as one step sees it."""
 
-    def __init__(self, run: Run, websocket: WebSocket) -> None:
-        super().__init__(run)
+    def __init__(self, run: Run, scope: DependencyScope, websocket: WebSocket) -> None:
+        super().__init__(run, scope)
         self._websocket = websocket
 
     @property

@@ -107,7 +107,7 @@ def plan_of(func: Callable[..., Any], *, default_scope: DependencyScope = "funct
         RegistrationError: A dependency cannot be opened outside of a request.
         ScopeError: There is no such scope.
     """
-    default = Lifetime.of(default_scope, f"plan_of(default_scope={default_scope!r})")
+    default = Lifetime.of_default(default_scope, f"plan_of(default_scope={default_scope!r})")
     return _FUNCTIONS.plan(function_of(func), {}, default)
 
 

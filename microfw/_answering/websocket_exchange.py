@@ -54,9 +54,9 @@ class WebSocketExchange(Run):
             self._tasks = BackgroundTasks()
         return self._tasks
 
-    def outcome(self, _: DependencyScope) -> Outcome:
-        """Make what shows a step what becomes of the WebSocket."""
-        return WebSocketOutcome(self, self.websocket)
+    def outcome(self, scope: DependencyScope) -> Outcome:
+        """Make what shows a step of this scope what becomes of the WebSocket."""
+        return WebSocketOutcome(self, scope, self.websocket)
 
     async def run_tasks(self) -> None:
         """Close the connection and run the background tasks, if there are any, once."""

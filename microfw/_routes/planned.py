@@ -114,7 +114,7 @@ class RoutePlans:
         return [
             step.signature
             for step in plan.steps[:-1]
-            if step.opens and step.lifetime is Lifetime.FUNCTION
+            if step.opens and step.lifetime <= Lifetime.FUNCTION
         ]
 
     def get(self, app_state: AppState) -> CompiledPlan:
@@ -239,7 +239,7 @@ class Prepared:
         self.plans = RoutePlans(
             endpoint,
             self.dependencies,
-            Lifetime.of(default_scope or "function", f"default_scope={default_scope!r}"),
+            Lifetime.of_default(default_scope, f"default_scope={default_scope!r}"),
             self._binder,
             self._shape,
         )

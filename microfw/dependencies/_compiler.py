@@ -22,11 +22,9 @@ closed. A `Shape` says what is around the steps: what becomes of the endpoint's 
 done between the end of scope "function" and that of scope "request".
 """
 
-import keyword
 import linecache
-import unicodedata
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import Any
@@ -35,7 +33,8 @@ from msgspec import Struct
 
 from microfw.dependencies import _runtime as runtime
 from microfw.dependencies._app_values import app_value, open_in_app_scope
-from microfw.dependencies._declared import Lifetime
+from microfw.dependencies._layout import Layout
+from microfw.dependencies._names import Names
 from microfw.dependencies._plan import (
     Argument,
     Attribute,
@@ -135,13 +134,14 @@ class _Writer:
         self._app_steps = plan.app_steps
         self._shape = shape
         self._fallible = plan.fallible
-        self._last = len(plan.steps) - 1
-        self._border = _start_of_function_scope(plan)
-        self._last_users = _last_users(plan)
+        self._layout = Layout(plan)
+        self._last = self._layout.last
+        self._border = self._layout.border
+        self._is_finished = False
         self._functions: list[Function] = []
-        self.namespace: dict[str, Any] = {**_RUNTIME, **shape.names}
-        taken = (*self.namespace, "handle", "returned", shape.run, *shape.parameters)
-        self._taken = dict.fromkeys(taken, 1)  # each with the last number put to it
+        names = Names({**_RUNTIME, **shape.names}, shape.run, *shape.parameters)
+        self.namespace: dict[str, Any] = names.namespace
+        self._name, self._name_object = names.new, names.of
         self._read_values: dict[tuple[int, str], str] = {}
         self._records: dict[int, str] = {}
         self._readers: dict[str, Step] = {}
@@ -149,7 +149,7 @@ class _Writer:
         self._callables = [
             self._name_object(step.signature.name, step.signature.call) for step in plan.steps
         ]
-        self._values = [self._name(step.name) for step in plan.steps[:-1]]
+        self._values = [*(self._name(step.name) for step in plan.steps[:-1]), "returned"]
 
     def source(self) -> str:
         shape = self._shape
@@ -184,33 +184,72 @@ class _Writer:
         function.write(f"if not {keys} <= {run}.app_values.keys():  # unknown at start-up")
         function.write(f"{INDENT}await {name}({run})")
 
-    def _write(self, function: Function, number: int, last: int, kind: Kind) -> None:
-        """Write the steps from `number` to `last`."""
+    def _write(
+        self, function: Function, number: int, last: int, kind: Kind, *, inside: bool = False
+    ) -> None:
+        """Write steps, up to `last`: all of a function, or those inside of a block that ends."""
         given = self._given(number, last)
         while number <= last:
-            if function.blocks >= MAX_DEPTH:
+            if function.blocks >= MAX_DEPTH and not inside:
                 call = self._call_of_steps(number, last, given)
                 function.write(f"{kind.continuation}{call}")
-                function = self._function(call, kind)
+                function = self._function(call, kind, given)
             if number == self._border:
                 kind = self._begin_function_scope(function, kind)
-            if kind is Kind.HANDLER and self._steps[number].in_thread:
-                number = self._write_thread_call(function, number)
-            elif number == self._last:
-                self._write_endpoint(function)
-                number += 1
-            else:
-                self._write_step(function, number)
-                number += 1
-        if kind is Kind.IN_THREAD_RETURNING_VALUES:
+            end = self._write_next(function, number, last, kind, inside=inside)
+            if self._can_have_swallowed(number, end) and not (inside and end == last):
+                function.write(f"if {self._shape.run}.swallowed is not None:")
+                function.write(f"{INDENT}{function.early_return}")
+            number = end + 1
+        if inside:
+            return
+        if kind.returns_values:
             function.write(f"return {', '.join(given) or None}")
         elif kind is Kind.IN_THREAD_YIELDING_VALUES:
             function.write(f"yield {_tuple(given)}")
+        elif not self._is_finished:
+            self._write_finish(function, kind)
 
-    def _function(self, call: Call, kind: Kind) -> Function:
-        """Begin the function that `call` calls."""
+    def _write_next(
+        self, function: Function, number: int, limit: int, kind: Kind, *, inside: bool
+    ) -> int:
+        """Write a step, with what is inside of its call or block; return the last of them."""
+        end = self._layout.ends[number]
+        if kind.is_async and self._steps[number].in_thread:
+            return self._write_thread_call(function, number, limit, kind, inside=inside)
+        if number == self._last:
+            self._write_endpoint(function)
+            return number
+        if not self._steps[number].is_block or end > limit:
+            self._write_step(function, number)
+            return number
+        if function.blocks >= MAX_DEPTH:
+            self._write_call_for_values(function, number, end, kind.of_values, kind)
+            return end
+        indent = function.indent
+        self._write_step(function, number)
+        self._write_inside(function, number + 1, end, kind)
+        function.close(indent)
+        return end
+
+    def _write_inside(self, function: Function, first: int, end: int, kind: Kind) -> None:
+        """Write what is inside of a block that ends before the function does."""
+        if first > end:
+            function.write("pass")
+        self._write(function, first, end, kind, inside=True)
+
+    def _can_have_swallowed(self, first: int, last: int) -> bool:
+        """Whether one of these steps has closed, and may have swallowed what others raised."""
+        layout = self._layout
+        has_closed = layout.closes(first, last) and not layout.stays_open(first, last)
+        return has_closed and not self._is_finished
+
+    def _function(self, call: Call, kind: Kind, given: Sequence[str] = ()) -> Function:
+        """Begin the function that `call` calls; it returns these values, if it returns any."""
         comment = f"  # {kind.comment}" if kind.comment else ""
         function = Function(f"{kind.definition} {call}:{comment}")
+        if kind.returns_values and given:
+            function.early_return = f"return {', '.join('None' for _ in given)}"
         self._functions.append(function)
         return function
 
@@ -233,30 +272,32 @@ class _Writer:
 
     # -- worker threads
 
-    def _write_thread_call(self, function: Function, first: int) -> int:
-        """Write a run of sync steps; return the number of the step after it."""
-        last = self._end_of_thread_run(first)
-        opening = any(step.opens for step in self._steps[first : min(last + 1, self._last)])
-        if last == self._last:
+    def _write_thread_call(
+        self, function: Function, first: int, limit: int, kind: Kind, *, inside: bool
+    ) -> int:
+        """Write a run of sync steps, with what is inside of their block; return the last of all."""
+        layout = self._layout
+        last = layout.end_of_thread_run(first, limit)
+        opening = layout.stays_open(first, last)
+        if last == self._last and not inside:
             self._write_thread_call_with_endpoint(function, first)
-        elif not opening:
-            self._write_thread_call_for_values(function, first, last)
-        elif first == last:
-            self._read(function, first)
-            opener = f"in_thread({self._call(first)}, {self._shape.run})"
-            self._open(function, first, "async with", opener)
-        else:
+            return last
+        if not opening:
+            in_thread = Kind.IN_THREAD_RETURNING_VALUES
+            self._write_call_for_values(function, first, last, in_thread, kind)
+            return last
+        if not self._steps[opening[0]].is_block:
             self._write_thread_block(function, first, last)
-        return last + 1
-
-    def _end_of_thread_run(self, first: int) -> int:
-        """The last of the neighbouring sync steps that share a call with step `first`."""
-        last = first
-        while last < self._last and self._steps[last + 1].in_thread:
-            last += 1
-        if first < self._border <= last < self._last:
-            return self._border - 1
-        return last
+            return last
+        end = layout.ends[opening[0]]
+        if function.blocks >= MAX_DEPTH:
+            self._write_call_for_values(function, first, end, kind.of_values, kind)
+            return end
+        indent = function.indent
+        self._write_thread_block(function, first, last)
+        self._write_inside(function, last + 1, end, kind)
+        function.close(indent)
+        return end
 
     def _write_thread_call_with_endpoint(self, function: Function, first: int) -> None:
         shape = self._shape
@@ -272,15 +313,25 @@ class _Writer:
             kind = Kind.IN_THREAD
         self._write(self._function(call, kind), first, self._last, kind)
 
-    def _write_thread_call_for_values(self, function: Function, first: int, last: int) -> None:
+    def _write_call_for_values(
+        self, function: Function, first: int, last: int, kind: Kind, caller: Kind
+    ) -> None:
+        """Write the call of a function for steps of which none stays open."""
         call = self._call_of_steps(first, last)
         given = self._given(first, last)
         receive = f"{', '.join(given)} = " if given else ""
-        function.write(f"{receive}await {call.in_thread}")
-        kind = Kind.IN_THREAD_RETURNING_VALUES
-        self._write(self._function(call, kind), first, last, kind)
+        is_hop = caller.is_async and not kind.is_async
+        goes_on = f"await {call.in_thread}" if is_hop else f"{kind.continuation}{call}"
+        function.write(f"{receive}{goes_on}")
+        self._write(self._function(call, kind, given), first, last, kind)
 
     def _write_thread_block(self, function: Function, first: int, last: int) -> None:
+        """Write the block of a run of sync steps of which some stay open."""
+        if first == last:
+            self._read(function, first)
+            opener = f"in_thread({self._call(first)}, {self._shape.run})"
+            self._open(function, first, "async with", opener)
+            return
         call = self._call_of_steps(first, last)
         given = self._given(first, last)
         block = self._name("values")
@@ -313,12 +364,8 @@ class _Writer:
         return self._shape.parameters if last == self._last else ()
 
     def _given(self, first: int, last: int) -> list[str]:
-        """The values of some steps that later ones use."""
-        return [
-            self._values[number]
-            for number in range(first, min(last + 1, self._last))
-            if self._last_users[number] > last
-        ]
+        """The values of some steps that are needed after them."""
+        return [self._values[number] for number in self._layout.given(first, last)]
 
     # -- single steps
 
@@ -336,7 +383,7 @@ class _Writer:
             call = f"await {call}"
         elif not isinstance(step.signature.call, type):
             call = f"no_coroutine({call}, {self._callables[number]})"
-        receive = f"{self._values[number]} = " if self._last_users[number] else ""
+        receive = f"{self._values[number]} = " if self._layout.is_used(number) else ""
         function.write(f"{receive}{self._guarded(number, call)}")
 
     def _open(self, function: Function, number: int, word: str, opener: str) -> None:
@@ -345,7 +392,7 @@ class _Writer:
         guarded = self._guarded(number, opener)
         if guarded != opener:
             guarded = f"({guarded})"
-        receive = f" as {self._values[number]}" if self._last_users[number] else ""
+        receive = f" as {self._values[number]}" if self._layout.is_used(number) else ""
         function.open_with(f"{word} {guarded}{receive}:")
 
     def _write_endpoint(self, function: Function) -> None:
@@ -359,6 +406,17 @@ class _Writer:
         if signature.is_async and not signature.yields:
             call = f"await {call}"
         function.write(f"returned = {call}")
+        if signature.yields:  # what it uses is open until it has ended
+            self._write_finish(function, Kind.HANDLER)
+
+    def _write_finish(self, function: Function, kind: Kind) -> None:
+        """Write what becomes of what the endpoint has returned; of a sync one, in a thread."""
+        shape = self._shape
+        self._is_finished = True
+        if kind.is_async and self._steps[self._last].in_thread:
+            call = Call(self._name("finish_in_thread"), (shape.run, "returned"))
+            function.write(f"await {call.in_thread}")
+            function = self._function(call, Kind.IN_THREAD)
         function.write(f"{shape.run}.result = {shape.finish}")
 
     def _read(self, function: Function, number: int) -> None:
@@ -420,52 +478,10 @@ class _Writer:
         look_up = partial(app_value, key=source.key, name=source.name)
         return f"{self._name_object(f'app_{source.name}', look_up)}({self._shape.run})"
 
-    # -- names
-
-    def _name(self, hint: str) -> str:
-        """A new name, as near to the hint as can be."""
-        stem = unicodedata.normalize("NFKC", hint)  # as the parser reads it
-        if not stem.isidentifier() or keyword.iskeyword(stem) or stem.startswith("__"):
-            stem = "dependency"  # dunder names mean something to Python
-        name = stem
-        number = self._taken.get(stem, 1)
-        while name in self._taken:
-            number += 1
-            name = f"{stem}_{number}"
-        self._taken[name] = 1
-        self._taken[stem] = number
-        return name
-
-    def _name_object(self, hint: str, value: object) -> str:
-        """A new name under which the source reaches an object."""
-        name = self._name(hint)
-        self.namespace[name] = value
-        return name
-
 
 def _escaped(text: str) -> str:
     """Text for one line of source, and for the name of a file."""
     return repr(text)[1:-1]
-
-
-def _start_of_function_scope(plan: Plan) -> int:
-    """The number of the first step after all that opens in scope "request"; -1 if nothing does."""
-    opening = [
-        number
-        for number, step in enumerate(plan.steps[:-1])
-        if step.opens and step.lifetime is Lifetime.REQUEST
-    ]
-    return opening[-1] + 1 if opening else -1
-
-
-def _last_users(plan: Plan) -> list[int]:
-    """For each step, the number of the last one that uses its value; 0 for none."""
-    users = [0] * len(plan.steps)
-    for number, step in enumerate(plan.steps):
-        for argument in step.arguments:
-            if isinstance(argument.source, Use):
-                users[argument.source.step] = number
-    return users
 
 
 def _tuple(names: list[str]) -> str:

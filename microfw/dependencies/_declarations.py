@@ -23,7 +23,8 @@ def Depends(  # noqa: N802 - the field's name for it
         use_cache: `False` calls it once more for this use, instead of sharing the value that
             the other uses in the same request get.
         scope: When its exit code runs. Left out, `"function"`, or wider where a dependant
-            needs it wider.
+            needs it wider. `"use"` closes it as soon as the last step that uses the value has
+            run: those take what they need of it, and let go.
         sync_to_thread: `False` runs a sync dependency on the event loop instead of in a worker
             thread; for those that never block.
         responses: What it may answer instead of the endpoint, documented for each route that

@@ -7,21 +7,23 @@ from typing import Any, Literal, get_args
 
 from microfw.exceptions import DeclarationError, ScopeError
 
-DependencyScope = Literal["function", "request", "app"]
+DependencyScope = Literal["use", "function", "request", "app"]
 """How long a yield dependency stays open.
 
-`"function"`: until the response is created; `"request"`: until it is sent and the background
-tasks have run; `"app"`: from start-up to shutdown. Of two lifespans of one application at once, the
-second shares what the first has opened, and has to end before it.
+`"use"`: until the last step that uses its value has run; `"function"`: until the response is
+created; `"request"`: until it is sent and the background tasks have run; `"app"`: from start-up to
+shutdown. Of two lifespans of one application at once, the second shares what the first has opened,
+and has to end before it.
 """
 
 
 class Lifetime(IntEnum):
     """A scope as a number: the wider it is, the larger."""
 
-    FUNCTION = 0
-    REQUEST = 1
-    APP = 2
+    USE = 0
+    FUNCTION = 1
+    REQUEST = 2
+    APP = 3
 
     @classmethod
     def of(cls, scope: DependencyScope, where: str) -> "Lifetime":
@@ -34,9 +36,25 @@ class Lifetime(IntEnum):
             raise ScopeError(
                 f"there is no scope {scope!r}",
                 where=where,
-                cure='write "function", "request" or "app"',
+                cure='write "use", "function", "request" or "app"',
             )
         return cls[scope.upper()]
+
+    @classmethod
+    def of_default(cls, scope: DependencyScope | None, where: str) -> "Lifetime":
+        """The lifetime of those for which no scope is given, `"function"` where nothing is said.
+
+        Raises:
+            ScopeError: There is no such scope, or it cannot be the default.
+        """
+        lifetime = cls.of(scope or "function", where)
+        if lifetime is cls.USE:
+            raise ScopeError(
+                'scope "use" cannot be the default: what uses such a value has to let go of it',
+                where=where,
+                cure='ask for it where it is meant, `Depends(get_it, scope="use")`',
+            )
+        return lifetime
 
     @property
     def scope(self) -> DependencyScope:

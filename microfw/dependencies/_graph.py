@@ -8,6 +8,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from microfw.dependencies._declared import Lifetime, SecurityScopes
+from microfw.dependencies._order import in_order_of_setup
 from microfw.dependencies._plan import (
     NO_RESPONSES,
     AppValue,
@@ -43,28 +44,48 @@ def _settle_lifetimes(in_order: list[StepNode], default: Lifetime) -> None:
 
     Dependants come after what they use, so that going backwards meets them first.
     """
-    asked: dict[Hashable, Lifetime] = {}
-    for node in in_order:
-        if node.dependency.lifetime is not None:
-            key = (id(node.callable), node.security_scopes)
-            asked[key] = max(node.dependency.lifetime, asked.get(key, Lifetime.FUNCTION))
+    asked = _asked_lifetimes(in_order)
     needed: dict[int, StepNode] = {}
+    keeping: dict[int, StepNode] = {}
     for node in reversed(in_order):
         dependant = needed.get(id(node))
-        need = dependant.lifetime if dependant else Lifetime.FUNCTION
+        need = dependant.need if dependant else Lifetime.FUNCTION
         explicit = node.dependency.lifetime
-        if explicit is not None:
+        if explicit is Lifetime.USE:
+            if id(node) in keeping:
+                raise _narrower(node, keeping[id(node)], needed)
+            node.lifetime, node.need = explicit, need
+        elif explicit is not None:
             if dependant is not None and need > explicit:
                 raise _narrower(node, dependant, needed)
-            node.lifetime = explicit
+            node.lifetime = node.need = explicit
         else:
             base = default if node.signature.yields else Lifetime.FUNCTION
-            key = (id(node.callable), node.security_scopes)
-            node.lifetime = max(need, base, asked.get(key, Lifetime.FUNCTION))
+            asked_for = asked.get((id(node.callable), node.security_scopes), base)
+            node.lifetime = node.need = max(need, base, asked_for)
         for _, used in node.uses:
             known = needed.get(id(used))
-            if known is None or node.lifetime > known.lifetime:
+            if known is None or node.need > known.need:
                 needed[id(used)] = node
+            if _keeps_open(node):
+                keeping[id(used)] = node
+
+
+def _asked_lifetimes(nodes: list[StepNode]) -> dict[Hashable, Lifetime]:
+    """The widest lifetime that is asked for of each callable."""
+    asked: dict[Hashable, Lifetime] = {}
+    for node in nodes:
+        if node.dependency.lifetime is not None:
+            key = (id(node.callable), node.security_scopes)
+            asked[key] = max(node.dependency.lifetime, asked.get(key, Lifetime.USE))
+    return asked
+
+
+def _keeps_open(node: StepNode) -> bool:
+    """Whether what a node uses has to be open when the node's own use has ended."""
+    if node.lifetime is Lifetime.APP:
+        return True
+    return node.signature.yields and node.lifetime is not Lifetime.USE and node.user is not None
 
 
 def _shared(in_order: list[StepNode]) -> list[StepNode]:
@@ -100,7 +121,7 @@ def _used(nodes: list[StepNode]) -> list[StepNode]:
 
 def _plan(in_order: list[StepNode], declarations: Declarations) -> Plan:
     app_nodes = [node for node in in_order if node.lifetime is Lifetime.APP]
-    nodes = _wider_scopes_first([node for node in in_order if node.lifetime is not Lifetime.APP])
+    nodes = in_order_of_setup([node for node in in_order if node.lifetime is not Lifetime.APP])
     app_keys = {id(node): _app_key(node) for node in app_nodes}
     return Plan(
         _steps(nodes, app_keys, declarations.bind),
@@ -114,29 +135,6 @@ def _app_key(node: StepNode) -> Hashable:
         return call, object()
     replaced = node.callable.replaced  # another dependency, where one below it is another
     return (call, node.security_scopes, replaced) if replaced else (call, node.security_scopes)
-
-
-def _wider_scopes_first(nodes: list[StepNode]) -> list[StepNode]:
-    """Move what opens in function scope, and what uses it, behind the last that opens in request's.
-
-    Everything else keeps its place.
-    """
-    last = max(
-        (
-            number
-            for number, node in enumerate(nodes[:-1])
-            if node.signature.yields and node.lifetime is Lifetime.REQUEST
-        ),
-        default=-1,
-    )
-    bound: set[int] = set()
-    for node in nodes[: last + 1]:
-        opens = node.signature.yields and node.lifetime is Lifetime.FUNCTION
-        if opens or any(id(used) in bound for _, used in node.uses):
-            bound.add(id(node))
-    early = [node for node in nodes[: last + 1] if id(node) not in bound]
-    moved = [node for node in nodes[: last + 1] if id(node) in bound]
-    return early + moved + nodes[last + 1 :]
 
 
 def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> tuple[Step, ...]:
@@ -164,6 +162,7 @@ def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> 
                 signature=node.signature,
                 name=node.name,
                 lifetime=node.lifetime,
+                last_inside=_number(node.last_inside, numbers),
                 in_thread=_runs_in_thread(node),
                 fallible=any(_may_be_invalid(argument.source, steps) for argument in arguments),
                 arguments=tuple(arguments),
@@ -232,16 +231,27 @@ def _may_be_invalid(source: ArgumentSource, steps: list[Step]) -> bool:
     return isinstance(source, Reader)
 
 
+def _number(node: StepNode | None, numbers: Mapping[int, int]) -> int | None:
+    return None if node is None else numbers[id(node)]
+
+
 def _narrower(node: StepNode, dependant: StepNode, needed: Mapping[int, StepNode]) -> ScopeError:
-    path = [dependant.signature.name, node.signature.name]
+    path = [node.signature.name]
+    while dependant.lifetime is Lifetime.USE:  # it is open while those run that use it
+        path.insert(0, dependant.signature.name)
+        dependant = needed[id(dependant)]
+    path.insert(0, dependant.signature.name)
     widest = dependant
     while widest.dependency.lifetime is None and id(widest) in needed:
         widest = needed[id(widest)]  # up to the one that asks for the wide scope
         path.insert(0, widest.signature.name)
-    name, scope = node.signature.name, Lifetime(node.dependency.lifetime or 0).scope
+    name, scope = node.signature.name, Lifetime(node.dependency.lifetime or Lifetime.USE)
+    end = f"at the end of scope {scope.scope!r}"
+    if scope is Lifetime.USE:
+        end = "when the last step that uses it has run, by scope 'use'"
     return ScopeError(
         f"{dependant.signature.name!r} lives in scope {dependant.lifetime.scope!r} and uses"
-        f" {name!r}, which is closed earlier, at the end of scope {scope!r}",
+        f" {name!r}, which is closed earlier, {end}",
         where=dependant.signature.where,
         path=(*widest.path[:-1], *path),
         cure=f"give {name!r} the wider scope,"

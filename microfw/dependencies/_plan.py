@@ -8,9 +8,12 @@ Rules
    `Reader`, `Constant`). Nothing is looked up by name at run time.
 3. Steps of scope "request" that stay open stand before all those of scope "function" that do, so
    that the blocks of the narrower scope nest inside those of the wider one.
-4. Steps of scope "app" are not entered by the plan that uses them: their values are kept by the
+4. A step of scope "use" that opens stands directly before the first step that uses it, or before
+   others that open there, and says which is the last step inside of its block. Between the two
+   nothing opens but steps of scope "use", whose blocks end inside of it.
+5. Steps of scope "app" are not entered by the plan that uses them: their values are kept by the
    application and looked up (`AppValue`).
-5. A step is `fallible` when a value it reads, or that of a step it uses, may turn out invalid.
+6. A step is `fallible` when a value it reads, or that of a step it uses, may turn out invalid.
    Only then does the compiler guard it.
 
 Theory of operation: `_graph` makes plans from declarations, `_compiler` turns them into source.
@@ -129,6 +132,8 @@ class Step(Struct, frozen=True):
     arguments: tuple[Argument, ...]
     used_in: str = ""
     """The place of the callable that uses it first: `qualname (file.py:line)`."""
+    last_inside: int | None = None
+    """The number of the last step inside of its block, for one of scope "use" that is used."""
     asked_in: str | None = None
     """The place of the first that asks for the scope it has; `None` where none does."""
     security_scopes: tuple[str, ...] = ()
@@ -140,6 +145,11 @@ class Step(Struct, frozen=True):
     def opens(self) -> bool:
         """Whether something stays open after setup."""
         return self.signature.yields
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it opens in scope "use", and so closes before the steps have ended."""
+        return self.opens and self.lifetime is Lifetime.USE
 
     @property
     def scope(self) -> DependencyScope:

@@ -12,6 +12,7 @@ class Kind(Enum):
     """How a function in the making is defined, how it goes on in another one, what it is."""
 
     HANDLER = "async def", "await ", ""
+    RETURNING_VALUES = "async def", "await ", "nothing stays open"
     IN_THREAD = "def", "", "in a worker thread"
     IN_THREAD_AROUND_SENDING = (
         "def",
@@ -29,6 +30,19 @@ class Kind(Enum):
         self.definition = definition
         self.continuation = continuation
         self.comment = comment
+
+    @property
+    def is_async(self) -> bool:
+        return self.definition == "async def"
+
+    @property
+    def returns_values(self) -> bool:
+        return self in (Kind.RETURNING_VALUES, Kind.IN_THREAD_RETURNING_VALUES)
+
+    @property
+    def of_values(self) -> "Kind":
+        """What a function is that such a one calls for values."""
+        return Kind.RETURNING_VALUES if self.is_async else Kind.IN_THREAD_RETURNING_VALUES
 
 
 class Call(NamedTuple):
@@ -51,9 +65,11 @@ class Function(Struct):
     """A function in the making."""
 
     head: str
+    early_return: str = "return"
+    """What ends it where a step has not got what it needs."""
     blocks: int = 0
     """How many `with` blocks the current line is inside of."""
-    _indent: int = 1
+    indent: int = 1
     _lines: list[str] = field(default_factory=list[str])
     _closing: list[str] = field(default_factory=list[str])
 
@@ -68,7 +84,12 @@ class Function(Struct):
     def open_if(self, line: str) -> None:
         """Write the head of an `if` block; what follows is inside of it."""
         self.write(line)
-        self._indent += 1
+        self.indent += 1
+
+    def close(self, indent: int) -> None:
+        """End the innermost `with` block, and so the lines that are indented further."""
+        self.indent = indent
+        self.blocks -= 1
 
     def close_with(self, *lines: str) -> None:
         """Have these lines follow when the blocks inside of the current one are closed."""
@@ -78,4 +99,4 @@ class Function(Struct):
         return "\n".join((self.head, *self._lines, *self._closing))
 
     def _indented(self, line: str) -> str:
-        return f"{INDENT * self._indent}{line}"
+        return f"{INDENT * self.indent}{line}"

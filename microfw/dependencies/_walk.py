@@ -84,6 +84,10 @@ class StepNode(Struct, eq=False):
     asker: "StepNode | None" = None
     """The first that uses it with a scope."""
     lifetime: Lifetime = Lifetime.FUNCTION
+    need: Lifetime = Lifetime.FUNCTION
+    """How long what it uses has to be open: its lifetime, or longer where that is "use"."""
+    last_inside: "StepNode | None" = None
+    """The last that runs inside of its block, for one of scope "use" that is used."""
     uses: list[tuple[Parameter | None, "StepNode"]] = field(
         default_factory=list[tuple[Parameter | None, "StepNode"]]
     )

@@ -3,6 +3,7 @@
 from microfw.dependencies import Plan, Step
 
 _OPEN_UNTIL = {
+    "use": "open while it is used",
     "function": "open until the response is created",
     "request": "open until the response is sent",
     "app": "open from start-up to shutdown",

@@ -129,7 +129,7 @@ def test_a_printed_plan_shows_what_each_step_is_and_uses() -> None:
         "name='user'",
         "Argument(name='session', positional_only=False, source=Use(step=0))",
         "Argument(name='user', positional_only=False, source=Use(step=1))",
-        "lifetime=<Lifetime.FUNCTION: 0>",
+        "lifetime=<Lifetime.FUNCTION: 1>",
         "app_steps=()",
     ):
         assert text in printed

@@ -251,6 +251,48 @@ def _level(number: int, below: Callable[..., Any]) -> Callable[..., Any]:
     return level
 
 
+InUse = Annotated[str, Depends(get_session, scope="use")]
+ConnectionInUse = Annotated[str, Depends(get_connection, scope="use")]
+
+
+async def find_user(session: InUse, token: Annotated[str, Header()]) -> str:
+    return f"user {token} in {session}"
+
+
+def look_user_up(connection: ConnectionInUse) -> str:
+    return f"user in {connection}"
+
+
+def in_use_async(app: App) -> None:
+    @app.get("/")
+    async def read_items(
+        user: Annotated[str, Depends(find_user)], session: SessionDep
+    ) -> list[str]:
+        return [user, session]
+
+
+def in_use_sync(app: App) -> None:
+    @app.get("/")
+    def read_items(
+        user: Annotated[str, Depends(look_user_up)], connection: ConnectionDep
+    ) -> list[str]:
+        return [user, connection]
+
+
+def in_use_sync_under_async(app: App) -> None:
+    @app.get("/")
+    async def read_items(user: Annotated[str, Depends(look_user_up)]) -> str:
+        return user
+
+
+def in_use_by_the_endpoint(app: App) -> None:
+    @app.get("/")
+    def read_items(
+        user: Annotated[str, Depends(look_user_up)], session: InUse, connection: ConnectionInUse
+    ) -> list[str]:
+        return [user, session, connection]
+
+
 def equal_names(app: App) -> None:
     def session() -> Iterator[str]:
         yield "another"
@@ -289,6 +331,10 @@ ROUTES = [
     (sync_stream, "/events", "GET"),
     (websocket, "/orders/{shop}/feed", "WEBSOCKET"),
     (twenty_deep, "/", "GET"),
+    (in_use_async, "/", "GET"),
+    (in_use_sync, "/", "GET"),
+    (in_use_sync_under_async, "/", "GET"),
+    (in_use_by_the_endpoint, "/", "GET"),
     (equal_names, "/", "GET"),
     (outcomes, "/items", "PUT"),
 ]

@@ -1048,6 +1048,223 @@ OUTCOMES = [
         ),
         """a opens, b opens, c opens, endpoint, c exits, sees ok 200, b exits, a sees Oops(x),
         sends 200""",
+
+USED = [
+    Scenario(
+        "S7",
+        "it opens before the first that uses it and exits after the last: what they return lives on",
+        Program(
+            steps=[
+                Step("session", scope="use"),
+                plain("other"),
+                plain("user", uses=["other", "session"]),
+                plain("rights", uses=["user", "session"]),
+                plain("greeting", uses=["rights"]),
+            ]
+        ),
+        "other, session opens, user, rights, session exits, greeting, endpoint, sends 200",
+    ),
+    Scenario(
+        "S7",
+        "what follows the last that uses it is not inside of it: it sees nothing of the endpoint",
+        Program(
+            steps=[Step("session", scope="use"), plain("user", uses=["session"]), Step("work")],
+            endpoint=raises(HTTPException, 404),
+        ),
+        """session opens, user, session exits, work opens, endpoint, work sees HTTPException(404),
+        sends 404""",
+        (404, {"detail": "Not Found"}),
+    ),
+    Scenario(
+        "S7",
+        "it sees what those that use it raise; nothing else has opened",
+        Program(
+            steps=[
+                Step("session", scope="use"),
+                plain("user", uses=["session"], setup=raises(HTTPException, 401)),
+                Step("work"),
+            ],
+        ),
+        "session opens, user, session sees HTTPException(401), sends 401",
+        (401, {"detail": "Unauthorized"}),
+    ),
+    Scenario(
+        "S7",
+        "its exit code raises: what follows does not run, what is open sees it",
+        Program(
+            steps=[
+                Step("work"),
+                Step("session", scope="use", uses=["work"], on_success=raises(Oops, "commit")),
+                plain("user", uses=["session"]),
+            ],
+        ),
+        "work opens, session opens, user, session exits, work sees Oops(commit), sends 500",
+        FAILED,
+        raised="Oops(commit)",
+    ),
+    Scenario(
+        "S7",
+        "one that the endpoint uses exits when it has returned, and sees what it raises",
+        Program(
+            steps=[Step("session", scope="use"), Step("work")], endpoint=raises(HTTPException, 404)
+        ),
+        """work opens, session opens, endpoint, session sees HTTPException(404),
+        work sees HTTPException(404), sends 404""",
+        (404, {"detail": "Not Found"}),
+    ),
+    Scenario(
+        "S7",
+        "one that uses another one of this scope keeps it open",
+        Program(
+            steps=[
+                Step("connection", scope="use"),
+                Step("session", uses=["connection"], scope="use"),
+                plain("user", uses=["session"]),
+            ]
+        ),
+        """connection opens, session opens, user, session exits, connection exits, endpoint,
+        sends 200""",
+    ),
+    Scenario(
+        "E5",
+        "one of scope use swallows an exception: nothing that follows runs, and it is named",
+        Program(
+            steps=[
+                Step("work", scope="request"),
+                Step("session", uses=["work"], scope="use", on_error=swallows),
+                plain("user", uses=["session"], setup=raises(Oops, "x")),
+                Step("other"),
+            ],
+        ),
+        "work opens, session opens, user, session sees Oops(x), work exits, sends 500",
+        FAILED,
+        raised="SwallowedExceptionError(session (programs.py) swallowed Oops('x'))",
+        cause="Oops(x)",
+    ),
+    Scenario(
+        "E5",
+        "one of scope use swallows an exception of the endpoint",
+        Program(
+            steps=[Step("work"), Step("session", scope="use", on_error=swallows)],
+            endpoint=raises(Oops, "x"),
+        ),
+        "work opens, session opens, endpoint, session sees Oops(x), work exits, sends 500",
+        FAILED,
+        raised="SwallowedExceptionError(session (programs.py) swallowed Oops('x'))",
+        cause="Oops(x)",
+    ),
+    Scenario(
+        "R3",
+        "one of scope use sees whether what used it has come to its end",
+        Program(
+            steps=[
+                Step("session", scope="use", takes=OUTCOME, on_success=looks),
+                plain("user", uses=["session"]),
+                Step("work", takes=OUTCOME, on_success=looks),
+            ],
+        ),
+        """session opens, user, session exits, sees ok nothing, work opens, endpoint, work exits,
+        sees ok 200, sends 200""",
+    ),
+    Scenario(
+        "R3",
+        "one of scope use sees that another one has swallowed an exception inside of it",
+        Program(
+            steps=[
+                Step("session", scope="use", takes=OUTCOME, on_success=looks),
+                Step("inner", uses=["session"], scope="use", on_error=swallows),
+                plain("user", uses=["inner"], setup=raises(Oops, "x")),
+            ],
+        ),
+        """session opens, inner opens, user, inner sees Oops(x), session exits,
+        sees not ok nothing after Oops(x), sends 500""",
+        FAILED,
+        raised="SwallowedExceptionError(inner (programs.py) swallowed Oops('x'))",
+        cause="Oops(x)",
+    ),
+    Scenario(
+        "S8",
+        "what would open inside of it in a wider scope waits, and what depends on that",
+        Program(
+            steps=[
+                Step("session", scope="use"),
+                plain("user", uses=["session"]),
+                Step("work"),
+                plain("unit", uses=["work"]),
+                plain("between"),
+                plain("rights", uses=["session"]),
+            ]
+        ),
+        """session opens, user, between, rights, session exits, work opens, unit, endpoint,
+        work exits, sends 200""",
+    ),
+    Scenario(
+        "S8",
+        "what one of its users needs opens before it",
+        Program(
+            steps=[
+                Step("session", scope="use"),
+                plain("user", uses=["session"]),
+                plain("name", uses=["user"]),
+                Step("work"),
+                plain("rights", uses=["session", "work"]),
+            ]
+        ),
+        """work opens, session opens, user, name, rights, session exits, endpoint, work exits,
+        sends 200""",
+    ),
+    Scenario(
+        "S8",
+        "one that opens inside of another one ends inside of it",
+        Program(
+            steps=[
+                Step("outer", scope="use"),
+                plain("a", uses=["outer"]),
+                Step("inner", scope="use"),
+                plain("b", uses=["inner"]),
+                plain("c", uses=["outer"]),
+                plain("d", uses=["inner"]),
+            ]
+        ),
+        "outer opens, a, inner opens, b, c, d, inner exits, outer exits, endpoint, sends 200",
+    ),
+    Scenario(
+        "S8",
+        "of two that open in one place the one that is used longer is outside",
+        Program(
+            steps=[
+                Step("short", scope="use"),
+                Step("long", scope="use"),
+                plain("a", uses=["short", "long"]),
+                plain("b", uses=["long"]),
+            ]
+        ),
+        "long opens, short opens, a, short exits, b, long exits, endpoint, sends 200",
+    ),
+    Scenario(
+        "V2",
+        "one of scope use does not open for an invalid value; those that use it do not run",
+        Program(
+            steps=[
+                Step("session", scope="use", takes={"page": int}),
+                plain("user", uses=["session"]),
+                plain("other"),
+            ],
+        ),
+        "other, sends 422",
+        (
+            422,
+            {
+                "detail": [
+                    {
+                        "type": "missing",
+                        "loc": ["query", "page"],
+                        "msg": "Field required",
+                        "input": None,
+                    }
+                ]
+            },
+        ),
     ),
 ]
 
@@ -1063,6 +1280,7 @@ SCENARIOS = [
     *VALUES,
     *BACKGROUND,
     *OUTCOMES,
+    *USED,
 ]
 
 
