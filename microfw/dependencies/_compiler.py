@@ -32,19 +32,11 @@ from typing import Any
 from msgspec import Struct
 
 from microfw.dependencies import _runtime as runtime
-from microfw.dependencies._app_values import app_value, open_in_app_scope
+from microfw.dependencies._app_values import open_in_app_scope
+from microfw.dependencies._expressions import Expressions
 from microfw.dependencies._layout import Layout
 from microfw.dependencies._names import Names
-from microfw.dependencies._plan import (
-    Argument,
-    Attribute,
-    Constant,
-    Plan,
-    Reader,
-    Recorder,
-    Step,
-    Use,
-)
+from microfw.dependencies._plan import Plan, Use
 from microfw.dependencies._probes import Named, probed
 from microfw.dependencies._recording import recording
 from microfw.dependencies._source import INDENT, Call, Function, Kind
@@ -142,14 +134,10 @@ class _Writer:
         names = Names({**_RUNTIME, **shape.names}, shape.run, *shape.parameters)
         self.namespace: dict[str, Any] = names.namespace
         self._name, self._name_object = names.new, names.of
-        self._read_values: dict[tuple[int, str], str] = {}
-        self._records: dict[int, str] = {}
-        self._readers: dict[str, Step] = {}
         self._opener = ""
-        self._callables = [
-            self._name_object(step.signature.name, step.signature.call) for step in plan.steps
-        ]
-        self._values = [*(self._name(step.name) for step in plan.steps[:-1]), "returned"]
+        self._expressions = Expressions(plan.steps, names, shape.run, shape.pass_on)
+        self._callables = self._expressions.callables
+        self._values = self._expressions.values
 
     def source(self) -> str:
         shape = self._shape
@@ -169,7 +157,7 @@ class _Writer:
         shape = self._shape
         return Named(
             dict(zip(self._callables, self._steps, strict=True)),
-            self._readers,
+            self._expressions.readers,
             self._steps[-1],
             shape.finisher,
             self._opener,
@@ -328,8 +316,8 @@ class _Writer:
     def _write_thread_block(self, function: Function, first: int, last: int) -> None:
         """Write the block of a run of sync steps of which some stay open."""
         if first == last:
-            self._read(function, first)
-            opener = f"in_thread({self._call(first)}, {self._shape.run})"
+            self._expressions.read(function, first)
+            opener = f"in_thread({self._expressions.call(first)}, {self._shape.run})"
             self._open(function, first, "async with", opener)
             return
         call = self._call_of_steps(first, last)
@@ -371,8 +359,8 @@ class _Writer:
 
     def _write_step(self, function: Function, number: int) -> None:
         step = self._steps[number]
-        self._read(function, number)
-        call = self._call(number)
+        self._expressions.read(function, number)
+        call = self._expressions.call(number)
         if step.opens:
             shield = step.signature.can_suspend
             opener = f"{'shielded' if shield else 'opened'}({call}, {self._shape.run})"
@@ -384,12 +372,11 @@ class _Writer:
         elif not isinstance(step.signature.call, type):
             call = f"no_coroutine({call}, {self._callables[number]})"
         receive = f"{self._values[number]} = " if self._layout.is_used(number) else ""
-        function.write(f"{receive}{self._guarded(number, call)}")
+        function.write(f"{receive}{self._expressions.guarded(number, call)}")
 
     def _open(self, function: Function, number: int, word: str, opener: str) -> None:
-        if number in self._records:
-            opener = f"recording({opener}, {self._records[number]})"
-        guarded = self._guarded(number, opener)
+        opener = self._expressions.recorded(number, opener)
+        guarded = self._expressions.guarded(number, opener)
         if guarded != opener:
             guarded = f"({guarded})"
         receive = f" as {self._values[number]}" if self._layout.is_used(number) else ""
@@ -397,11 +384,11 @@ class _Writer:
 
     def _write_endpoint(self, function: Function) -> None:
         shape = self._shape
-        self._read(function, self._last)
+        self._expressions.read(function, self._last)
         if self._fallible:
             function.write(f"if {shape.run}.errors:")
             function.write(f"{INDENT}raise invalid({shape.run})")
-        call = self._call(self._last)
+        call = self._expressions.call(self._last)
         signature = self._steps[self._last].signature
         if signature.is_async and not signature.yields:
             call = f"await {call}"
@@ -418,65 +405,6 @@ class _Writer:
             function.write(f"await {call.in_thread}")
             function = self._function(call, Kind.IN_THREAD)
         function.write(f"{shape.run}.result = {shape.finish}")
-
-    def _read(self, function: Function, number: int) -> None:
-        """Read what a step takes from its surroundings that may be invalid; make its record."""
-        for argument_name, source in self._steps[number].readers:
-            name = self._name(argument_name)
-            self._read_values[number, argument_name] = name
-            reader = self._name_object(
-                getattr(source.read, "__name__", f"read_{argument_name}"), source.read
-            )
-            self._readers[reader] = self._steps[number]
-            function.write(f"{name} = {reader}({self._shape.run})")
-        for argument in self._steps[number].arguments:
-            if isinstance(argument.source, Recorder) and number not in self._records:
-                self._records[number] = record = self._name(argument.name)
-                make = f"{self._shape.run}.{argument.source.name}"
-                function.write(f'{record} = {make}("{self._steps[number].scope}")')
-
-    def _guarded(self, number: int, expression: str) -> str:
-        """The expression, only evaluated if all that it needs is valid."""
-        if not self._steps[number].fallible:
-            return expression
-        names = [
-            self._argument(number, argument)
-            for argument in self._steps[number].arguments
-            if isinstance(argument.source, Reader)
-            or (isinstance(argument.source, Use) and self._steps[argument.source.step].fallible)
-        ]
-        condition = " and ".join(f"{name} is not INVALID" for name in names)
-        return f"{expression} if {condition} else INVALID"
-
-    def _call(self, number: int) -> str:
-        by_place: list[str] = []
-        by_name: list[str] = []
-        for argument in self._steps[number].arguments:
-            text = self._argument(number, argument)
-            if argument.positional_only:
-                by_place.append(text)
-            else:
-                by_name.append(f"{argument.name}={text}")
-        arguments = ", ".join((*by_place, *by_name, *self._passed_on(number)))
-        return f"{self._callables[number]}({arguments})"
-
-    def _passed_on(self, number: int) -> list[str]:
-        return [self._shape.pass_on] if number == self._last and self._shape.pass_on else []
-
-    def _argument(self, number: int, argument: Argument) -> str:
-        source = argument.source
-        if isinstance(source, Use):
-            return self._values[source.step]
-        if isinstance(source, Reader):
-            return self._read_values[number, argument.name]
-        if isinstance(source, Recorder):
-            return self._records[number]
-        if isinstance(source, Attribute):
-            return f"{self._shape.run}.{source.name}"
-        if isinstance(source, Constant):
-            return self._name_object(argument.name, source.value)
-        look_up = partial(app_value, key=source.key, name=source.name)
-        return f"{self._name_object(f'app_{source.name}', look_up)}({self._shape.run})"
 
 
 def _escaped(text: str) -> str:

@@ -1048,6 +1048,8 @@ OUTCOMES = [
         ),
         """a opens, b opens, c opens, endpoint, c exits, sees ok 200, b exits, a sees Oops(x),
         sends 200""",
+    ),
+]
 
 USED = [
     Scenario(
