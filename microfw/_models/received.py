@@ -2,11 +2,13 @@
 
 import json
 import re
+from operator import is_not
 from typing import Any
 
 import msgspec
 
 from microfw._models.errors import Invalid, error
+from microfw._models.plain import is_array, is_mapping
 
 REFUSED: tuple[type[Exception], ...] = (
     msgspec.MsgspecError,
@@ -14,6 +16,9 @@ REFUSED: tuple[type[Exception], ...] = (
     RecursionError,
 )
 """What msgspec raises about bytes that it cannot decode."""
+
+_EXACT = 2**53
+"""Up to here, each integer is a float, too."""
 
 _OFFSET = re.compile(r" \(byte (\d+)\)$")
 _parse = msgspec.json.Decoder().decode
@@ -30,6 +35,33 @@ def parse_json(data: bytes) -> Any:
     except REFUSED as problem:
         position, reason = _json_problem(data, problem)
     raise Invalid([error("json_invalid", "JSON decode error", {}, position, error=reason)])
+
+
+def with_whole_numbers(received: Any) -> Any:
+    """Make integers of the numbers that are whole: JSON Schema has 2.0 for one, msgspec has not.
+
+    Where there is none, what was received is returned as it is.
+    """
+    try:
+        return _with_whole_numbers(received)
+    except RecursionError:
+        return received
+
+
+def _with_whole_numbers(part: Any) -> Any:
+    if isinstance(part, float):
+        return int(part) if part.is_integer() and abs(part) <= _EXACT else part
+    if is_array(part):
+        items = [*map(_with_whole_numbers, part)]
+        return items if any(map(is_not, items, part)) else part
+    if is_mapping(part):
+        values = [*map(_with_whole_numbers, part.values())]
+        return (
+            dict(zip(part, values, strict=True))
+            if any(map(is_not, values, part.values()))
+            else part
+        )
+    return part
 
 
 def _json_problem(data: bytes, problem: Exception) -> tuple[int, str]:

@@ -24,7 +24,7 @@ from microfw._models.errors import (
 from microfw._models.fields import fields_of, is_attrs, is_model, is_named_tuple, is_struct
 from microfw._models.msgspec_errors import RefusedError, errors_of
 from microfw._models.plain import is_array, is_class, is_mapping
-from microfw._models.received import REFUSED, parse_json
+from microfw._models.received import REFUSED, parse_json, with_whole_numbers
 from microfw._models.selection import EVERYTHING, Encode, Encoders, Selection, selector
 
 _LIMITS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
@@ -58,7 +58,7 @@ class MsgspecConverter:
         return partial(self._convert, strict=False)
 
     def from_data(self) -> Callable[[Any, int], Any]:
-        return lambda received, size: self._convert(received, strict=True)
+        return lambda received, size: self._convert_data(received)
 
     def from_json(self) -> Convert:
         decode_directly = self._decoder.decode
@@ -71,7 +71,7 @@ class MsgspecConverter:
                 pass
             received = parse_json(data)
             try:
-                return self._convert(received, strict=True)
+                return self._convert_data(received)
             except Invalid as problem:
                 problem.received = received
                 raise
@@ -137,6 +137,15 @@ class MsgspecConverter:
             return encode(value)
 
         return encode_at_once
+
+    def _convert_data(self, received: Any) -> Any:
+        try:
+            return self._convert(received, strict=True)
+        except Invalid:
+            whole = with_whole_numbers(received)
+            if whole is received:
+                raise
+        return self._convert(whole, strict=True)
 
     def _convert(self, received: Any, *, strict: bool) -> Any:
         try:

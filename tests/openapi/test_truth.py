@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator, validators
+from jsonschema import Draft202012Validator
 from pydantic import BaseModel, ConfigDict, Field
 
 from microfw import App, Body
@@ -87,10 +87,6 @@ KINDS: list[tuple[Any, Any]] = [  # and a value of each
     (dict[str, Line], {"a": {"start": 2, "rest": [1]}}),
 ]
 
-# JSON Schema has 1.0 for an integer, msgspec has not.
-checker = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
-Validator = validators.extend(Draft202012Validator, type_checker=checker)
-
 words = st.sampled_from(
     ["", "a", "b", "ab", "red", "cat", "dog", "square", "circle", "1", "true", "x" * 5]
 )
@@ -131,7 +127,7 @@ def test_a_reader_takes_what_the_schema_does_and_what_it_takes_else_it_converts(
     document = app.openapi()
     described = document["paths"]["/"]["post"]["requestBody"]["content"]["application/json"]
     schema = {**described["schema"], "components": document["components"]}
-    accepts = Validator(schema).is_valid
+    accepts = Draft202012Validator(schema).is_valid
     client = TestClient(app)
 
     assert accepts(example)
