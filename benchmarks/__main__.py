@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import allocation, cold, growth, sessions, sockets, tracing
+from benchmarks import allocation, cold, growth, openapi, sessions, sockets, tracing
 from benchmarks.cases import Case, chosen
 from benchmarks.compare import compare
 from benchmarks.in_process import PARTS, Options
@@ -20,6 +20,7 @@ WHOLE: dict[str, Callable[[Options], Report]] = {
     "growth": growth.measure,
     "allocation": allocation.measure,
     "cold": cold.measure,
+    "openapi": openapi.measure,
     "socket": sockets.measure,
     "session": sessions.measure,
     "tracing": tracing.measure,

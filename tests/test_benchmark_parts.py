@@ -19,7 +19,7 @@ from starlette.requests import Request as StarletteRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from benchmarks import cold, goals, growth, sessions, sockets
+from benchmarks import cold, goals, growth, openapi, sessions, sockets
 from benchmarks.allocation import Allocated, allocated
 from benchmarks.cases import LIFECYCLE, Contender
 from benchmarks.client import ASGIApp, Client, Log, Request, answer_of, json_answer, new_log
@@ -191,6 +191,24 @@ def test_a_request_is_seen_to_hold_memory_and_to_give_it_back() -> None:
 
 def test_memory_that_a_request_keeps_is_seen() -> None:
     assert allocated_by(Contender("leaking", (), {"plain": leaking})).kept == 2
+
+
+# ---------------------------------------------------------------- openapi
+
+
+def test_openapi_measures_documents_and_what_they_cost_who_does_not_ask() -> None:
+    report = openapi.measure(SHORT, routes=2)
+
+    _, _, *rows = [line for line in report.text.splitlines() if line.startswith("|")]
+    assert [row.split("|")[1].strip() for row in rows] == [
+        *(f"making the document of 2 routes, {size}" for size in openapi.SIZES),
+        *openapi.OTHERS.values(),
+    ]
+
+
+def test_openapi_refuses_a_contender_that_fails() -> None:
+    with pytest.raises(UnequalWorkError, match="absent has failed"):
+        openapi.make("absent", 1, 1)
 
 
 # ---------------------------------------------------------------- cold
