@@ -8,7 +8,17 @@ from examples.shop.products import OutOfStockError
 from microfw import App, Request
 from microfw.responses import JSONResponse, RedirectResponse
 
-app = App(title="Shop", description="Products, and orders that are placed whole or not at all.")
+app = App(
+    title="Shop",
+    description="Products, and orders that are placed whole or not at all.\n\n"
+    "Create a user, authorize with the token of the answer, and order.",
+    openapi_tags=[
+        {"name": "users", "description": "Customers, and their tokens"},
+        {"name": "products", "description": "What is for sale"},
+        {"name": "orders", "description": "Orders: all of their lines, or none"},
+        {"name": "audit", "description": "Who did what"},
+    ],
+)
 app.include_router(users.router)
 app.include_router(products.router)
 app.include_router(orders.router)
@@ -18,6 +28,7 @@ app.include_router(feed.router)
 
 @app.get("/")
 async def start() -> RedirectResponse:
+    """Lead to the products."""
     return RedirectResponse("/products")
 
 

@@ -46,6 +46,7 @@ async def place_order(
 
 @router.get("/orders", response_model=list[PlacedOrder])
 async def list_orders(user: CurrentUser, session: SessionDep) -> Sequence[Order]:
+    """List what the user has ordered, the first order first."""
     found = await session.scalars(select(Order).filter_by(user_id=user.id).order_by(Order.id))
     return found.all()
 

@@ -30,6 +30,7 @@ def stock_the_shelves(table: Table, connection: Connection, **_: object) -> None
 
 @router.get("/products", response_model=list[StockedProduct])
 async def list_products(session: SessionDep) -> Sequence[Product]:
+    """List what is for sale, by name."""
     return (await session.scalars(select(Product).order_by(Product.name))).all()
 
 

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 
 
 class NewUser(Struct):
-    name: Annotated[str, Meta(min_length=1, max_length=50)]
+    name: Annotated[str, Meta(min_length=1, max_length=50, examples=["Ada"])]
 
 
 class PublicUser(Struct):
@@ -27,8 +27,8 @@ class StockedProduct(Struct):
 
 
 class NewOrderLine(Struct):
-    item: str
-    quantity: Annotated[int, Meta(ge=1, le=1000)]
+    item: Annotated[str, Meta(description="The name of a product", examples=["book"])]
+    quantity: Annotated[int, Meta(ge=1, le=1000, examples=[2])]
 
 
 class NewOrder(Struct):

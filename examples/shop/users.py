@@ -9,32 +9,32 @@ from sqlalchemy import select
 from examples.shop.database import SessionDep
 from examples.shop.models import User
 from examples.shop.schemas import CreatedUser, NewUser, PublicUser
-from microfw import Depends, Header, HTTPException, Router
+from microfw import Depends, Router
+from microfw.security import HTTPAuthorizationCredentials, HTTPBearer
 
 router = Router(prefix="/users", tags=["users"])
 
 
+bearer = HTTPBearer(scheme_name="shop", description="The token that `POST /users` has answered")
+
+
 async def get_current_user(
-    session: SessionDep, authorization: Annotated[str | None, Header()] = None
+    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)], session: SessionDep
 ) -> User:
-    """Find the user by `Authorization: Bearer TOKEN`, in the session that the endpoint gets too."""
-    scheme, _, token = (authorization or "").partition(" ")
-    user = None
-    if scheme.lower() == "bearer":
-        user = await session.scalar(select(User).where(User.token_digest == digest(token)))
+    """Find the user by the token, in the session that the endpoint gets too."""
+    mine = User.token_digest == digest(credentials.credentials)
+    user = await session.scalar(select(User).where(mine))
     if user is None:
-        raise HTTPException(401, "a valid token is needed", {"www-authenticate": "Bearer"})
+        raise bearer.make_invalid_credentials_error()
     return user
 
 
-CurrentUser = Annotated[
-    User,
-    Depends(get_current_user, responses={401: {"description": "A valid token is needed"}}),
-]
+CurrentUser = Annotated[User, Depends(get_current_user)]
 
 
 @router.post("", status_code=201)
 async def create_user(new: NewUser, session: SessionDep) -> CreatedUser:
+    """Become a customer. The token is told this once."""
     token = secrets.token_urlsafe()
     user = User(name=new.name, token_digest=digest(token))
     session.add(user)
@@ -44,6 +44,7 @@ async def create_user(new: NewUser, session: SessionDep) -> CreatedUser:
 
 @router.get("/me", response_model=PublicUser)
 async def read_current_user(user: CurrentUser) -> User:
+    """Tell who is asking."""
     return user
 
 

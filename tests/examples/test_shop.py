@@ -363,8 +363,11 @@ def test_customers_of_one_name_are_two_customers(shop: Shop) -> None:
 def test_without_a_valid_token_nothing_is_shown(shop: Shop, path: str, authorization: str) -> None:
     answer = shop.client.get(path, headers={"authorization": authorization})
 
-    assert (answer.status_code, answer.json()) == (401, {"detail": "a valid token is needed"})
-    assert answer.headers["www-authenticate"] == "Bearer"
+    is_missing = authorization != "Bearer nobody"
+    detail = "Not authenticated" if is_missing else "Invalid authentication credentials"
+    challenge = 'Bearer realm="shop"' + ("" if is_missing else ', error="invalid_token"')
+    assert (answer.status_code, answer.json()) == (401, {"detail": detail})
+    assert answer.headers["www-authenticate"] == challenge
 
 
 def test_one_customer_does_not_see_what_another_ordered(shop: Shop) -> None:
