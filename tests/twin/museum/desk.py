@@ -48,7 +48,7 @@ async def develop(photo: UploadFile) -> None:
     note(f"developed {photo.filename}")
 
 
-@router.post("/photo")
+@router.post("/photo", responses={422: {"description": "The photo is empty, or something else"}})
 async def take_photo(
     photo: UploadFile,
     drawer: Drawer,

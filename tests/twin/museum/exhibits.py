@@ -41,7 +41,12 @@ def name_copyright(response: Response) -> None:
     response.headers["X-Copyright"] = "the museum"
 
 
-router = APIRouter(prefix="/exhibits", tags=["exhibits"], dependencies=[Depends(count_visit)])
+router = APIRouter(
+    prefix="/exhibits",
+    tags=["exhibits"],
+    dependencies=[Depends(count_visit)],
+    responses={404: {"description": "There is no such exhibit"}, 409: {"description": "Untitled"}},
+)
 
 Number = Annotated[int, Path(ge=1, le=10_000)]
 Curator = Annotated[Employee, Depends(get_curator)]

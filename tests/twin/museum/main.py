@@ -36,7 +36,11 @@ async def check_language(x_refuse: Annotated[str | None, Header()] = None) -> No
         raise HTTPException(406, f"refused: {x_refuse}")
 
 
-app = FastAPI(lifespan=open_museum, dependencies=[Depends(check_language)])
+app = FastAPI(
+    lifespan=open_museum,
+    dependencies=[Depends(check_language)],
+    responses={406: {"description": "Refused"}},
+)
 
 app.add_middleware(GZipMiddleware, minimum_size=600)
 app.add_middleware(

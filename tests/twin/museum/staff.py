@@ -29,7 +29,11 @@ END_OF_TIME = 32_503_680_000
 
 SCOPES = {"exhibits:write": "Change the collection", "vault:open": "Open the vault"}
 
-router = APIRouter(prefix="/staff", tags=["staff"])
+router = APIRouter(
+    prefix="/staff",
+    tags=["staff"],
+    responses={400: {"description": "Wrong name"}, 403: {"description": "Not allowed"}},
+)
 oauth2 = OAuth2PasswordBearer(tokenUrl="staff/token", scopes=SCOPES)
 
 

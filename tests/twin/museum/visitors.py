@@ -21,7 +21,11 @@ from tests.twin.museum.models import (
     Visitor,
 )
 
-router = APIRouter(prefix="/visitors", tags=["visitors"])
+router = APIRouter(
+    prefix="/visitors",
+    tags=["visitors"],
+    responses={400: {"description": "Closes before it opens"}},
+)
 
 
 @router.post("", status_code=201)
@@ -146,7 +150,7 @@ async def read_values(
     }
 
 
-@router.get("/leave", status_code=202)
+@router.get("/leave", status_code=202, responses={203: {"description": "Left quietly"}})
 async def leave(response: Response, quietly: bool = False) -> dict[str, bool]:
     response.delete_cookie("visits")
     if quietly:
