@@ -1,11 +1,55 @@
 """Starlette's data structures under the name at which FastAPI has them, and `UploadFile`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import starlette.datastructures
 from starlette.datastructures import URL, Address, FormData, Headers, QueryParams, State
 
-__all__ = ["URL", "Address", "FormData", "Headers", "QueryParams", "State", "UploadFile"]
+__all__ = [
+    "URL",
+    "Address",
+    "Default",
+    "DefaultPlaceholder",
+    "FormData",
+    "Headers",
+    "QueryParams",
+    "State",
+    "UploadFile",
+]
+
+
+class DefaultPlaceholder:
+    """A value that is not said, but stands in where nobody says another one."""
+
+    def __init__(self, value: Any) -> None:
+        self.value: Any = value
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DefaultPlaceholder) and other.value == self.value
+
+    def __hash__(self) -> int:
+        return hash(DefaultPlaceholder)
+
+
+def Default(value: Any) -> Any:  # noqa: N802 - FastAPI's name for it
+    """Mark a value as one that is not said.
+
+    Routers and applications take it for an option, from subclasses made for FastAPI.
+    """
+    return DefaultPlaceholder(value)
+
+
+def without_placeholders(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options with the values that stand in; those of which nothing is known are left out."""
+    values = {
+        name: value.value if isinstance(value, DefaultPlaceholder) else value
+        for name, value in options.items()
+    }
+    return {name: value for name, value in values.items() if value is options[name] or value}
 
 
 class UploadFile(starlette.datastructures.UploadFile):

@@ -27,6 +27,7 @@ from microfw._routes import (
     Matcher,
     ProvidedOverrides,
     Route,
+    RouteContext,
     RouteDefaults,
     RouteOptions,
     Routes,
@@ -37,14 +38,26 @@ from microfw._routes import (
     check_is_not_empty,
     check_path,
     check_router,
+    iter_route_contexts,
     limited,
     moved,
     path_of,
+    request_response,
     surrounded,
 )
 from microfw.dependencies import DependencyScope, Lifetime, place_of
 
-__all__ = ["IncludeOptions", "Mount", "Route", "RouteOptions", "Router", "WebSocketRoute"]
+__all__ = [
+    "IncludeOptions",
+    "Mount",
+    "Route",
+    "RouteContext",
+    "RouteOptions",
+    "Router",
+    "WebSocketRoute",
+    "iter_route_contexts",
+    "request_response",
+]
 
 _ASCII = bytes(range(128))
 

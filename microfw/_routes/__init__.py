@@ -1,5 +1,6 @@
 """Path to handler: routes, what is said of them, their plans, and how a request finds one."""
 
+from microfw._routes.contexts import RouteContext, iter_route_contexts, request_response
 from microfw._routes.decorators import (
     Decorators,
     Encoders,
@@ -9,6 +10,7 @@ from microfw._routes.decorators import (
     IncludeOptions,
     RouteOptions,
 )
+from microfw._routes.described import generate_unique_id
 from microfw._routes.direct import DirectApplication, DirectRoutes, can_be_direct
 from microfw._routes.documentation import AppDocumentation, check_documentation
 from microfw._routes.foreign import limited, moved, surrounded
@@ -47,6 +49,7 @@ __all__ = [
     "PathPattern",
     "ProvidedOverrides",
     "Route",
+    "RouteContext",
     "RouteDefaults",
     "RouteOptions",
     "RoutePlans",
@@ -63,8 +66,11 @@ __all__ = [
     "check_path",
     "check_router",
     "frozen_garbage",
+    "generate_unique_id",
+    "iter_route_contexts",
     "limited",
     "moved",
     "path_of",
+    "request_response",
     "surrounded",
 ]

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from microfw._reading import FormLimits
 from microfw._routes.decorators import RouteOptions, RouterOptions
 from microfw._routes.mistakes import check_dependencies, check_encoders, check_prefix
+from microfw.datastructures import without_placeholders
 from microfw.dependencies import Dependency
 
 
@@ -78,7 +79,8 @@ class RouteDefaults:
     include_in_schema: bool
     middleware: tuple[Middleware, ...] = ()
 
-    def __init__(self, where: str, **said: Unpack[RouterOptions]) -> None:
+    def __init__(self, where: str, **options: Unpack[RouterOptions]) -> None:
+        said = cast("RouterOptions", without_placeholders(options))
         self.prefix = said.get("prefix", "")
         check_prefix(self.prefix, where)
         self.tags = list(said.get("tags") or ())

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Hashable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
@@ -29,7 +29,10 @@ from microfw.dependencies import (
 )
 from microfw.exceptions import PathParameterError
 
-_bind_app = refuse_request_values(
+if TYPE_CHECKING:
+    from microfw._routes.dependants import ReadDependant
+
+refuse_in_app_scope = refuse_request_values(
     'scope "app"', "give the dependency a narrower scope, or the parameter a plain default value"
 )
 
@@ -70,6 +73,7 @@ class RoutePlans:
         self._shape = shape
         self._by_overrides: PlanCache[_Planned] = PlanCache(KEPT_VARIANTS)
         self._planned: _Planned | None = None
+        self._read: ReadDependant | None = None
         self._outer: Collection[str] = ()
 
     @property
@@ -96,6 +100,19 @@ class RoutePlans:
             if name not in outer:
                 raise mistake
         self._outer = outer
+
+    def dependant(self, path: str) -> Any:
+        """The plan as FastAPI's tree. What is changed in it counts until the first request."""
+        if self._read is None:
+            from microfw._routes.dependants import ReadDependant
+
+            self._read = ReadDependant(self.plan, path)
+        return self._read.it
+
+    def forget(self) -> None:
+        """Plan anew: what the plan is made of has changed."""
+        self._planned = None
+        self._by_overrides = PlanCache(KEPT_VARIANTS)
 
     def plan_in(self, app_state: AppState) -> Plan:
         """The plan with the overrides that are in force."""
@@ -125,6 +142,9 @@ class RoutePlans:
         return planned.compiled or self._compile(planned)
 
     def _compile(self, planned: _Planned) -> CompiledPlan:
+        if self._read is not None and self._read.is_changed():
+            self.forget()
+            planned = self._unchanged()
         shape = self._shape(planned.bodies)
         compiled = compile_plan(planned.plan, shape, is_watched=planned.is_watched)
         planned.compiled = watched_plan(compiled) if planned.is_watched else compiled
@@ -167,12 +187,14 @@ class RoutePlans:
             Declarations(
                 self._endpoint,
                 binder,
-                _bind_app,
-                dependencies=self._dependencies,
+                refuse_in_app_scope,
+                dependencies=[*self._dependencies, *(self._read.added() if self._read else ())],
                 overrides=overrides or {},
                 default=self._default,
             )
         )
+        if self._read is not None:
+            plan = self._read.applied_to(plan)
         if overrides is None:
             binder.finish(plan.endpoint.signature)
         return _Planned(plan, binder.bodies, binder.outer or None)
@@ -205,6 +227,7 @@ class Prepared:
     """
 
     plans: RoutePlans
+    path_format: str
     dependencies: list[Dependency]
     default_scope: DependencyScope | None
     exception_handlers: tuple[RouterHandlers, ...] = ()
@@ -216,6 +239,8 @@ class Prepared:
     def __setattr__(self, name: str, value: Any) -> None:
         if name in _ENTRIES:
             self.is_direct = self._can_be_direct = False
+            if "plans" in vars(self):
+                self.plans.forget()
         super().__setattr__(name, value)
 
     def prepare(self) -> None:
@@ -252,6 +277,15 @@ class Prepared:
         `microfw.params.RequestValue`.
         """
         return self.plans.plan
+
+    @property
+    def dependant(self) -> Any:
+        """The same as FastAPI's tree of dependencies, for libraries that read one.
+
+        It is a `microfw.dependants.Dependant`. Another `call`, and dependencies that are appended,
+        count until the route has its first request; nothing else does that is changed in it.
+        """
+        return self.plans.dependant(self.path_format)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.prepare()

@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Collection
 from types import CoroutineType
-from typing import Any, Self, Unpack
+from typing import Any, Self, Unpack, cast
 
 import starlette.routing
 from starlette.convertors import Convertor
@@ -43,6 +43,7 @@ from microfw._routes.planned import Prepared, RoutePlans
 from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern, bounded
 from microfw._routes.surroundings import wrapped
 from microfw._routes.watched import watched_app
+from microfw.datastructures import without_placeholders
 from microfw.dependencies import (
     DependencyScope,
     Shape,
@@ -84,6 +85,7 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         check_path(path, endpoint)
         check_methods(methods, endpoint)
         where = place_of(endpoint)
+        options = cast("RouteOptions", without_placeholders(options))
         check_options(options, RouteOptions.__optional_keys__, where)
         self.options = options
         self.limit_changes: dict[str, int | None] = changes_of(options, where)
@@ -106,14 +108,27 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         self.param_convertors: dict[str, Convertor[Any]] = bounded(self.param_convertors)
         self.methods: set[str] = {method.upper() for method in methods or ["GET"]}
         self._set_plans(endpoint, options.get("dependencies"), default_scope)
-        self._exchange_class = Exchange
-        self._entry: RoutePlans | CustomPlans = self.plans
-        if type(self).get_route_handler is not Route.get_route_handler:
-            self._entry = CustomPlans(self.plans, self.get_route_handler())
-            self._exchange_class = OfferingExchange
+        self._set_handler(self.get_route_handler())
         watched = watched_app(self)
-        self.app: ASGIApp = wrapped(watched or self._serve, options.get("middleware"))
+        self._served = wrapped(watched or self._serve, options.get("middleware"))
+        self.app: ASGIApp = self._served
         self._can_be_direct = self.limits_body and not watched and type(self).handle is Route.handle
+
+    def _set_handler(self, handler: RequestHandler) -> None:
+        self._handler = handler
+        self._entry: RoutePlans | CustomPlans = self.plans
+        self._exchange_class = Exchange
+        if handler is not handle_request:
+            self._entry = CustomPlans(self.plans, handler)
+            self._exchange_class = OfferingExchange
+
+    async def serve_by(
+        self, handler: RequestHandler, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Handle a request by another function than `get_route_handler` has returned."""
+        if handler is not self._handler:
+            self._set_handler(handler)
+        await self._served(scope, receive, send)
 
     def copied(
         self, path: str, default_scope: DependencyScope | None, options: RouteOptions

@@ -1,6 +1,5 @@
 """The operations of one route."""
 
-import inspect
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -96,7 +95,7 @@ class Operations:
         said: dict[str, Any] = {
             "tags": list(options.get("tags") or ()),
             "summary": options.get("summary") or route.name.replace("_", " ").title(),
-            "description": "\n\n".join(filter(None, (_description(route), self._lifecycle))),
+            "description": "\n\n".join(filter(None, (route.description, self._lifecycle))),
             "operationId": unique_id_of(route, method),
             "deprecated": options.get("deprecated"),
         }
@@ -105,11 +104,6 @@ class Operations:
 
 def _methods(route: Route) -> list[str]:
     return sorted(route.methods)
-
-
-def _description(route: Route) -> str:
-    text = route.options.get("description") or inspect.cleandoc(route.endpoint.__doc__ or "")
-    return text.partition("\f")[0].strip()
 
 
 def unique_id_of(route: Route, method: str) -> str:
