@@ -52,6 +52,7 @@ from microfw._routes import (
     check_documentation,
     check_encoders,
     check_handled,
+    collected,
     frozen_garbage,
 )
 from microfw.dependencies import (
@@ -390,7 +391,7 @@ class App(Decorators, DescribedApp, Calls, Starlette):
     async def _run_lifespan(self, app: Any) -> AsyncGenerator[Any]:
         """Run the lifespans of this application and of those mounted in it, then scope "app"."""
         applications = list(dict.fromkeys(_applications(self)))
-        self._check_routes()
+        self.check_routes()
         state: dict[str, Any] = {}
         async with AsyncExitStack() as stack:
             for each in applications:
@@ -402,11 +403,16 @@ class App(Decorators, DescribedApp, Calls, Starlette):
                 stack.enter_context(frozen_garbage())
             yield state or None
 
-    def _check_routes(self) -> None:
-        """Prepare the routes that are not; check what they take of the paths of mounts."""
+    def check_routes(self) -> None:
+        """Check all routes, as start-up does, also those that were added later to routers.
+
+        Raises:
+            RegistrationError: The subclass tells the mistake.
+        """
         for _, route, _, outer in _handled_routes(self):
             route.prepare()
-            route.plans.check_outer(outer)
+            with collected():
+                route.plans.check_outer(outer)
 
     @asynccontextmanager
     async def open_app_scope(self) -> AsyncGenerator[None]:

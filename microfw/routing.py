@@ -38,6 +38,7 @@ from microfw._routes import (
     check_is_not_empty,
     check_path,
     check_router,
+    collected,
     iter_route_contexts,
     limited,
     moved,
@@ -176,19 +177,28 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         **options: Unpack[RouteOptions],
     ) -> None:
         """Add a route; what the decorators do. Its class is the router's `route_class`."""
+        with collected():
+            self._add(self._made(path, endpoint, methods, options))
+
+    def _made(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        methods: Collection[str] | None,
+        options: RouteOptions,
+    ) -> Route:
         if self.prefix:  # else the route tells the mistake
             check_path(path, endpoint)
         declared = options.get("dependencies")
         if declared:
             check_dependencies(declared, place_of(endpoint))
-        route = self.route_class(
+        return self.route_class(
             self.prefix + path,
             endpoint,
             methods=methods,
             default_scope=self.default_scope,
             **self.inherited_by(options),
         )
-        self._add(route)
 
     def add_api_websocket_route(
         self,
@@ -199,18 +209,19 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         dependencies: Sequence[Any] | None = None,
     ) -> None:
         """Add a WebSocket route; what `websocket` does."""
-        check_path(path, endpoint)
-        own = check_dependencies(dependencies, place_of(endpoint))
-        options = self.inherited_by({"dependencies": own})
-        route = WebSocketRoute(
-            self.prefix + path,
-            endpoint,
-            name=name,
-            dependencies=options.get("dependencies"),
-            middleware=options.get("middleware"),
-            default_scope=self.default_scope,
-        )
-        self._add(route)
+        with collected():
+            check_path(path, endpoint)
+            own = check_dependencies(dependencies, place_of(endpoint))
+            options = self.inherited_by({"dependencies": own})
+            route = WebSocketRoute(
+                self.prefix + path,
+                endpoint,
+                name=name,
+                dependencies=options.get("dependencies"),
+                middleware=options.get("middleware"),
+                default_scope=self.default_scope,
+            )
+            self._add(route)
 
     def _add(self, route: Route | WebSocketRoute) -> None:
         route.exception_handlers = (self.exception_handlers,)

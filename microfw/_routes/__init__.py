@@ -1,5 +1,6 @@
 """Path to handler: routes, what is said of them, their plans, and how a request finds one."""
 
+from microfw._routes.collecting import collected, collecting
 from microfw._routes.contexts import RouteContext, iter_route_contexts, request_response
 from microfw._routes.decorators import (
     Decorators,
@@ -65,6 +66,8 @@ __all__ = [
     "check_is_not_empty",
     "check_path",
     "check_router",
+    "collected",
+    "collecting",
     "frozen_garbage",
     "generate_unique_id",
     "iter_route_contexts",

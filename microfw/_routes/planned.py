@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from microfw._answering import AppState, RouterHandlers, watched_plan
 from microfw._reading import Bodies, RequestBinder, refuse_request_values
+from microfw._routes.collecting import collected
 from microfw._routes.mistakes import check_dependencies
 from microfw.dependencies import (
     CompiledPlan,
@@ -243,6 +244,11 @@ class Prepared:
                 self.plans.forget()
         super().__setattr__(name, value)
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the function has been read and the route planned."""
+        return self._is_prepared
+
     def prepare(self) -> None:
         """Read the function and plan the route, unless that is done.
 
@@ -250,8 +256,9 @@ class Prepared:
             RegistrationError: The subclass tells the mistake in the function or below it.
         """
         if not self._is_prepared:
-            self._prepare()
-            self._is_prepared = True
+            with collected():
+                self._prepare()
+                self._is_prepared = True
 
     def _set_plans(
         self,

@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import platform
+import shutil
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,15 +12,19 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from microfw._routes import collecting
 from microfw.applications import App
+from microfw.cli._checking import check as check_application
 from microfw.cli._discovery import Found, find
 from microfw.cli._document import check_document, document_of
 from microfw.cli._failures import CommandError, ImportFailure
 from microfw.cli._graph import GRAPHS
-from microfw.cli._printing import print_source, print_table
+from microfw.cli._printing import print_findings, print_source, print_table
 from microfw.cli._routes import lines_of, methods_of, planned_routes, rows_of
 from microfw.cli._serving import serve
+from microfw.cli._tracing import header_of, traced
 from microfw.routing import Route, WebSocketRoute
+from microfw.tracing import render, write_chrome_trace
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -233,6 +239,64 @@ def explain(method: str, path: str, target: str | None, graph: str | None) -> No
         print_source(app.explain(path, method))
     except LookupError as error:
         raise CommandError(str(error), "`microfw routes` lists what there is") from None
+
+
+@main.command()
+@_takes_app
+@click.option("--strict", is_flag=True, help="Fail on warnings, too.")
+def check(target: str | None, strict: bool) -> None:
+    """Find all mistakes in an application, without serving it.
+
+    The exit status is 1 where there is one.
+    """
+    with collecting() as mistakes:
+        try:
+            checked = check_application(_application(find(target)))
+        except ImportFailure as failure:
+            print_findings(mistakes, ())
+            failure.show()
+            raise click.exceptions.Exit(1) from None
+    known = [*map(str, mistakes)]
+    mistakes += [each for each in checked.mistakes if str(each) not in known]
+    print_findings(mistakes, checked.warnings)
+    routes = "1 route" if checked.routes == 1 else f"{checked.routes} routes"
+    click.echo(f"{routes}, {len(mistakes)} mistakes, {len(checked.warnings)} warnings")
+    if mistakes or (strict and checked.warnings):
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("method")
+@click.argument("path")
+@click.option("--app", "target", help="The application, as for the other commands.")
+@click.option("--json", "body", metavar="BODY", help="The body, as JSON.")
+@click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'")
+@click.option(
+    "--chrome",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write it to this file, too, for Perfetto or speedscope.",
+)
+def trace(
+    method: str,
+    path: str,
+    target: str | None,
+    body: str | None,
+    headers: tuple[str, ...],
+    chrome: Path | None,
+) -> None:
+    """Send one request, in this process, and show what it runs through.
+
+    For example: microfw trace POST /orders --json '{"tea": 2}'
+    """
+    app = _application(find(target))
+    sent = (body or "").encode()
+    found = traced(app, method, path, [*map(header_of, headers)], sent)
+    width = shutil.get_terminal_size().columns
+    click.echo(render(found, width=width, colour=sys.stdout.isatty()))
+    if chrome is not None:
+        write_chrome_trace(chrome, [found])
+    if found.error is not None:
+        raise click.exceptions.Exit(1)
 
 
 def _route(app: App, path: str, method: str) -> Route | WebSocketRoute:

@@ -1,7 +1,7 @@
 """Tables and source on a terminal: with colour where `rich` is installed, else as plain text."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 
 import click
@@ -37,6 +37,13 @@ def print_source(source: str) -> None:
         Console().print(Syntax(source, "python", background_color="default"))
         return
     click.echo(source.rstrip("\n"))
+
+
+def print_findings(mistakes: Iterable[object], warnings: Iterable[object]) -> None:
+    """Print what was found wrong with an application, each as a paragraph."""
+    for word, colour, findings in (("mistake", "red", mistakes), ("warning", "yellow", warnings)):
+        for finding in findings:
+            click.echo(f"{click.style(word, fg=colour)}: {finding}\n")
 
 
 def _is_coloured() -> bool:

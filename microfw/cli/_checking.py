@@ -1,0 +1,118 @@
+"""All that can be known to be wrong with an application before it is served."""
+
+from collections.abc import Hashable, Iterator
+
+from msgspec import Struct
+
+from microfw._routes import collecting
+from microfw.applications import App
+from microfw.cli._routes import methods_of, planned_routes
+from microfw.dependencies import Plan, Step, hashable, scope_conflicts
+from microfw.exceptions import RegistrationError
+from microfw.openapi._operations import mistakes_in
+from microfw.routing import Route, WebSocketRoute
+
+
+class Finding(Struct, frozen=True):
+    """Something that works, and may not be what was meant.
+
+    Attributes:
+        what: In a sentence.
+        where: The place of the function that it is about.
+        cure: What to write instead.
+    """
+
+    what: str
+    where: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  in:   {self.where}\n  cure: {self.cure}"
+
+
+class Checked(Struct, frozen=True):
+    """What was found.
+
+    Attributes:
+        routes: How many there are.
+        mistakes: What cannot work.
+        warnings: What may not be meant.
+    """
+
+    routes: int
+    mistakes: list[RegistrationError]
+    warnings: list[Finding]
+
+
+def check(app: App) -> Checked:
+    """Plan and compile every route, and make the document; find what else may be wrong."""
+    with collecting() as mistakes:
+        app.check_routes()
+    routes = [*planned_routes(app.routes)]
+    sound = [(path, route) for path, route in routes if route.is_prepared]
+    for _, route in sound:
+        route.plans.get(app.app_state)
+    if not mistakes:
+        mistakes = [*mistakes_in([*app.routes, *app.webhooks.routes])]
+    warnings = [each for path, route in sound for each in _warnings(path, route)]
+    warnings += map(_conflict, scope_conflicts(route.plan for _, route in sound))
+    first: dict[tuple[str, str], Finding] = {}  # of those that many routes share
+    for each in warnings:
+        first.setdefault((each.where, each.cure), each)
+    return Checked(len(routes), mistakes, [*first.values()])
+
+
+def _conflict(text: str) -> Finding:
+    what, _, cure = text.partition(". Write ")
+    return Finding(what, "scope 'app'", f"write {cure}")
+
+
+def _warnings(path: str, route: Route | WebSocketRoute) -> Iterator[Finding]:
+    name = f"{' '.join(methods_of(route))} {path}"
+    plan = route.plan
+    yield from _opened_twice(plan, name)
+    yield from _held_while_streaming(plan, name)
+    yield from _held_over_hops(plan, name)
+
+
+def _opened_twice(plan: Plan, name: str) -> Iterator[Finding]:
+    first: dict[Hashable, Step] = {}
+    for step in plan.steps[:-1]:
+        other = first.setdefault(hashable(step.signature.declared), step)
+        if step.opens and other is not step:
+            yield Finding(
+                f"{step.signature.name} opens twice for {name}, in {other.used_in} and in"
+                f" {step.used_in}",
+                step.signature.where,
+                "declare it alike in both places (use_cache, scope, security scopes), so that it"
+                " is shared",
+            )
+
+
+def _held_while_streaming(plan: Plan, name: str) -> Iterator[Finding]:
+    if not plan.endpoint.opens:
+        return
+    for step in plan.steps[:-1]:
+        if step.opens:
+            yield Finding(
+                f"{step.signature.name} is held as long as {name} streams, however slowly the"
+                " client reads",
+                step.signature.where,
+                "take what the stream needs of it inside of the generator, in a `with` block that"
+                " ends before the first `yield`; or leave it, where it is to be held",
+            )
+
+
+def _held_over_hops(plan: Plan, name: str) -> Iterator[Finding]:
+    """Sync dependencies that stay open while something else runs than their thread."""
+    for number, step in enumerate(plan.steps[:-1]):
+        elsewhere = [each for each in plan.steps[number + 1 :] if not each.in_thread]
+        if step.in_thread and step.opens and elsewhere:
+            yield Finding(
+                f"{step.signature.name} is sync, and is held while {elsewhere[0].signature.name}"
+                f" of {name} runs on the event loop: each request needs a thread for its setup and"
+                " one for its exit; where setup waits for a free connection of a pool, those who"
+                " wait take the threads",
+                step.signature.where,
+                f"make {step.signature.name} async, or what uses it sync as well",
+            )

@@ -1,0 +1,128 @@
+"""`microfw check` finds all mistakes at once, and what may not be meant."""
+
+from tests.cli.conftest import Folder
+
+MISTAKEN = """
+from microfw import *
+
+app = App()
+router = Router()
+
+def get_page(page: int): ...
+
+@app.get("/a/{number}")
+async def read(numbr: int): ...
+
+@app.get("no-slash")
+async def read_other(): ...
+
+@app.websocket("no-slash")
+async def talk(websocket: WebSocket): ...
+
+@router.get("/c")
+async def read_more(page=Depends(42)): ...
+
+@app.get("/sound")
+async def sound(page=Depends(get_page)): ...
+
+app.include_router(router)
+"""
+
+
+def test_all_mistakes_are_told_at_once(folder: Folder) -> None:
+    folder.write("main.py", MISTAKEN)
+    result = folder.run("check")
+    assert result.exit_code == 1
+    lines = result.stdout.replace(str(folder.path), "FOLDER").splitlines()
+    assert [line for line in lines if line.startswith("mistake: ")] == [
+        "mistake: the path has {number}, but neither the function nor a dependency takes it",
+        "mistake: the path 'no-slash' does not start with '/'",
+        "mistake: the path 'no-slash' does not start with '/'",
+        "mistake: parameter 'page' depends on 42, which cannot be called",
+    ]
+    assert "  in:   read (FOLDER/main.py:9)" in lines
+    assert lines[-1].endswith("4 mistakes, 0 warnings")
+
+
+def test_what_an_import_raises_is_told_after_the_mistakes_before_it(folder: Folder) -> None:
+    folder.write(
+        "main.py", 'from microfw import *\napp = App()\n@app.get("a")\nasync def a(): ...\n1 / 0'
+    )
+    result = folder.run("check")
+    assert result.exit_code == 1
+    assert "the path 'a' does not start with '/'" in result.stdout
+    assert "main.py:5: ZeroDivisionError" in result.stderr
+
+
+def test_a_sound_application_passes(folder: Folder) -> None:
+    folder.write("main.py", 'from microfw import *\napp = App()\n@app.get("/")\nasync def a(): ...')
+    assert folder.output("check") == "1 route, 0 mistakes, 0 warnings\n"
+
+
+def test_a_type_without_a_schema_is_a_mistake(folder: Folder) -> None:
+    folder.write(
+        "main.py",
+        """
+from microfw import *
+app = App()
+class Strange:
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source, handler):
+        from pydantic_core import core_schema
+        return core_schema.no_info_plain_validator_function(lambda value: value)
+
+@app.post("/")
+async def create(strange: Strange = Body()): ...
+""",
+    )
+    result = folder.run("check")
+    assert result.exit_code == 1
+    assert "1 mistakes" in result.stdout
+
+
+HELD = """
+from microfw import *
+
+app = App()
+inner = App()
+app.mount("/inner/{shop}", inner)
+
+async def get_engine():
+    yield 1
+
+def get_connection():
+    yield 1
+
+async def get_session(connection=Depends(get_connection)):
+    yield connection
+
+async def get_shared(engine=Depends(get_engine, scope="app")): ...
+
+async def get_own(engine=Depends(get_engine)): ...
+
+@app.get("/twice", dependencies=[Depends(get_session, use_cache=False)])
+async def read_twice(session=Depends(get_session)): ...
+
+@app.get("/stream")
+async def stream(session=Depends(get_session), page=Depends(get_own)):
+    yield session
+
+@inner.get("/shared")
+def read_shared(shop: str, shared=Depends(get_shared)): ...
+"""
+
+
+def test_what_may_not_be_meant_is_a_warning(folder: Folder) -> None:
+    folder.write("main.py", HELD)
+    output = folder.output("check").replace(str(folder.path), "FOLDER")
+    warnings = [line for line in output.splitlines() if line.startswith("warning: ")]
+    assert [" ".join(line.split()[:8]).rstrip(",") for line in warnings] == [
+        "warning: get_session opens twice for GET /twice, in",
+        "warning: get_connection is sync, and is held while",
+        "warning: get_connection is held as long as GET",
+        "warning: get_session is held as long as GET",
+        "warning: get_engine is held as long as GET",
+        "warning: get_engine (FOLDER/main.py:8) has scope 'app' in get_shared",
+    ]
+    assert output.endswith("3 routes, 0 mistakes, 6 warnings\n")
+    assert folder.run("check", "--strict").exit_code == 1
