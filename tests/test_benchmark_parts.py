@@ -448,8 +448,10 @@ def test_goals_that_are_missed_are_told(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["lifecycle", "speed"])
-def test_the_readmes_pictures_are_what_the_script_draws(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["lifecycle", "speed", "scope-function", "scope-request", "scope-app"]
+)
+def test_the_pictures_are_what_the_script_draws(name: str) -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "picture"))
     drawn = (ROOT / "docs" / f"{name}.svg").read_text(encoding="utf-8")
-    assert drawn == script[f"draw_{name}"]()
+    assert drawn == script["DRAWN"][name]()
