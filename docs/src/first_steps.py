@@ -1,0 +1,30 @@
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from microfw import App, Depends, HTTPException
+
+app = App(title="Harbour")
+
+berths = {1: "Ariel", 2: "Beagle"}
+
+
+async def get_crane() -> AsyncIterator[str]:
+    print("crane: start")
+    yield "the crane"
+    print("crane: stop")
+
+
+Crane = Annotated[str, Depends(get_crane)]
+
+
+@app.get("/berths/{number}")
+async def read_berth(number: int) -> dict[str, str]:
+    if number not in berths:
+        raise HTTPException(404, "no such berth")
+    return {"ship": berths[number]}
+
+
+@app.post("/berths/{number}/unload")
+async def unload(number: int, crane: Crane, crates: int = 1) -> str:
+    print(f"unloading {crates} crates")
+    return f"{crane} has unloaded {berths[number]}"
