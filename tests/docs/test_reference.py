@@ -43,7 +43,9 @@ def is_documented(module: ModuleType, name: str) -> bool:
 def test_the_reference_holds_each_public_name_of_a_module(module: ModuleType) -> None:
     names = [name for name in module.__all__ if not is_documented(module, name)]
 
-    assert names in ([], ["main"])  # the command has a page of its own
+    if module.__name__ == "microfw.cli":
+        names.remove("main")  # the command has a page of its own
+    assert names == [], "write them into docs/reference"
 
 
 @pytest.mark.parametrize("path", sorted(set(DOCUMENTED)))
