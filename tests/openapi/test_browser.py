@@ -1,5 +1,6 @@
 """The pages in a browser: they work, complain of nothing, and ask no other host for anything."""
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -100,6 +101,22 @@ def test_an_operation_of_the_shop_is_tried_out(tmp_path: Path) -> None:
 
     assert status == "200"
     assert re.sub(r"\s", "", body) == '{"status":"ok"}'
+
+
+def test_a_customer_of_the_shop_authorises_with_a_token_and_orders(tmp_path: Path) -> None:
+    with reading("examples.shop.main:app", tmp_path) as reader:
+        reader.open("/docs")
+        status, body = reader.execute("create_user_users_post")
+        reader.page.get_by_role("button", name="Authorize").first.click()
+        dialog = reader.page.locator(".dialog-ux")
+        dialog.locator("input").fill(json.loads(body)["token"])
+        dialog.get_by_role("button", name="Apply credentials").click()
+        dialog.get_by_role("button", name="Close").last.click()
+        ordered, order = reader.execute("place_order_orders_post")
+        reader.check()
+
+    assert (status, ordered) == ("201", "201")
+    assert [line["item"] for line in json.loads(order)["lines"]] == ["book"]
 
 
 def test_the_pages_are_dark_for_those_who_like_that_and_one_is_for_reading(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """What an application says of itself: metadata, URLs of the pages, further answers, webhooks, clients."""
 
 import importlib
+import re
 from enum import StrEnum
+from html import unescape
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from pydantic_settings import BaseSettings
 
-from microfw import APIRouter, App, Path, Query
+from microfw import APIRouter, App, HTTPException, Path, Query, Request
 from microfw.openapi.docs import get_redoc_html, get_swagger_ui_html
 from microfw.openapi.utils import get_openapi
 from microfw.responses import JSONResponse, PlainTextResponse
@@ -98,6 +101,30 @@ async def read_magic():
     return []
 
 
+@app.post(
+    "/logbook",
+    openapi_extra={
+        "requestBody": {
+            "content": {"text/x-logbook": {"schema": Problem.model_json_schema()}},
+            "required": True,
+        }
+    },
+)
+async def write_logbook(request: Request):
+    """
+    Write a line into the logbook.
+
+    It has names and values: `message=High`.
+    \f
+    :param request: Is read by hand, since its media type is one of ours.
+    """
+    said = dict(part.split("=") for part in (await request.body()).decode().split())
+    try:
+        return Problem.model_validate(said)
+    except ValidationError as error:
+        raise HTTPException(422, error.errors(include_url=False)) from error
+
+
 @app.webhooks.post("new-tide")
 def tell_of_tide(body: Tide):
     """When a tide comes, its height is sent to the address that you have registered."""
@@ -167,13 +194,24 @@ for route in by_function.routes:
 
 # ---------------------------------------------------------------------- none, and other pages
 
-silent = App(openapi_url="")
+
+class Settings(BaseSettings):
+    openapi_url: str = "/openapi.json"
+
+
+settings = Settings(openapi_url="")  # as OPENAPI_URL= in the environment does
+
+silent = App(openapi_url=settings.openapi_url)
 
 
 @silent.get("/")
 async def read_root():
     return {"message": "Hello"}
 
+
+configured = App(
+    swagger_ui_parameters={"syntaxHighlight": {"theme": "obsidian"}, "deepLinking": False}
+)
 
 own_pages = App(docs_url=None, redoc_url=None)
 
@@ -226,6 +264,40 @@ def test_the_names_are_those_that_were_given() -> None:
     assert sorted(names(named)) == ["gauges-add_gauge", "gauges-list_gauges"]
     assert names(by_function) == ["add_tide"]
     assert extended.openapi()["info"]["x-logo"] == {"url": "/logo.png"}
+
+
+def without_tags(document: dict[str, Any]) -> dict[str, Any]:
+    """Prepare a document for the generation of a client whose methods have short names."""
+    for methods in document["paths"].values():
+        for each in methods.values():
+            each["operationId"] = each["operationId"].removeprefix(f"{each['tags'][0]}-")
+    return document
+
+
+def test_clients_get_shorter_names() -> None:
+    for module in (importlib.import_module(__name__), twin_of(__name__)):
+        document = without_tags(TestClient(module.named).get("/openapi.json").json())
+        (path,) = document["paths"].values()
+        assert path["post"]["operationId"] == "add_gauge"
+        assert path["get"]["operationId"] == "list_gauges"
+
+
+@pytest.mark.parametrize("line", ["message=High", "height=2.5"])
+def test_a_body_of_another_media_type_is_documented_and_read_by_hand(
+    client: Twins, line: str
+) -> None:
+    client.post("/logbook", content=line, headers={"content-type": "text/x-logbook"})
+
+    written = app.openapi()["paths"]["/logbook"]["post"]
+    assert [*written["requestBody"]["content"]] == ["text/x-logbook"]
+    assert written["description"].endswith("`message=High`.")
+
+
+def test_swagger_ui_is_configured() -> None:
+    for module in (importlib.import_module(__name__), twin_of(__name__)):
+        page = unescape(TestClient(module.configured).get("/docs").text)
+        assert re.search(r'"syntaxHighlight": {"theme": "obsidian"}', page)
+        assert re.search(r'"deepLinking": false', page)
 
 
 @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect"])
