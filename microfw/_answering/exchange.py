@@ -17,6 +17,7 @@ from microfw._answering.outcomes import RequestOutcome, Sending
 from microfw._answering.passage import PASSAGE, Passage
 from microfw._answering.state import AppState
 from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
+from microfw._answering.waits import note_wait
 from microfw._reading import (
     BodyLimit,
     GatheringReceive,
@@ -162,6 +163,9 @@ class Exchange(Run):
         if self._tasks is None:
             self._tasks = BackgroundTasks()
         return self._tasks
+
+    def waited(self, name: str, seconds: float) -> None:
+        note_wait(self.scope, name, seconds)
 
     def outcome(self, scope: DependencyScope) -> Outcome:
         """Make what shows a step of this scope what becomes of the request."""

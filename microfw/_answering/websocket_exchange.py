@@ -13,6 +13,7 @@ from microfw._answering.errors import call_handler
 from microfw._answering.outcomes import WebSocketOutcome
 from microfw._answering.state import AppState
 from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
+from microfw._answering.waits import note_wait
 from microfw._reading import QueryValues
 from microfw.dependencies import DependencyScope, Run
 from microfw.exception_handlers import ExceptionHandler, close
@@ -53,6 +54,9 @@ class WebSocketExchange(Run):
         if self._tasks is None:
             self._tasks = BackgroundTasks()
         return self._tasks
+
+    def waited(self, name: str, seconds: float) -> None:
+        note_wait(self.scope, name, seconds)
 
     def outcome(self, scope: DependencyScope) -> Outcome:
         """Make what shows a step of this scope what becomes of the WebSocket."""

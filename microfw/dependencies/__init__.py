@@ -11,6 +11,7 @@ from microfw.dependencies._declared import Declared, DependencyScope, Lifetime, 
 from microfw.dependencies._declared import Depends as Dependency
 from microfw.dependencies._declared import Security as SecurityDependency
 from microfw.dependencies._graph import make_plan
+from microfw.dependencies._limits import Limit, Slot
 from microfw.dependencies._overrides import (
     Overrides,
     OverridesInForce,
@@ -80,6 +81,7 @@ __all__ = [
     "DependencyScope",
     "Depends",
     "Lifetime",
+    "Limit",
     "OpenSpan",
     "Outcome",
     "Overrides",
@@ -99,6 +101,7 @@ __all__ = [
     "Signal",
     "Signature",
     "Site",
+    "Slot",
     "Span",
     "SpanKind",
     "SpanObserver",

@@ -35,6 +35,7 @@ from microfw.dependencies import _runtime as runtime
 from microfw.dependencies._app_values import open_in_app_scope
 from microfw.dependencies._expressions import Expressions
 from microfw.dependencies._layout import Layout
+from microfw.dependencies._limits import Limited, waiting_for
 from microfw.dependencies._names import Names
 from microfw.dependencies._plan import Plan, Use
 from microfw.dependencies._probes import Named, probed
@@ -52,6 +53,7 @@ _RUNTIME: dict[str, object] = {
     "recording": recording,
     "shielded": runtime.shielded,
     "steps_in_thread": runtime.steps_in_thread,
+    "waiting_for": waiting_for,
 }
 
 _serial = count(1)
@@ -129,6 +131,8 @@ class _Writer:
         self._layout = Layout(plan)
         self._last = self._layout.last
         self._border = self._layout.border
+        self._waits_at = self._layout.waits_at
+        self._slots: dict[int, str] = {}
         self._is_finished = False
         self._functions: list[Function] = []
         names = Names({**_RUNTIME, **shape.names}, shape.run, *shape.parameters)
@@ -184,6 +188,8 @@ class _Writer:
                 function = self._function(call, kind, given)
             if number == self._border:
                 kind = self._begin_function_scope(function, kind)
+            if kind.is_async and number <= self._waits_at <= self._end_of_call(number, last):
+                self._write_wait(function)
             end = self._write_next(function, number, last, kind, inside=inside)
             if self._can_have_swallowed(number, end) and not (inside and end == last):
                 function.write(f"if {self._shape.run}.swallowed is not None:")
@@ -214,10 +220,10 @@ class _Writer:
         if function.blocks >= MAX_DEPTH:
             self._write_call_for_values(function, number, end, kind.of_values, kind)
             return end
-        indent = function.indent
+        around = function.indent, function.blocks
         self._write_step(function, number)
         self._write_inside(function, number + 1, end, kind)
-        function.close(indent)
+        function.close(*around)
         return end
 
     def _write_inside(self, function: Function, first: int, end: int, kind: Kind) -> None:
@@ -258,7 +264,25 @@ class _Writer:
             *(f"{INDENT}{line}" for line in self._shape.between),
         ]
 
+    def _write_wait(self, function: Function) -> None:
+        """Write the block in which the execution has the places that its steps need."""
+        self._waits_at = -1
+        limited: list[str] = []
+        for number, step in enumerate(self._steps):
+            if step.limits:
+                limit = Limited(step.signature.name, step.limits)
+                limited.append(self._name_object(f"{self._callables[number]}_limit", limit))
+                self._slots[number] = self._name(f"{self._callables[number]}_slot")
+        waiting = f"waiting_for({', '.join((self._shape.run, *limited))})"
+        slots = ", ".join(self._slots.values())
+        function.open_with(f"async with {waiting} as ({slots}{',' * (len(limited) == 1)}):")
+
     # -- worker threads
+
+    def _end_of_call(self, number: int, limit: int) -> int:
+        """The last step of the call that a step begins."""
+        is_call = self._steps[number].in_thread
+        return self._layout.end_of_thread_run(number, limit) if is_call else number
 
     def _write_thread_call(
         self, function: Function, first: int, limit: int, kind: Kind, *, inside: bool
@@ -281,10 +305,10 @@ class _Writer:
         if function.blocks >= MAX_DEPTH:
             self._write_call_for_values(function, first, end, kind.of_values, kind)
             return end
-        indent = function.indent
+        around = function.indent, function.blocks
         self._write_thread_block(function, first, last)
         self._write_inside(function, last + 1, end, kind)
-        function.close(indent)
+        function.close(*around)
         return end
 
     def _write_thread_call_with_endpoint(self, function: Function, first: int) -> None:
@@ -339,7 +363,8 @@ class _Writer:
             if self._values[number] in given or number in used
         ]
         shape = self._shape
-        arguments = (shape.run, *self._shape_parameters(last), *needed)
+        slots = [name for number, name in self._slots.items() if first <= number <= last]
+        arguments = (shape.run, *self._shape_parameters(last), *needed, *slots)
         return Call(self._name(self._name_of_steps(first, last)), arguments)
 
     def _name_of_steps(self, first: int, last: int) -> str:
@@ -373,8 +398,12 @@ class _Writer:
             call = f"no_coroutine({call}, {self._callables[number]})"
         receive = f"{self._values[number]} = " if self._layout.is_used(number) else ""
         function.write(f"{receive}{self._expressions.guarded(number, call)}")
+        if number in self._slots:
+            function.write(f"{self._slots[number]}.give_back()")
 
     def _open(self, function: Function, number: int, word: str, opener: str) -> None:
+        if number in self._slots:
+            function.open_with(f"with {self._slots[number]}:")
         opener = self._expressions.recorded(number, opener)
         guarded = self._expressions.guarded(number, opener)
         if guarded != opener:

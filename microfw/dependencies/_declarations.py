@@ -15,6 +15,7 @@ def Depends(  # noqa: N802 - the field's name for it
     scope: DependencyScope | None = None,
     sync_to_thread: bool = True,
     responses: Mapping[int | str, Any] | None = None,
+    max_concurrency: int | None = None,
 ) -> Any:
     """Declare that a value comes from calling `dependency`.
 
@@ -29,12 +30,22 @@ def Depends(  # noqa: N802 - the field's name for it
             thread; for those that never block.
         responses: What it may answer instead of the endpoint, documented for each route that
             uses it: `{404: {"description": "No such order"}}`, as the `responses=` of a route.
+        max_concurrency: How many uses there are at once; others wait, before anything is open for
+            them. A use ends with the exit code, or when a function without `yield` has returned.
+            Each declaration has a limit of its own, on each event loop: share one, in an alias
+            `Annotated[..., Depends(...)]`.
 
     Raises:
+        DeclarationError: `max_concurrency` is no positive integer, or the scope is `"app"`.
         ScopeError: There is no such scope.
     """
     return Dependency(
-        dependency, use_cache, scope, sync_to_thread=sync_to_thread, responses=responses
+        dependency,
+        use_cache,
+        scope,
+        sync_to_thread=sync_to_thread,
+        responses=responses,
+        max_concurrency=max_concurrency,
     )
 
 
@@ -46,17 +57,24 @@ def Security(  # noqa: N802 - the field's name for it
     scope: DependencyScope | None = None,
     sync_to_thread: bool = True,
     responses: Mapping[int | str, Any] | None = None,
+    max_concurrency: int | None = None,
 ) -> Any:
     """Declare a dependency like `Depends`, and the security scopes that it is to check.
 
     The dependency and those below it read `scopes` from a parameter of type `SecurityScopes`.
 
     Raises:
-        DeclarationError: `scopes` is one string.
+        DeclarationError: `scopes` is one string, or as for `Depends`.
         ScopeError: There is no such scope.
     """
     return SecurityDependency(
-        dependency, use_cache, scope, scopes, sync_to_thread=sync_to_thread, responses=responses
+        dependency,
+        use_cache,
+        scope,
+        scopes,
+        sync_to_thread=sync_to_thread,
+        responses=responses,
+        max_concurrency=max_concurrency,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal, get_args
 
+from microfw.dependencies._limits import Limit
 from microfw.exceptions import DeclarationError, ScopeError
 
 DependencyScope = Literal["use", "function", "request", "app"]
@@ -86,6 +87,9 @@ class Depends(Declared):
     scope: DependencyScope | None = None
     sync_to_thread: bool = field(default=True, kw_only=True)
     responses: Mapping[int | str, Any] | None = field(default=None, kw_only=True)
+    max_concurrency: int | None = field(default=None, kw_only=True)
+    limit: Limit | None = field(default=None, init=False, repr=False)
+    """Who uses it now, and who waits, where there is a `max_concurrency`."""
 
     def __init__(
         self,
@@ -95,6 +99,7 @@ class Depends(Declared):
         *,
         sync_to_thread: bool = True,
         responses: Mapping[int | str, Any] | None = None,
+        max_concurrency: int | None = None,
     ) -> None:
         # At once: the one that a frozen dataclass has takes four times as long.
         vars(self).update(
@@ -103,12 +108,29 @@ class Depends(Declared):
             scope=scope,
             sync_to_thread=sync_to_thread,
             responses=responses,
+            max_concurrency=max_concurrency,
         )
         self.__post_init__()
 
     def __post_init__(self) -> None:
         if self.scope is not None:
             Lifetime.of(self.scope, f"{type(self).__name__}(scope={self.scope!r})")
+        if self.max_concurrency is not None:
+            vars(self)["limit"] = self._limit(self.max_concurrency)
+
+    def _limit(self, number: int) -> Limit:
+        where = f"{type(self).__name__}(max_concurrency={number!r})"
+        if type(number) is not int or number < 1:
+            raise DeclarationError(
+                "max_concurrency is no positive integer", where=where, cure="write one, or None"
+            )
+        if self.scope == "app":
+            raise DeclarationError(
+                'a dependency of scope "app" opens once: there is nothing to limit',
+                where=where,
+                cure="limit the dependency that uses it for one request",
+            )
+        return Limit(number)
 
     @property
     def lifetime(self) -> Lifetime | None:
@@ -128,7 +150,7 @@ class Security(Depends):
     The function `microfw.Security` makes it, and says what the attributes mean.
 
     Raises:
-        DeclarationError: `scopes` is one string.
+        DeclarationError: `scopes` is one string, or as for `Depends`.
         ScopeError: There is no such scope.
     """
 
@@ -143,10 +165,16 @@ class Security(Depends):
         *,
         sync_to_thread: bool = True,
         responses: Mapping[int | str, Any] | None = None,
+        max_concurrency: int | None = None,
     ) -> None:
         vars(self)["scopes"] = scopes
         super().__init__(
-            dependency, use_cache, scope, sync_to_thread=sync_to_thread, responses=responses
+            dependency,
+            use_cache,
+            scope,
+            sync_to_thread=sync_to_thread,
+            responses=responses,
+            max_concurrency=max_concurrency,
         )
 
     def __post_init__(self) -> None:

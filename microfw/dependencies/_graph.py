@@ -4,6 +4,7 @@
 one, and the steps are ordered.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -104,6 +105,7 @@ def _shared(in_order: list[StepNode]) -> list[StepNode]:
         first = kept.setdefault(key, node) if node.dependency.use_cache else node
         if first.asker is None and node.dependency.lifetime is not None:
             first.asker = node.user
+        first.limits |= node.limits
         same[id(node)] = first
         if first is node:
             result.append(node)
@@ -123,10 +125,26 @@ def _plan(in_order: list[StepNode], declarations: Declarations) -> Plan:
     app_nodes = [node for node in in_order if node.lifetime is Lifetime.APP]
     nodes = in_order_of_setup([node for node in in_order if node.lifetime is not Lifetime.APP])
     app_keys = {id(node): _app_key(node) for node in app_nodes}
+    _check_limits(nodes)
     return Plan(
         _steps(nodes, app_keys, declarations.bind),
         _steps(app_nodes, app_keys, declarations.bind_app),
     )
+
+
+def _check_limits(nodes: list[StepNode]) -> None:
+    """Refuse what would wait for itself."""
+    needs = Counter(limit for node in nodes for limit in node.limits)
+    for node in nodes:
+        for limit in node.limits:
+            if needs[limit] > limit.max_concurrency:
+                raise DeclarationError(
+                    f"{node.signature.name!r} is used {needs[limit]} times at once here, of"
+                    f" max_concurrency={limit.max_concurrency}: it would wait for itself",
+                    where=node.signature.where,
+                    path=node.path,
+                    cure="raise the limit, or share one value: leave out use_cache=False",
+                )
 
 
 def _app_key(node: StepNode) -> Hashable:
@@ -170,6 +188,7 @@ def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> 
                 asked_in=node.asker.signature.where if node.asker else None,
                 security_scopes=asked.get(id(node), ()),
                 responses=said.get(id(node), NO_RESPONSES),
+                limits=() if id(node) in app_keys else tuple(node.limits),
             )
         )
     return tuple(steps)

@@ -10,6 +10,8 @@ class Layout:
     Attributes:
         last: The number of the endpoint.
         border: That of the first step after all that opens in scope "request"; -1 if nothing does.
+        waits_at: That of the step ahead of which the execution waits for what its steps have limits
+            of, with nothing open that is still open in one of them; -1 where none has any.
         ends: For each step, the last that runs while it is open; itself, where nothing stays open.
     """
 
@@ -18,6 +20,7 @@ class Layout:
         self.last: int = len(plan.steps) - 1
         self.border: int = _start_of_function_scope(plan)
         self.ends: list[int] = [self._end(number) for number in range(self.last + 1)]
+        self.waits_at: int = self._first_that_waits()
         self._last_users = _last_users(plan)
 
     def _end(self, number: int) -> int:
@@ -27,6 +30,15 @@ class Layout:
         if step.is_block:
             return number if step.last_inside is None else step.last_inside
         return self.last
+
+    def _first_that_waits(self) -> int:
+        limited = [number for number, step in enumerate(self._steps) if step.limits]
+        around = [
+            number
+            for number, end in enumerate(self.ends)
+            if any(number <= each <= end for each in limited)
+        ]
+        return min(around, default=-1)
 
     def is_used(self, number: int) -> bool:
         """Whether a later step uses the value of this one."""

@@ -27,6 +27,7 @@ from typing import Any
 from msgspec import Struct
 
 from microfw.dependencies._declared import DependencyScope, Lifetime
+from microfw.dependencies._limits import Limit
 from microfw.dependencies._signatures import Parameter, Signature
 
 
@@ -138,6 +139,8 @@ class Step(Struct, frozen=True):
     """The place of the first that asks for the scope it has; `None` where none does."""
     security_scopes: tuple[str, ...] = ()
     """What the `Security(...)` declarations above it ask for, whoever reads it."""
+    limits: tuple[Limit, ...] = ()
+    """How often it is used at once at most, by the declarations that use it."""
     responses: Mapping[int | str, Any] = NO_RESPONSES
     """What the declarations that use it say it may answer; of a status, what was said first."""
 

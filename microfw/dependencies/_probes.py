@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from microfw.dependencies import _runtime as runtime
 from microfw.dependencies._cancellation import is_cancellation
+from microfw.dependencies._limits import Limit, waiting_for
 from microfw.dependencies._plan import Step
 from microfw.dependencies._signatures import place_of
 from microfw.dependencies._spans import (
@@ -318,6 +319,14 @@ class _WatchedStepsInThread(_WaitingForThread, runtime.steps_in_thread):
     """Opens neighbouring sync dependencies in one call, which have probes of their own."""
 
 
+class _WatchedWaiting(waiting_for):
+    """Writes down how long it has waited for a place."""
+
+    def _note(self, limit: Limit, name: str, since: int) -> None:
+        tracer().add("wait", Subject(name), since)
+        super()._note(limit, name, since)
+
+
 async def _call_in_thread(run: runtime.Run, function: Callable[..., Result], *args: Any) -> Result:
     call = arriving(function, Subject(function.__name__.removesuffix("_in_thread")))
     return await runtime.call_in_thread(run, call, *args)
@@ -355,4 +364,5 @@ _WORDS: dict[str, object] = {
     "opened": _Watched,
     "shielded": _WatchedShielded,
     "steps_in_thread": _WatchedStepsInThread,
+    "waiting_for": _WatchedWaiting,
 }

@@ -85,6 +85,9 @@ class Run:
             self._threads = Threads(self.asyncio_task)
         return self._threads
 
+    def waited(self, name: str, seconds: float) -> None:
+        """Note that it has waited for a dependency of which there are only so many at once."""
+
 
 class PlainRun(Run):
     """Accompanies an execution that answers nobody: of a task, or of scope "app"."""

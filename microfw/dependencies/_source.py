@@ -86,10 +86,10 @@ class Function(Struct):
         self.write(line)
         self.indent += 1
 
-    def close(self, indent: int) -> None:
-        """End the innermost `with` block, and so the lines that are indented further."""
+    def close(self, indent: int, blocks: int) -> None:
+        """End what is indented further, and all but so many blocks."""
         self.indent = indent
-        self.blocks -= 1
+        self.blocks = blocks
 
     def close_with(self, *lines: str) -> None:
         """Have these lines follow when the blocks inside of the current one are closed."""

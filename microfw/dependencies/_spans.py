@@ -36,7 +36,8 @@ SpanKind = Literal[
 - `"open"`: a yield dependency is open; setup, all that is inside of its `with` block, exit.
 - `"setup"`, `"endpoint"`, `"exit"`, `"handler"`, `"task"`: that code of the author's runs. `"exit"`
   is what stands behind the `yield`, `"handler"` an exception handler, `"task"` a background task.
-- `"wait"`: there is no free worker thread yet, or scope "app" is not open yet.
+- `"wait"`: there is no free worker thread yet, scope "app" is not open yet, or a dependency is used
+  as often at once as its `max_concurrency` allows.
 - `"response"`: what the endpoint returned is validated and encoded.
 - `"around"`: a route's custom handler runs, outside of the route's own.
 - `"send"`: from the first byte of the response to the last.

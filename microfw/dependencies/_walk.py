@@ -16,6 +16,7 @@ from microfw.dependencies._calls import EMPTY
 from microfw.dependencies._declarations import is_not_called
 from microfw.dependencies._declared import Declared, Lifetime, SecurityScopes
 from microfw.dependencies._declared import Depends as Dependency
+from microfw.dependencies._limits import Limit
 from microfw.dependencies._plan import Bind
 from microfw.dependencies._signatures import (
     Parameter,
@@ -84,6 +85,8 @@ class StepNode(Struct, eq=False):
     asker: "StepNode | None" = None
     """The first that uses it with a scope."""
     lifetime: Lifetime = Lifetime.FUNCTION
+    limits: dict[Limit, None] = field(default_factory=dict[Limit, None])
+    """Those of all that use it."""
     need: Lifetime = Lifetime.FUNCTION
     """How long what it uses has to be open: its lifetime, or longer where that is "use"."""
     last_inside: "StepNode | None" = None
@@ -257,14 +260,19 @@ class _StepNodes:
             key: Hashable = (id(below), dependency.lifetime, scopes)
             node = self._nodes.get(key) if dependency.use_cache else None
             if node is not None:
+                node.limits |= _limits(dependency)
                 current.uses.append((parameter, node))
                 continue
             name = parameter.name if parameter else below.signature.name
-            node = StepNode(below, dependency, scopes, name, current)
+            node = StepNode(below, dependency, scopes, name, current, limits=_limits(dependency))
             if dependency.use_cache:
                 self._nodes[key] = node
             current.uses.append((parameter, node))
             yield node
+
+
+def _limits(dependency: Dependency) -> dict[Limit, None]:
+    return {dependency.limit: None} if dependency.limit is not None else {}
 
 
 def dependency_of(parameter: Parameter) -> Dependency | None:

@@ -312,6 +312,17 @@ def outcomes(app: App) -> None:
         return [audit, timer, transaction]
 
 
+def limited(app: App) -> None:
+    @app.post("/orders")
+    def create_order(
+        timer: Annotated[str, Depends(get_timer, scope="request")],
+        user: UserDep,
+        connection: Annotated[str, Depends(get_connection, max_concurrency=5)],
+        settings: Annotated[str, Depends(get_settings, max_concurrency=2)],
+    ) -> list[str]:
+        return [timer, user, connection, settings]
+
+
 ROUTES = [
     (no_dependencies, "/", "GET"),
     (no_dependencies_sync, "/", "GET"),
@@ -337,6 +348,7 @@ ROUTES = [
     (in_use_by_the_endpoint, "/", "GET"),
     (equal_names, "/", "GET"),
     (outcomes, "/items", "PUT"),
+    (limited, "/orders", "POST"),
 ]
 
 

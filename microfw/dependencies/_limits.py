@@ -1,0 +1,202 @@
+"""How many uses of a dependency there are at once, and the wait for that.
+
+Rules
+-----
+1. An execution takes the places that it needs before it opens anything, and so holds nothing else
+   while it waits. It gives each back when the step that needed it has ended.
+2. It takes them in the order in which the limits were made. So no two executions each hold what the
+   other one waits for.
+3. Who came first gets places first, whoever needs fewer.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from itertools import count
+from threading import get_ident
+from time import perf_counter_ns
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+import anyio
+from anyio.lowlevel import current_token
+from msgspec import Struct
+
+from microfw.dependencies._signals import Loop
+
+logger = logging.getLogger("microfw")
+
+_serial = count(1)
+
+
+class Limit:
+    """How many uses of a dependency there are at once, on each event loop.
+
+    Attributes:
+        max_concurrency: How many at most.
+        waited: For how many seconds all that have ever waited did so together.
+    """
+
+    def __init__(self, max_concurrency: int) -> None:
+        self.max_concurrency = max_concurrency
+        self.waited: float = 0.0
+        self.number: int = next(_serial)
+        self._by_loop: WeakKeyDictionary[Any, Places] = WeakKeyDictionary()
+
+    @property
+    def in_use(self) -> int:
+        """How many uses there are now, on all event loops."""
+        return sum(self.max_concurrency - places.free for places in self._by_loop.values())
+
+    @property
+    def waiting(self) -> int:
+        """How many wait now, on all event loops."""
+        return sum(len(places.queue) for places in self._by_loop.values())
+
+    def places(self) -> "Places":
+        """Those of the event loop that runs now."""
+        loop = current_token().native_token
+        places = self._by_loop.get(loop)
+        if places is None:
+            places = self._by_loop[loop] = Places(self.max_concurrency)
+        return places
+
+
+class _Waiting(Struct, eq=False):
+    needs: int
+    event: anyio.Event
+
+
+class Places:
+    """The free places of a limit on one event loop, and who waits for some."""
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+        self.queue: deque[_Waiting] = deque()
+
+    def take_at_once(self, needs: int) -> bool:
+        """Take places, if there are enough and nobody else waits."""
+        if self.queue or self.free < needs:
+            return False
+        self.free -= needs
+        return True
+
+    async def take(self, needs: int) -> None:
+        """Wait until there are enough places, and it is one's turn."""
+        waiting = _Waiting(needs, anyio.Event())
+        self.queue.append(waiting)
+        try:
+            await waiting.event.wait()
+        except BaseException:
+            if waiting.event.is_set():
+                self.give_back(needs)
+            else:
+                self.queue.remove(waiting)
+                self.give_back(0)  # who came later may need fewer
+            raise
+
+    def give_back(self, places: int) -> None:
+        """Give places back; those who wait get them."""
+        self.free += places
+        while self.queue and self.queue[0].needs <= self.free:
+            waiting = self.queue.popleft()
+            self.free -= waiting.needs
+            waiting.event.set()
+
+
+class Limited(Struct, frozen=True):
+    """A step with limits: its name, and one limit for each declaration that has one."""
+
+    name: str
+    limits: tuple[Limit, ...]
+
+
+class Slot:
+    """The places of one step. Whatever thread runs the step gives them back."""
+
+    __slots__ = ("_loop", "_taken", "_thread")
+
+    def __init__(self) -> None:
+        self._loop = Loop()
+        self._thread = get_ident()
+        self._taken: list[Places] = []
+
+    def put(self, places: Places) -> None:
+        """Keep a place that was taken."""
+        self._taken.append(places)
+
+    def give_back(self) -> None:
+        """Give back what is taken, if it was not given back before."""
+        if get_ident() == self._thread:
+            self._give_back()
+        else:
+            self._loop.call_soon(self._give_back)
+
+    def _give_back(self) -> None:
+        while self._taken:
+            self._taken.pop().give_back(1)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        self.give_back()
+
+
+class Waiter(Protocol):
+    """An execution that may have to wait."""
+
+    def waited(self, name: str, seconds: float) -> None:
+        """Note for which dependency it has waited."""
+
+
+class waiting_for:  # noqa: N801 - reads as a word in generated code
+    """Wait for the places of some steps; the block's value is a slot for each.
+
+    What was not given back by then is when the block ends.
+    """
+
+    __slots__ = ("_run", "_slots", "_steps")
+
+    def __init__(self, run: Waiter, *steps: Limited) -> None:
+        self._run = run
+        self._steps = steps
+        self._slots: tuple[Slot, ...] = ()
+
+    async def __aenter__(self) -> tuple[Slot, ...]:
+        self._slots = tuple(Slot() for _ in self._steps)
+        try:
+            for limit, name, slots in self._in_order():
+                await self._take(limit, name, slots)
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self._slots
+
+    async def __aexit__(self, *_: object) -> None:
+        for slot in self._slots:
+            slot.give_back()
+
+    def _in_order(self) -> Iterator[tuple[Limit, str, list[Slot]]]:
+        needed: dict[Limit, tuple[str, list[Slot]]] = {}
+        for step, slot in zip(self._steps, self._slots, strict=True):
+            for limit in step.limits:
+                needed.setdefault(limit, (step.name, []))[1].append(slot)
+        for limit in sorted(needed, key=lambda limit: limit.number):
+            yield limit, *needed[limit]
+
+    async def _take(self, limit: Limit, name: str, slots: list[Slot]) -> None:
+        places = limit.places()
+        if not places.take_at_once(len(slots)):
+            since = perf_counter_ns()
+            await places.take(len(slots))
+            self._note(limit, name, since)
+        for slot in slots:
+            slot.put(places)
+
+    def _note(self, limit: Limit, name: str, since: int) -> None:
+        seconds = (perf_counter_ns() - since) / 1e9
+        limit.waited += seconds
+        at_once = limit.max_concurrency
+        logger.debug("waited %.3f s for %s: %d at once", seconds, name, at_once)
+        self._run.waited(name, seconds)
