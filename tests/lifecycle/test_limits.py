@@ -198,10 +198,10 @@ async def test_one_declaration_has_one_limit_wherever_it_is_used() -> None:
     one, other = App(), App()
 
     @one.get("/")
-    async def read(it: alias) -> None: ...  # type: ignore[valid-type]
+    async def read(it: alias) -> None: ...
 
     @other.get("/")
-    async def read_other(it: alias) -> None: ...  # type: ignore[valid-type]
+    async def read_other(it: alias) -> None: ...
 
     async with anyio.create_task_group() as group:
         group.start_soon(many, one)
@@ -489,7 +489,7 @@ async def test_each_event_loop_has_places_of_its_own() -> None:
     app = app_with(use)
     assert use.limit.places().take_at_once(1)
 
-    assert await anyio.to_thread.run_sync(anyio.run, many, app, 2) == [200, 200]
+    assert await anyio.to_thread.run_sync(lambda: anyio.run(many, app, 2)) == [200, 200]
 
     assert use.limit.in_use == 1
     use.limit.places().give_back(1)
