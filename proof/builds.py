@@ -86,6 +86,7 @@ def of_microfw(use: Use, it: Dependency, call: Any) -> Any:
         "use_cache": use.cache,
         "scope": use.scope,
         "sync_to_thread": it.flavour != "loop",
+        "max_concurrency": use.limit,
     }
     if use.security:
         return microfw.Security(call, scopes=use.security, **choices)

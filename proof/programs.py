@@ -111,6 +111,7 @@ class Use:
     cache: bool = True
     scope: Scope | None = None
     security: tuple[str, ...] = ()
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -281,7 +282,8 @@ SCOPES: list[Scope | None] = [
 ]
 SECURITY: list[tuple[str, ...]] = mostly((), ("read",), ("write", "read"))
 SOME_USES = [
-    Use(0, use_cache, scope, security)
+    Use(0, use_cache, scope, security, limit if scope != "app" else None)
+    for limit in mostly(None, 20)
     for use_cache in mostly(True, False)
     for scope in SCOPES
     for security in SECURITY

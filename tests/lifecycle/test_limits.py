@@ -562,6 +562,50 @@ async def test_websockets_tasks_streams_and_calls_wait_too(flavour: str) -> None
     assert (door.entered, door.most, use.limit.in_use) == (15, 1, 0)
 
 
+@each_flavour
+@pytest.mark.parametrize("endpoint", ["async", "thread"])
+async def test_a_limited_use_of_scope_use_ends_with_the_last_that_uses_it(
+    flavour: str, endpoint: str
+) -> None:
+    """L1, S7"""
+    door, free = Door(), Door()
+    on_thread = flavour != "loop"
+    unlimited = Depends(yielding(free, flavour), scope="use", sync_to_thread=on_thread)
+    limited = Depends(
+        yielding(door, flavour), scope="use", sync_to_thread=on_thread, max_concurrency=1
+    )
+    seen: list[tuple[int, int]] = []
+
+    def get_user(session: Annotated[None, unlimited]) -> str:
+        return "user"
+
+    def get_rights(user: Annotated[str, Depends(get_user)], it: Annotated[None, limited]) -> str:
+        seen.append((limited.limit.in_use, free.inside))
+        return "rights"
+
+    app = App()
+
+    def look(rights: str) -> None:
+        seen.append((limited.limit.in_use, free.inside))
+
+    async def read_async(rights: Annotated[str, Depends(get_rights)]) -> None:
+        await checkpoint()
+        look(rights)
+
+    def read_sync(rights: Annotated[str, Depends(get_rights)]) -> None:
+        look(rights)
+
+    app.get("/")(read_async if endpoint == "async" else read_sync)
+
+    await request(app)
+
+    inside, after = seen
+    assert inside == (1, 0)
+    assert after[0] == 0 or endpoint == "thread"  # the loop is told, and may not have run since
+    assert await many(app) == [200] * 10
+    assert (door.entered, door.most) == (11, 1)
+
+
 async def test_a_deep_graph_waits_once_at_its_beginning() -> None:
     """L2"""
     doors = [Door() for _ in range(24)]
