@@ -71,7 +71,7 @@ class Places:
     """The free places of a limit on one event loop, and who waits for some."""
 
     def __init__(self, free: int) -> None:
-        self.free = free
+        self.free: int = free
         self.queue: deque[_Waiting] = deque()
 
     def take_at_once(self, needs: int) -> bool:

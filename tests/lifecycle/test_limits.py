@@ -194,14 +194,14 @@ async def test_one_declaration_has_one_limit_wherever_it_is_used() -> None:
     """L1"""
     door = Door()
     get = yielding(door, "async")
-    alias = Annotated[None, Depends(get, max_concurrency=1)]
+    use = Depends(get, max_concurrency=1)
     one, other = App(), App()
 
     @one.get("/")
-    async def read(it: alias) -> None: ...
+    async def read(it: Annotated[None, use]) -> None: ...
 
     @other.get("/")
-    async def read_other(it: alias) -> None: ...
+    async def read_other(it: Annotated[None, use]) -> None: ...
 
     async with anyio.create_task_group() as group:
         group.start_soon(many, one)
