@@ -1,6 +1,10 @@
 """The documents of programs that both frameworks run are equal, apart from what has a name."""
 
 import importlib
+import re
+import shutil
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,7 @@ from tests.openapi.comparing import compared
 from tests.tutorial.twins import twin_of
 from tests.twin.loading import ON_FASTAPI, ON_MICROFW, built_museum
 
+SHOP = Path(__file__).parent.parent.parent / "examples" / "shop"
 TUTORIAL = Path(__file__).parent.parent / "tutorial"
 NOT_FOR_FASTAPI = {"test_structs"}
 PAGES = [
@@ -22,6 +27,27 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::fastapi.exceptions.FastAPIDeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Duplicate Operation ID:UserWarning"),
 ]
+
+
+PYDANTICS = {
+    r"from msgspec import Meta, Struct": "from pydantic import BaseModel as Struct, Field as Meta"
+}
+ON_FASTAPI_TOO = {r"\bmicrofw\b": "fastapi", r"\bApp\b": "FastAPI", r"\bRouter\b": "APIRouter"}
+
+
+def shop(folder: Path, package: str, changes: Mapping[str, str]) -> Any:
+    """Import the shop with some words changed: FastAPI knows no Structs."""
+    shutil.copytree(SHOP, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (folder / package).glob("*.py"):
+        source = path.read_text().replace("examples.shop", package)
+        for word, other in changes.items():
+            source = re.sub(word, other, source)
+        path.write_text(source)
+    sys.path.insert(0, str(folder))
+    try:
+        return importlib.import_module(f"{package}.main").app
+    finally:
+        sys.path.remove(str(folder))
 
 
 def assert_equal(ours: Any, theirs: Any) -> None:
@@ -42,6 +68,13 @@ def test_the_programs_of_a_page_are_described_alike(page: str) -> None:
     for name in applications:
         if getattr(module, name).openapi_url:
             assert_equal(getattr(module, name), getattr(twin, name))
+
+
+def test_the_shop_is_described_alike(tmp_path: Path) -> None:
+    ours = shop(tmp_path, "shop_of_microfw", PYDANTICS)
+    theirs = shop(tmp_path, "shop_of_fastapi", {**PYDANTICS, **ON_FASTAPI_TOO})
+
+    assert_equal(ours, theirs)
 
 
 def test_the_museum_is_described_alike(tmp_path: Path) -> None:
