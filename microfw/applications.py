@@ -2,26 +2,22 @@
 
 import logging
 from collections.abc import (
-    AsyncGenerator,
     Awaitable,
     Callable,
     Collection,
-    Hashable,
-    Iterator,
     Mapping,
     Sequence,
 )
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
+from contextlib import AbstractContextManager
 from itertools import chain
-from typing import Any, NamedTuple, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.responses import Response
-from starlette.routing import PARAM_REGEX, BaseRoute, Host, Mount, compile_path
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -45,27 +41,20 @@ from microfw._routes import (
     Event,
     EventHandler,
     IncludeOptions,
+    PlannedApp,
     RouteOptions,
-    RoutePlans,
     can_be_direct,
     check_declares_nothing,
     check_documentation,
     check_encoders,
     check_handled,
-    collected,
-    frozen_garbage,
 )
 from microfw.dependencies import (
     DependencyScope,
     Lifetime,
     Overrides,
-    OverridesInForce,
-    Plan,
-    app_scope,
-    scope_conflicts,
 )
 from microfw.exception_handlers import DEFAULT_HANDLERS
-from microfw.exceptions import RegistrationError
 from microfw.openapi._application import DescribedApp
 from microfw.routing import Route, Router, WebSocketRoute
 from microfw.tracing import Tracing, without_layer
@@ -81,7 +70,7 @@ _CALL: Any = (
 )
 
 
-class App(Decorators, DescribedApp, Calls, Starlette):
+class App(Decorators, DescribedApp, Calls, PlannedApp):
     """An application: routes, middleware, exception handlers, and the dependencies' settings.
 
     Attributes:
@@ -254,16 +243,6 @@ class App(Decorators, DescribedApp, Calls, Starlette):
     def dependency_overrides(self, overrides: Mapping[Any, Callable[..., Any]] | None) -> None:
         self.app_state.overrides.replace(overrides or {})
 
-    def _unused(self, overrides: Overrides) -> list[Any]:
-        """Those of some overrides whose dependency is below none of the application's routes."""
-        handlers = [each.route.plans for each in _handled_routes(self) if each.owner is self]
-        used = set[Hashable]().union(*(_used_by(each, None) for each in handlers))
-        unused = {key: partial(overrides[key]) for key in overrides if key not in used}
-        if unused:  # it may be that another override depends on them
-            together: Overrides = {**overrides, **unused}
-            used = set[Hashable]().union(*(_used_by(each, together) for each in handlers))
-        return [key for key, other in unused.items() if other not in used]
-
     def __copy__(self) -> Self:
         """A shallow copy whose dependencies are overridden apart from the original's."""
         copied = object.__new__(type(self))
@@ -272,10 +251,6 @@ class App(Decorators, DescribedApp, Calls, Starlette):
         copied.tracing = Tracing(copied, copied._overrides_of_all)
         copied.middleware_stack = without_layer(self.middleware_stack)
         return copied
-
-    def _overrides_of_all(self) -> Iterator[OverridesInForce]:
-        """Those of this application and of those mounted in it."""
-        return (each.app_state.overrides for each in _applications(self))
 
     def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> AbstractContextManager[None]:
         """Replace dependencies while a `with` block runs, for the current context only.
@@ -366,143 +341,3 @@ class App(Decorators, DescribedApp, Calls, Starlette):
             return function
 
         return decorate
-
-    def explain(self, path: str, method: str = "GET") -> str:
-        """Return the source of the function that handles a route, as it runs.
-
-        Args:
-            path: The route's path as it was declared, or one that it matches.
-            method: An HTTP method, or "WEBSOCKET".
-
-        Raises:
-            LookupError: No route of microfw's matches.
-        """
-        wanted = method.upper()
-        handled = [each for each in _handled_routes(self) if wanted in _methods(each.route)]
-        for owner, route, declared, _ in handled:
-            if declared == path:
-                return _source_of(route, owner)
-        for owner, route, declared, _ in handled:
-            if compile_path(declared or "/")[0].match(path):
-                return _source_of(route, owner)
-        raise LookupError(f"no route of microfw's handles {wanted} {path}")
-
-    @asynccontextmanager
-    async def _run_lifespan(self, app: Any) -> AsyncGenerator[Any]:
-        """Run the lifespans of this application and of those mounted in it, then scope "app"."""
-        applications = list(dict.fromkeys(_applications(self)))
-        self.check_routes()
-        state: dict[str, Any] = {}
-        async with AsyncExitStack() as stack:
-            for each in applications:
-                own = await stack.enter_async_context(each.router.run_lifespans(each))
-                state.update(own or {})
-            for each in applications:
-                await stack.enter_async_context(each.open_app_scope())
-            if self.gc_freeze:
-                stack.enter_context(frozen_garbage())
-            yield state or None
-
-    def check_routes(self) -> None:
-        """Check all routes, as start-up does, also those that were added later to routers.
-
-        Raises:
-            RegistrationError: The subclass tells the mistake.
-        """
-        for _, route, _, outer in _handled_routes(self):
-            route.prepare()
-            with collected():
-                route.plans.check_outer(outer)
-
-    @asynccontextmanager
-    async def open_app_scope(self) -> AsyncGenerator[None]:
-        """Keep the dependencies of scope "app" open that the application's routes need.
-
-        Others open when they are first needed: those of background tasks, of routes that are added
-        later, of later overrides. The lifespan does all this, also for the applications that are
-        mounted in it. One that runs within another of the same application shares what that has
-        opened, and closes only what it has opened itself; the first to start has to be the last to
-        end.
-
-        Raises:
-            SwallowedExceptionError: A dependency swallowed the error in the setup of another.
-        """
-        app_state = self.app_state
-
-        async def wait_for_requests() -> None:  # a server out of patience does not wait itself
-            await app_state.requests.wait(app_state.cleanup.timeout)
-
-        for conflict in scope_conflicts(self._own_plans()):
-            logger.warning(conflict)
-        steps = (step for plan in self._own_plans() for step in plan.app_steps)
-        values, cleanup = app_state.app_values, app_state.cleanup
-        async with app_scope(values, steps, cleanup, wait_for_requests):
-            yield
-
-    def _own_plans(self) -> Iterator[Plan]:
-        """The plans of all routes but those of applications that are mounted in this one."""
-        for owner, route, *_ in _handled_routes(self):
-            if owner is self:
-                route.prepare()
-                yield route.plans.plan_in(self.app_state)
-
-
-class _Handled(NamedTuple):
-    """A route of microfw's, with the application it belongs to and its path from the outermost.
-
-    Attributes:
-        outer: The names of the parameters in the paths of the mounts, and in the names of the
-            hosts, through which a request gets to it.
-    """
-
-    owner: App
-    route: Route | WebSocketRoute
-    path: str
-    outer: frozenset[str]
-
-
-def _applications(app: App) -> Iterator[App]:
-    """An application, and those that are mounted in it, however deep."""
-    yield app
-    yield from _mounted_among(app.routes)
-
-
-def _mounted_among(routes: Sequence[BaseRoute]) -> Iterator[App]:
-    for route in routes:
-        if isinstance(route, Mount | Host) and isinstance(route.app, App):
-            yield from _applications(route.app)
-        elif isinstance(route, Mount | Host):
-            yield from _mounted_among(route.routes)
-
-
-def _handled_routes(owner: App) -> Iterator[_Handled]:
-    return _handled_among(owner, owner.routes, "", frozenset())
-
-
-def _handled_among(
-    owner: App, routes: Sequence[BaseRoute], prefix: str, outer: frozenset[str]
-) -> Iterator[_Handled]:
-    for route in routes:
-        if isinstance(route, Route | WebSocketRoute):
-            yield _Handled(owner, route, prefix + route.path, outer)
-        elif isinstance(route, Mount | Host):
-            inner = route.app if isinstance(route.app, App) else owner
-            path, text = (route.path,) * 2 if isinstance(route, Mount) else ("", route.host)
-            names = {name for name, _ in PARAM_REGEX.findall(text)}
-            yield from _handled_among(inner, route.routes, prefix + path, outer | names)
-
-
-def _used_by(handler: RoutePlans, overrides: Overrides | None) -> set[Hashable]:
-    try:
-        return handler.uses(overrides)
-    except RegistrationError:  # which the first request for this route raises
-        return set()
-
-
-def _source_of(route: Route | WebSocketRoute, owner: App) -> str:
-    route.prepare()
-    return route.plans.get(owner.app_state).source
-
-
-def _methods(route: Route | WebSocketRoute) -> Collection[str]:
-    return {"WEBSOCKET"} if isinstance(route, WebSocketRoute) else route.methods or ()

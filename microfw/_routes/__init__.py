@@ -15,7 +15,7 @@ from microfw._routes.described import generate_unique_id
 from microfw._routes.direct import DirectApplication, DirectRoutes, can_be_direct
 from microfw._routes.documentation import AppDocumentation, check_documentation
 from microfw._routes.foreign import limited, moved, surrounded
-from microfw._routes.lifespans import Lifespans, frozen_garbage
+from microfw._routes.lifespans import Lifespans
 from microfw._routes.matching import Matcher, Routes, path_of
 from microfw._routes.merging import RouteDefaults
 from microfw._routes.mistakes import (
@@ -27,7 +27,8 @@ from microfw._routes.mistakes import (
     check_path,
     check_router,
 )
-from microfw._routes.planned import DirectRoute, RoutePlans
+from microfw._routes.planned import DirectRoute
+from microfw._routes.planned_app import PlannedApp
 from microfw._routes.route import Route
 from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern
 from microfw._routes.surroundings import ProvidedOverrides, Surroundings
@@ -48,12 +49,12 @@ __all__ = [
     "Matcher",
     "MatchesInLinearTime",
     "PathPattern",
+    "PlannedApp",
     "ProvidedOverrides",
     "Route",
     "RouteContext",
     "RouteDefaults",
     "RouteOptions",
-    "RoutePlans",
     "Routes",
     "Surroundings",
     "WebSocketRoute",
@@ -68,7 +69,6 @@ __all__ = [
     "check_router",
     "collected",
     "collecting",
-    "frozen_garbage",
     "generate_unique_id",
     "iter_route_contexts",
     "limited",

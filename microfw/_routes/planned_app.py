@@ -1,0 +1,188 @@
+"""What an application does with the plans of its routes: it shows them and runs scope "app"."""
+
+import logging
+from collections.abc import AsyncGenerator, Collection, Hashable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+from starlette.applications import Starlette
+from starlette.routing import PARAM_REGEX, BaseRoute, Host, Mount, compile_path
+
+from microfw._answering import AppState
+from microfw._routes.collecting import collected
+from microfw._routes.lifespans import frozen_garbage
+from microfw._routes.planned import RoutePlans
+from microfw._routes.route import Route
+from microfw._routes.websocket_route import WebSocketRoute
+from microfw.dependencies import Overrides, OverridesInForce, Plan, app_scope, scope_conflicts
+from microfw.exceptions import RegistrationError
+
+logger = logging.getLogger("microfw")
+
+
+class PlannedApp(Starlette):
+    """The part of an application that knows the plans of its routes, and keeps scope "app" open.
+
+    Attributes:
+        app_state: What its routes and tasks share at run time.
+        gc_freeze: Whether the lifespan freezes what there is for the garbage collector.
+    """
+
+    app_state: AppState
+    gc_freeze: bool
+    router: Any
+
+    def _unused(self, overrides: Overrides) -> list[Any]:
+        """Those of some overrides whose dependency is below none of the application's routes."""
+        handlers = [each.route.plans for each in _handled_routes(self) if each.owner is self]
+        used = set[Hashable]().union(*(_used_by(each, None) for each in handlers))
+        unused = {key: partial(overrides[key]) for key in overrides if key not in used}
+        if unused:  # it may be that another override depends on them
+            together: Overrides = {**overrides, **unused}
+            used = set[Hashable]().union(*(_used_by(each, together) for each in handlers))
+        return [key for key, other in unused.items() if other not in used]
+
+    def _overrides_of_all(self) -> Iterator[OverridesInForce]:
+        """Those of this application and of those mounted in it."""
+        return (each.app_state.overrides for each in _applications(self))
+
+    def explain(self, path: str, method: str = "GET") -> str:
+        """Return the source of the function that handles a route, as it runs.
+
+        Args:
+            path: The route's path as it was declared, or one that it matches.
+            method: An HTTP method, or "WEBSOCKET".
+
+        Raises:
+            LookupError: No route of microfw's matches.
+        """
+        wanted = method.upper()
+        handled = [each for each in _handled_routes(self) if wanted in _methods(each.route)]
+        for owner, route, declared, _ in handled:
+            if declared == path:
+                return _source_of(route, owner)
+        for owner, route, declared, _ in handled:
+            if compile_path(declared or "/")[0].match(path):
+                return _source_of(route, owner)
+        raise LookupError(f"no route of microfw's handles {wanted} {path}")
+
+    @asynccontextmanager
+    async def _run_lifespan(self, app: Any) -> AsyncGenerator[Any]:
+        """Run the lifespans of this application and of those mounted in it, then scope "app"."""
+        applications = list(dict.fromkeys(_applications(self)))
+        self.check_routes()
+        state: dict[str, Any] = {}
+        async with AsyncExitStack() as stack:
+            for each in applications:
+                own = await stack.enter_async_context(each.router.run_lifespans(each))
+                state.update(own or {})
+            for each in applications:
+                await stack.enter_async_context(each.open_app_scope())
+            if self.gc_freeze:
+                stack.enter_context(frozen_garbage())
+            yield state or None
+
+    def check_routes(self) -> None:
+        """Check all routes, as start-up does, also those that were added later to routers.
+
+        Raises:
+            RegistrationError: The subclass tells the mistake.
+        """
+        for _, route, _, outer in _handled_routes(self):
+            route.prepare()
+            with collected():
+                route.plans.check_outer(outer)
+
+    @asynccontextmanager
+    async def open_app_scope(self) -> AsyncGenerator[None]:
+        """Keep the dependencies of scope "app" open that the application's routes need.
+
+        Others open when they are first needed: those of background tasks, of routes that are added
+        later, of later overrides. The lifespan does all this, also for the applications that are
+        mounted in it. One that runs within another of the same application shares what that has
+        opened, and closes only what it has opened itself; the first to start has to be the last to
+        end.
+
+        Raises:
+            SwallowedExceptionError: A dependency swallowed the error in the setup of another.
+        """
+        app_state = self.app_state
+
+        async def wait_for_requests() -> None:  # a server out of patience does not wait itself
+            await app_state.requests.wait(app_state.cleanup.timeout)
+
+        for conflict in scope_conflicts(self._own_plans()):
+            logger.warning(conflict)
+        steps = (step for plan in self._own_plans() for step in plan.app_steps)
+        values, cleanup = app_state.app_values, app_state.cleanup
+        async with app_scope(values, steps, cleanup, wait_for_requests):
+            yield
+
+    def _own_plans(self) -> Iterator[Plan]:
+        """The plans of all routes but those of applications that are mounted in this one."""
+        for owner, route, *_ in _handled_routes(self):
+            if owner is self:
+                route.prepare()
+                yield route.plans.plan_in(self.app_state)
+
+
+class _Handled(NamedTuple):
+    """A route of microfw's, with the application it belongs to and its path from the outermost.
+
+    Attributes:
+        outer: The names of the parameters in the paths of the mounts, and in the names of the
+            hosts, through which a request gets to it.
+    """
+
+    owner: PlannedApp
+    route: Route | WebSocketRoute
+    path: str
+    outer: frozenset[str]
+
+
+def _applications(app: PlannedApp) -> Iterator[PlannedApp]:
+    """An application, and those that are mounted in it, however deep."""
+    yield app
+    yield from _mounted_among(app.routes)
+
+
+def _mounted_among(routes: Sequence[BaseRoute]) -> Iterator[PlannedApp]:
+    for route in routes:
+        if isinstance(route, Mount | Host) and isinstance(route.app, PlannedApp):
+            yield from _applications(route.app)
+        elif isinstance(route, Mount | Host):
+            yield from _mounted_among(route.routes)
+
+
+def _handled_routes(owner: PlannedApp) -> Iterator[_Handled]:
+    return _handled_among(owner, owner.routes, "", frozenset())
+
+
+def _handled_among(
+    owner: PlannedApp, routes: Sequence[BaseRoute], prefix: str, outer: frozenset[str]
+) -> Iterator[_Handled]:
+    for route in routes:
+        if isinstance(route, Route | WebSocketRoute):
+            yield _Handled(owner, route, prefix + route.path, outer)
+        elif isinstance(route, Mount | Host):
+            inner = route.app if isinstance(route.app, PlannedApp) else owner
+            path, text = (route.path,) * 2 if isinstance(route, Mount) else ("", route.host)
+            names = {name for name, _ in PARAM_REGEX.findall(text)}
+            yield from _handled_among(inner, route.routes, prefix + path, outer | names)
+
+
+def _used_by(handler: RoutePlans, overrides: Overrides | None) -> set[Hashable]:
+    try:
+        return handler.uses(overrides)
+    except RegistrationError:  # which the first request for this route raises
+        return set()
+
+
+def _source_of(route: Route | WebSocketRoute, owner: PlannedApp) -> str:
+    route.prepare()
+    return route.plans.get(owner.app_state).source
+
+
+def _methods(route: Route | WebSocketRoute) -> Collection[str]:
+    return {"WEBSOCKET"} if isinstance(route, WebSocketRoute) else route.methods or ()
