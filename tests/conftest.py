@@ -6,8 +6,11 @@ Property tests try the same examples each time, so that a failure is the change'
 
 import gc
 import os
+import subprocess
+import sys
 from collections.abc import Generator
 from importlib.util import find_spec
+from pathlib import Path
 from types import UnionType
 from typing import Any
 
@@ -33,6 +36,18 @@ with_uvloop = pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is 
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     backend: tuple[str, dict[str, Any]] = request.param
     return backend
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the wheel and the sdist: those that `scripts/release` has made, or new ones."""
+    if made := os.environ.get("RELEASE"):
+        return Path(made)
+    folder = tmp_path_factory.mktemp("built")
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
+    root = Path(__file__).parent.parent
+    subprocess.run(command, cwd=root, check=True, capture_output=True)
+    return folder
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tarfile
 import urllib.request
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+PYTHONS = [sys.executable, *filter(None, os.environ.get("RELEASE_PYTHONS", "").split(":"))]
+"""This one, and those that `scripts/release` has found."""
 
 APP = """
 from typing import Annotated
@@ -52,15 +53,6 @@ def test_no_file_has_another_project_installed() -> None:
     for line in ("pip install {}", "pip install -U '{}[standard]'", "{}[test]", 'name = "{}"'):
         assert taken.search(line.format("microfw"))
         assert not taken.search(line.format("microfw-asgi"))
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel and the sdist into a folder of their own."""
-    folder = tmp_path_factory.mktemp("built")
-    for target in ("wheel", "sdist"):
-        run(sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder), cwd=ROOT)
-    return folder
 
 
 def environment() -> dict[str, str]:
@@ -133,15 +125,27 @@ def test_the_sdist_holds_all_that_a_distributor_needs(built: Path) -> None:
     }
 
 
+def test_what_is_packed_is_small(built: Path) -> None:
+    (wheel,), (sdist,) = built.glob("*.whl"), built.glob("*.tar.gz")
+
+    assert wheel.stat().st_size < 2**20
+    assert sdist.stat().st_size < 2 * 2**20
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("versions", ["newest", "lowest"])
+@pytest.mark.parametrize("python", PYTHONS)
 def test_the_wheel_serves_a_request_in_an_environment_with_nothing_else(
-    built: Path, tmp_path: Path
+    python: str, versions: str, built: Path, tmp_path: Path
 ) -> None:
     (wheel,) = built.glob("*.whl")
-    venv.create(tmp_path / "env", symlinks=True)
+    run(python, "-m", "venv", "--without-pip", str(tmp_path / "env"), cwd=tmp_path)
     python = str(tmp_path / "env" / "bin" / "python")
     pip = (sys.executable, "-m", "pip", "--python", python)
-    run(*pip, "install", "-qq", "--disable-pip-version-check", str(wheel), cwd=tmp_path)
+    bounds = tmp_path / "bounds.txt"
+    bounds.write_text(lowest() if versions == "lowest" else "", encoding="utf-8")
+    quietly = ("-qq", "--disable-pip-version-check")
+    run(*pip, "install", *quietly, "-c", str(bounds), str(wheel), cwd=tmp_path)
     (tmp_path / "main.py").write_text(APP, encoding="utf-8")
 
     with subprocess.Popen(
@@ -158,6 +162,12 @@ def test_the_wheel_serves_a_request_in_an_environment_with_nothing_else(
                 assert answer.read() == b'{"message":"hello ada"}'
         finally:
             server.terminate()
+
+
+def lowest() -> str:
+    """The lowest versions of what microfw needs, as constraints."""
+    command = [sys.executable, "scripts/_lowest.py"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def address_of(server: "subprocess.Popen[str]") -> str:
