@@ -16,7 +16,9 @@ def collecting() -> Generator[list[RegistrationError]]:
     try:
         yield mistakes
     finally:
-        _collections.remove(mistakes)
+        _collections[:] = [
+            each for each in _collections if each is not mistakes
+        ]  # others may be equal
 
 
 class collected:  # noqa: N801 - reads as a word in a `with` statement

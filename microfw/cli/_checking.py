@@ -52,14 +52,15 @@ def check(app: App) -> Checked:
     sound = [(path, route) for path, route in routes if route.is_prepared]
     for _, route in sound:
         route.plans.get(app.app_state)
-    if not mistakes:
-        mistakes = [*mistakes_in([*app.routes, *app.webhooks.routes])]
+    found: list[RegistrationError] = [*mistakes]
+    if not found:
+        found += mistakes_in([*app.routes, *app.webhooks.routes])
     warnings = [each for path, route in sound for each in _warnings(path, route)]
     warnings += map(_conflict, scope_conflicts(route.plan for _, route in sound))
     first: dict[tuple[str, str], Finding] = {}  # of those that many routes share
     for each in warnings:
         first.setdefault((each.where, each.cure), each)
-    return Checked(len(routes), mistakes, [*first.values()])
+    return Checked(len(routes), found, [*first.values()])
 
 
 def _conflict(text: str) -> Finding:
