@@ -119,7 +119,7 @@ def microfw(case: str, engine: AsyncEngine) -> ASGIApp:
     """The contender that this is all about; a session that is only looked into has scope "use"."""
     from microfw import App, Depends
 
-    return _declared(App(), Depends, case, engine, {"scope": "function"})
+    return _declared(App(), Depends, case, engine, {"scope": "use"})
 
 
 def fastapi(case: str, engine: AsyncEngine) -> ASGIApp:
