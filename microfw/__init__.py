@@ -22,6 +22,21 @@ from microfw.routing import Route, Router, WebSocketRoute
 
 APIRouter = Router
 
+
+def install_as_fastapi() -> None:
+    """Answer `import fastapi`, for libraries that import it; call it before anything does.
+
+    Every module of FastAPI's that docs/compatibility.md names is there, with microfw's names.
+    FastAPI need not be installed. It is done once, however often it is called.
+
+    Raises:
+        AlreadyImportedError: FastAPI itself has been imported; the message names by whom.
+    """
+    from microfw._as_fastapi import install
+
+    install()
+
+
 __all__ = [
     "APIRouter",
     "App",
@@ -52,4 +67,5 @@ __all__ = [
     "WebSocketException",
     "WebSocketRequestValidationError",
     "WebSocketRoute",
+    "install_as_fastapi",
 ]

@@ -12,6 +12,7 @@ import starlette.exceptions
 from starlette.exceptions import WebSocketException
 
 __all__ = [
+    "AlreadyImportedError",
     "AppScopeError",
     "CleanupTimeoutError",
     "CustomHandlerError",
@@ -134,6 +135,10 @@ class RequestValueError(RegistrationError):
 
 class UnresolvableAnnotationError(RegistrationError):
     """An annotation names something that cannot be found."""
+
+
+class AlreadyImportedError(RegistrationError):
+    """FastAPI itself is imported already, where microfw was to take its place."""
 
 
 class OverrideError(RegistrationError):

@@ -1,6 +1,7 @@
 """The commands and their options."""
 
 import importlib.metadata
+import os
 import platform
 import shutil
 import sys
@@ -21,7 +22,7 @@ from microfw.cli._failures import CommandError, ImportFailure
 from microfw.cli._graph import GRAPHS
 from microfw.cli._printing import print_findings, print_source, print_table
 from microfw.cli._routes import lines_of, methods_of, planned_routes, rows_of
-from microfw.cli._serving import serve
+from microfw.cli._serving import AS_FASTAPI, install_if_asked, serve
 from microfw.cli._tracing import header_of, traced
 from microfw.routing import Route, WebSocketRoute
 from microfw.tracing import render, write_chrome_trace
@@ -77,7 +78,24 @@ def main(with_traceback: bool) -> None:
 
     APP is module:app, a file, or either with a factory, module:create_app(). Without it,
     MICROFW_APP, [tool.microfw] app in pyproject.toml and the usual places are tried.
+    MICROFW_AS_FASTAPI=1 has `import fastapi` answered by microfw.
     """
+    install_if_asked()
+
+
+def _install(_: click.Context, __: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        os.environ[AS_FASTAPI] = "1"
+        install_if_asked()
+
+
+_as_fastapi = click.option(
+    "--as-fastapi",
+    is_flag=True,
+    expose_value=False,
+    callback=_install,
+    help="Answer `import fastapi`, for libraries and applications that import it.",
+)
 
 
 def _takes_app(command: Command) -> Command:
@@ -102,6 +120,7 @@ _OF_UVICORN = {"ignore_unknown_options": False, "allow_interspersed_args": True}
 @main.command(context_settings=_OF_UVICORN)
 @_takes_app
 @_takes_address
+@_as_fastapi
 @click.argument(
     "uvicorn_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTIONS OF UVICORN]"
 )
@@ -135,6 +154,7 @@ def _introduction(found: Found, address: str | None) -> Iterator[str]:
 @main.command(context_settings=_OF_UVICORN)
 @_takes_app
 @_takes_address
+@_as_fastapi
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--root-path", default="", help="The path below which a proxy serves it.")
 @click.option("--proxy-headers/--no-proxy-headers", default=True, show_default=True)

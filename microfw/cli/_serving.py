@@ -10,8 +10,12 @@ import uvicorn
 from microfw.applications import App
 from microfw.cli._discovery import Found, find
 from microfw.cli._failures import CommandError
+from microfw.exceptions import AlreadyImportedError
 
 FACTORY = "microfw.cli._serving:application"
+
+AS_FASTAPI = "MICROFW_AS_FASTAPI"
+"""The variable that has `import fastapi` answered, in workers too."""
 
 _TARGET, _FOLDER, _FREEZES = "MICROFW_SERVED", "MICROFW_SERVED_FROM", "MICROFW_GC_FREEZE"
 _DEVELOPS = "MICROFW_DEVELOPS"
@@ -37,8 +41,25 @@ def serve(found: Found, arguments: Sequence[str], *, freezes: bool, develops: bo
     )
 
 
+def install_if_asked() -> None:
+    """Answer `import fastapi`, if the environment says so.
+
+    Raises:
+        CommandError: FastAPI itself is imported already.
+    """
+    if os.environ.get(AS_FASTAPI, "") in ("", "0"):
+        return
+    from microfw._as_fastapi import install
+
+    try:
+        install()
+    except AlreadyImportedError as error:
+        raise CommandError(error.what, error.cure) from None
+
+
 def application() -> Any:
     """Make the application that this process serves."""
+    install_if_asked()
     try:
         app = find(os.environ[_TARGET], Path(os.environ[_FOLDER])).app
     except CommandError as error:

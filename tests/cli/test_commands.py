@@ -402,3 +402,30 @@ def test_a_worker_that_cannot_import_the_application_says_why(folder: Folder) ->
         server.log.wait_until(lambda log: "cure: " in log, "explained")
 
     assert "main.py:2: ZeroDivisionError: division by zero\n" in server.log.text
+
+
+def test_run_answers_for_fastapi_in_each_worker(folder: Folder, client: httpx2.Client) -> None:
+    folder.write(
+        "main.py",
+        """
+import fastapi
+app = fastapi.FastAPI()
+@app.get("/")
+def show() -> str: return type(app).__module__
+""",
+    )
+
+    with served("run", "--as-fastapi", "--port", "0", "--workers", "2") as server:
+        assert client.get(server.url).json() == "microfw.applications"
+    assert server.process.returncode == 0
+
+
+def test_fastapi_itself_may_not_be_imported_before_the_command(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fastapi
+
+    monkeypatch.setenv("MICROFW_AS_FASTAPI", "1")
+
+    assert fastapi.__name__
+    assert "fastapi is imported already, by" in folder.error("routes", "main:app")
