@@ -110,6 +110,8 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
             FastAPI 0.118 and later do.
         cleanup_timeout: Seconds that the exit code of an async dependency may take, shielded from
             cancellation; then it is cancelled, and logged by name. `None` is without bound.
+        share_app_scope: Whether, mounted in another application, it shares what that has opened in
+            scope "app": one engine for both. Otherwise each has its own.
         gc_freeze: Whether the lifespan freezes, for the garbage collector, what there is once
             start-up is over: no full collection walks through it. For a process that serves this
             application alone; `microfw run` does it.
@@ -147,6 +149,7 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         echo_input: bool = True,
         default_scope: DependencyScope = "function",
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
+        share_app_scope: bool = False,
         gc_freeze: bool = False,
         **documentation: Unpack[AppDocumentation],
     ) -> None:
@@ -170,6 +173,7 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         self.tracing: Tracing = Tracing(self, self._overrides_of_all)
         self.root_path = root_path
         self.gc_freeze = gc_freeze
+        self.share_app_scope = share_app_scope
         self._document(documentation, limits_bodies=max_body_size is not None)
         self.router = Router(
             routes,
@@ -252,15 +256,21 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         copied.middleware_stack = without_layer(self.middleware_stack)
         return copied
 
-    def override(self, overrides: Mapping[Any, Callable[..., Any]]) -> AbstractContextManager[None]:
+    def override(
+        self, overrides: Mapping[Any, Callable[..., Any]], *, mounted: bool = False
+    ) -> AbstractContextManager[None]:
         """Replace dependencies while a `with` block runs, for the current context only.
 
         Tests that run at the same time do not see each other's.
 
+        Args:
+            overrides: Which dependency is replaced by which.
+            mounted: Whether that holds in the applications, too, that are mounted in this one.
+
         Raises:
             OverrideError: What is to take a dependency's place cannot be called.
         """
-        return self.app_state.overrides.override(overrides)
+        return self._overriding(overrides, mounted=mounted)
 
     def add_api_route(
         self,

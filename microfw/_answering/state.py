@@ -2,7 +2,8 @@
 
 import copy
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import anyio
@@ -68,6 +69,7 @@ class AppState:
         requests: Those that are under way.
         overrides: Those in force everywhere in the application.
         find_unused: Finds those of some overrides whose dependency no route has.
+        overridden_together: The applications for which the overrides of the context are.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class AppState:
         self.requests: Requests = Requests()
         self.overrides: OverridesInForce = OverridesInForce()
         self.find_unused: Callable[[Overrides], list[Any]] | None = None
+        self.overridden_together: Sequence[Any] = ()
         self._reported: set[Any] = set()
 
     def copy(self) -> Self:
@@ -93,6 +96,27 @@ class AppState:
         copied.overrides = OverridesInForce(self.overrides.everywhere)
         copied._reported = set()  # noqa: SLF001 - the same class
         return copied
+
+    @contextmanager
+    def overriding(
+        self, overrides: Mapping[Any, Callable[..., Any]], applications: Sequence[Any]
+    ) -> Generator[None]:
+        """Have overrides in force, as the same are in some applications; this one is among them."""
+        before, self.overridden_together = self.overridden_together, applications
+        try:
+            with self.overrides.override(overrides):
+                yield
+        finally:
+            self.overridden_together = before
+
+    @contextmanager
+    def sharing(self, app_values: AppValues) -> Generator[None]:
+        """Have the values of scope "app" of another application until the block ends."""
+        own, self.app_values = self.app_values, app_values
+        try:
+            yield
+        finally:
+            self.app_values = own
 
     def report_unused(self, overrides: Overrides) -> None:
         """Log, once for each, the overrides that replace nothing."""

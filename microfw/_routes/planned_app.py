@@ -1,8 +1,17 @@
 """What an application does with the plans of its routes: it shows them and runs scope "app"."""
 
 import logging
-from collections.abc import AsyncGenerator, Collection, Hashable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Generator,
+    Hashable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -27,21 +36,38 @@ class PlannedApp(Starlette):
     Attributes:
         app_state: What its routes and tasks share at run time.
         gc_freeze: Whether the lifespan freezes what there is for the garbage collector.
+        share_app_scope: Whether it shares scope "app" with the application that it is mounted in.
     """
 
     app_state: AppState
     gc_freeze: bool
+    share_app_scope: bool
     router: Any
 
     def _unused(self, overrides: Overrides) -> list[Any]:
-        """Those of some overrides whose dependency is below none of the application's routes."""
-        handlers = [each.route.plans for each in _handled_routes(self) if each.owner is self]
+        """Those of some overrides whose dependency is below none of the routes they are for."""
+        handlers = [
+            each.route.plans
+            for app in self.app_state.overridden_together or [self]
+            for each in _handled_routes(app)
+            if each.owner is app
+        ]
         used = set[Hashable]().union(*(_used_by(each, None) for each in handlers))
         unused = {key: partial(overrides[key]) for key in overrides if key not in used}
         if unused:  # it may be that another override depends on them
             together: Overrides = {**overrides, **unused}
             used = set[Hashable]().union(*(_used_by(each, together) for each in handlers))
         return [key for key, other in unused.items() if other not in used]
+
+    @contextmanager
+    def _overriding(
+        self, overrides: Mapping[Any, Callable[..., Any]], *, mounted: bool
+    ) -> Generator[None]:
+        applications = [*dict.fromkeys(_applications(self))] if mounted else [self]
+        with ExitStack() as stack:
+            for each in applications:
+                stack.enter_context(each.app_state.overriding(overrides, applications))
+            yield
 
     def _overrides_of_all(self) -> Iterator[OverridesInForce]:
         """Those of this application and of those mounted in it."""
@@ -78,6 +104,8 @@ class PlannedApp(Starlette):
                 own = await stack.enter_async_context(each.router.run_lifespans(each))
                 state.update(own or {})
             for each in applications:
+                if each.share_app_scope:
+                    stack.enter_context(each.app_state.sharing(self.app_state.app_values))
                 await stack.enter_async_context(each.open_app_scope())
             if self.gc_freeze:
                 stack.enter_context(frozen_garbage())
