@@ -1,6 +1,7 @@
 """The reference, from the endpoint outward: how a request is answered, and a WebSocket."""
 
 import inspect
+import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -158,8 +159,13 @@ class Exchange(Connection):
         self.injected, self.tasks = Response(), Tasks(self.application.tasks)
         self.injected.raw_headers, self.injected.status_code = [], None  # type: ignore[assignment]
 
+    async def receive(self) -> None:
+        self.body = json.loads(await self.connection.body())
+
     async def execute(self) -> None:
-        await self.run(self.application.endpoint_steps)
+        steps = self.application.endpoint_steps
+        self.is_received = not any("body" in step.function.takes for step in steps)
+        await self.run(steps)
         if self.response is None or self.is_sending:
             assert self.swallowed is not None
             raise swallowed_error(*self.swallowed)

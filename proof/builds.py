@@ -107,6 +107,7 @@ MICROFW = Framework(
         "tasks": microfw.BackgroundTasks,
         "websocket": microfw.WebSocket,
         "scopes": microfw.SecurityScopes,
+        "body": Annotated[int, microfw.Body()],
         "outcome": microfw.Outcome,
     },
     of_microfw,
@@ -286,7 +287,8 @@ class ReferenceBuilder:
 
     def use(self, use: Use, parameter: str = "") -> reference.Use:
         function = self.functions[use.dependency]
-        return reference.Use(parameter, function, use.cache, SCOPES[use.scope], use.security)
+        scope, is_limited = SCOPES[use.scope], use.limit is not None
+        return reference.Use(parameter, function, use.cache, scope, use.security, is_limited)
 
     def application(self, world: World) -> answers.Application:
         program = self.program
@@ -362,6 +364,7 @@ READERS: dict[str, Callable[[Any, reference.Step], Any]] = {
     "response": lambda execution, step: execution.injected,
     "tasks": lambda execution, step: execution.tasks,
     "websocket": lambda execution, step: execution.connection,
+    "body": lambda execution, step: execution.body,
 }
 
 

@@ -23,6 +23,7 @@ from proof.programs import (
     Task,
     Use,
     with_uses,
+    without_body,
 )
 
 Seen = dict[str, list[Observation]]
@@ -59,7 +60,7 @@ def without_extras(program: Program) -> Program:
     return replace(
         program,
         dependencies=tuple(changed(n, it) for n, it in enumerate(program.dependencies)),
-        endpoint=replace(program.endpoint, streams=None),
+        endpoint=replace(without_body(program.endpoint), streams=None),
         tasks=tuple(replace(in_thread(it), uses=()) for it in program.tasks),
         default_scope="function",
         status=None if program.status == 204 else program.status,

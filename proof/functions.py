@@ -81,6 +81,7 @@ class World:
         request: What cancels the request.
         tasks: The functions for background tasks.
         own_task: The one that comes with responses.
+        notes_receiving: Whether it is written down that the body is received.
         overriding: Overrides dependencies in the context of the requests.
     """
 
@@ -90,6 +91,7 @@ class World:
         self.held: list[CancelScope | Event] = []
         self.request: CancelScope | None = None
         self.tasks: list[Callable[..., Any]] = []
+        self.notes_receiving = False
         self.overriding: Callable[[], AbstractContextManager[None]] = nullcontext
         self.own_task = write_task(Task(flavour="loop"), "own task", self)
 

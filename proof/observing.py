@@ -15,6 +15,7 @@ from proof.functions import World, shown, without_places
 from proof.programs import Program
 
 CANCELLED = "a cancellation"
+BODY = b"5"
 
 
 @dataclass
@@ -91,7 +92,7 @@ async def observe(app: Any, world: World, protocol: str) -> Observation:
     """Send a request to an application, as a server would, and look."""
     seen = Observation(world.begin())
     first = (
-        {"type": "http.request", "body": b""}
+        {"type": "http.request", "body": BODY}
         if protocol == "http"
         else {"type": "websocket.connect"}
     )
@@ -102,6 +103,8 @@ async def observe(app: Any, world: World, protocol: str) -> Observation:
         if message is None:
             await anyio.sleep_forever()
             raise AssertionError
+        if world.notes_receiving:
+            world.log.append("receives")
         return message
 
     async def send(message: Mapping[str, Any]) -> None:
@@ -119,7 +122,7 @@ async def observe(app: Any, world: World, protocol: str) -> Observation:
         "raw_path": b"/route/",
         "root_path": "",
         "query_string": b"good=1&bad=x",
-        "headers": [],
+        "headers": [(b"expect", b"100-continue")],
         "client": ("127.0.0.1", 50000),
         "server": ("127.0.0.1", 8000),
         "subprotocols": [],
@@ -195,6 +198,7 @@ class Laboratory:
     def observe(self, build: Build, program: Program) -> Observations:
         """Build a program once, and run it on each backend; or say how it is refused."""
         world = World()
+        world.notes_receiving = program.reads_body
         try:
             app = build(program, world)
         except Exception as error:

@@ -98,9 +98,9 @@ class Close:
 Action = Fail | SetHeader | SetCookie | SetStatus | AddTask | Remember
 Actions = tuple[Action, ...]
 
-Value = Literal["good", "bad", "missing", "scopes", "outcome"]
-"""Query parameters: an integer, one that is none, one that is not there; security scopes; and what
-became of it, for those that yield."""
+Value = Literal["good", "bad", "missing", "scopes", "outcome", "body"]
+"""Query parameters: an integer, one that is none, one that is not there; security scopes; what
+became of it, for those that yield; and the body, an integer."""
 
 
 @dataclass(frozen=True)
@@ -213,6 +213,13 @@ class Program:
     overrides_here: bool = False
 
     @property
+    def reads_body(self) -> bool:
+        """Whether a step takes the body, and nobody else receives it, as who watches a stream."""
+        holders: tuple[Endpoint | Dependency, ...] = (self.endpoint, *self.dependencies)
+        takes_body = any("body" in it.takes for it in holders)
+        return takes_body and (self.endpoint.streams is None or not self.overrides)
+
+    @property
     def uses(self) -> Iterator[Use]:
         """Every use of a dependency."""
         holders: tuple[Endpoint | Dependency | Task, ...]
@@ -229,6 +236,7 @@ class Program:
 # as if it drew each choice, hardly a program comes twice, and zeros make simple ones.
 
 Option = TypeVar("Option")
+Taker = TypeVar("Taker", Dependency, Endpoint)
 
 
 class Choices:
@@ -260,7 +268,14 @@ SOME_ACTIONS: list[Actions] = [
 ]
 ACTIONS: list[Actions] = [*[()] * len(SOME_ACTIONS), *SOME_ACTIONS]
 VALUES: list[tuple[Value, ...]] = mostly(
-    (), ("good",), ("good", "bad"), ("missing",), ("scopes",), ("scopes",)
+    (),
+    ("good",),
+    ("good", "bad"),
+    ("missing",),
+    ("scopes",),
+    ("scopes",),
+    ("body",),
+    ("body", "bad"),
 )
 STYLES: list[Style] = mostly("except", *get_args(Style))
 REACTIONS: tuple[Reaction, ...] = get_args(Reaction)
@@ -464,7 +479,8 @@ def possible(program: Program) -> Program:
         replace(task, uses=tuple(use for use in task.uses if use.dependency not in needing_in_task))
         for task in program.tasks
     )
-    program = replace(program, dependencies=tuple(nodes), tasks=tasks)
+    endpoint = without_body(program.endpoint) if websocket else program.endpoint
+    program = replace(program, dependencies=tuple(nodes), endpoint=endpoint, tasks=tasks)
     return without_unused(without_keepers(with_uses(program, possible_use)))
 
 
@@ -506,14 +522,22 @@ def with_uses(program: Program, change: Callable[[Use], Use]) -> Program:
 
 
 def without_requests(it: Dependency) -> Dependency:
-    """Leave out what a WebSocket has not: a response and background tasks."""
+    """Leave out what a WebSocket has not: a body, a response and background tasks."""
 
     def left(actions: Actions) -> Actions:
         return tuple(each for each in actions if isinstance(each, Fail | Remember))
 
     return replace(
-        it, setup=left(it.setup), on_success=left(it.on_success), on_error=left(it.on_error)
+        without_body(it),
+        setup=left(it.setup),
+        on_success=left(it.on_success),
+        on_error=left(it.on_error),
     )
+
+
+def without_body(it: Taker) -> Taker:
+    """Leave out the body."""
+    return replace(it, takes=tuple(value for value in it.takes if value != "body"))
 
 
 def without_task(it: Dependency) -> Dependency:

@@ -52,6 +52,7 @@ class Use:
     cache: bool = True
     scope: int | None = None
     security: tuple[str, ...] = ()
+    is_limited: bool = False
 
 
 @dataclass(eq=False)
@@ -62,6 +63,7 @@ class Step:
     key: Any
     below: dict[str, "Step"] = field(default_factory=dict)
     is_endpoint: bool = False
+    is_limited: bool = False
     last_inside: "Step | None" = None
 
 
@@ -108,9 +110,10 @@ class Walk:
         if scope == USE and use.cache:
             needed = self.lent[key] = max(needed, self.lent.get(key, FUNCTION))
         if use.cache and key in self.steps:  # O3
+            self.steps[key].is_limited |= use.is_limited
             return self.steps[key]
         step = Step(function, scope, security, key if use.cache else object())
-        step.is_endpoint = function is self.root
+        step.is_endpoint, step.is_limited = function is self.root, use.is_limited
         keeps = scope == APP or (function.yields and scope != USE and not step.is_endpoint)
         for below in function.uses:  # O1
             needs = needed if scope == USE else scope
@@ -289,6 +292,7 @@ class Execution:
     swallowed: tuple[str, BaseException] | None = None
     has_ended = False
     returned: Any = None
+    is_received = True
 
     def __init__(self, app_values: Mapping[Any, Any], arguments: Mapping[str, Any]) -> None:
         self.values, self.arguments = Values(app_values), arguments
@@ -297,6 +301,8 @@ class Execution:
         self.blocks: list[Step] = []  # S7: those that are open
 
     async def finish(self, returned: Any) -> None: ...
+
+    async def receive(self) -> None: ...
 
     def outcome(self, step: Step) -> Outcome:
         return Outcome(self, step)
@@ -320,14 +326,12 @@ class Execution:
         if step.scope == APP:
             await self.run(inner)
             return
+        if self.is_due(step, inner):
+            self.is_received = True
+            await self.receive()
         arguments = self.arguments_of(step)
         if step.is_endpoint:
-            if self.errors:  # V2
-                raise self.invalid(self.errors)
-            self.returned = await called(step.function, {**arguments, **self.arguments})
-            if step.function.yields:  # S6
-                await self.end()
-            await self.run(inner)
+            await self.run_endpoint(step, arguments)
         elif Invalid in arguments.values():  # V2
             self.values[step.key] = Invalid
             await self.inside(step, inner)
@@ -339,14 +343,33 @@ class Execution:
             self.values[step.key] = await called(step.function, arguments)
             await self.inside(step, inner)
 
+    async def run_endpoint(self, step: Step, arguments: dict[str, Any]) -> None:
+        if self.errors:  # V2
+            raise self.invalid(self.errors)
+        self.returned = await called(step.function, {**arguments, **self.arguments})
+        if step.function.yields:  # S6
+            await self.end()
+        await self.run([])
+
+    def is_due(self, step: Step, inner: list[Step]) -> bool:
+        """V4: the last moment at which nothing is open, and no place is held (L2)."""
+        if self.is_received or self.blocks:
+            return False
+        together = with_those_inside(step, inner)
+        if any(map(needs_body, together)):
+            return True
+        while inner and not any(map(needs_body, with_those_inside(inner[0], inner[1:]))):
+            inner = inner[1:]
+        return any(each.is_limited for each in together) and any(each.is_limited for each in inner)
+
     async def run_block(self, step: Step, inner: list[Step], arguments: dict[str, Any]) -> None:
         """S7: what follows the last that uses it is not inside of it."""
-        end = inner.index(step.last_inside) + 1 if step.last_inside else 0
+        _, *inside = with_those_inside(step, inner)
         self.blocks.append(step)
-        await self.run_inside(step, inner[:end], arguments)
+        await self.run_inside(step, inside, arguments)
         self.blocks.pop()
         if self.swallowed is None:  # E5
-            await self.run(inner[end:])
+            await self.run(inner[len(inside) :])
 
     async def end(self) -> None:
         await self.finish(self.returned)
@@ -392,6 +415,16 @@ class Execution:
             raise raised
         if seen is not None and self.swallowed is None:
             self.swallowed = (step.function.place, seen)
+
+
+def with_those_inside(step: Step, inner: list[Step]) -> list[Step]:
+    end = inner.index(step.last_inside) + 1 if step.last_inside else 0
+    return [step, *inner[:end]]
+
+
+def needs_body(step: Step) -> bool:
+    reads = step.is_endpoint or "body" in step.function.takes
+    return reads or (step.function.yields and step.scope != USE)
 
 
 async def called(function: Function, arguments: Mapping[str, Any]) -> Any:

@@ -21,6 +21,7 @@ from microfw._answering.waits import note_wait
 from microfw._reading import (
     BodyLimit,
     GatheringReceive,
+    LateReceive,
     Limits,
     OuterLimit,
     PeekedReceive,
@@ -29,6 +30,7 @@ from microfw._reading import (
     ReplayedReceive,
     SharedReceive,
     allow,
+    expects_to_be_asked,
     is_urlencoded,
     parse_whole,
     receive_form,
@@ -84,7 +86,7 @@ class Exchange(Run):
     form: ReceivedForm | None = None
     _request: Request | None = None
     _has_body = False
-    _limited: Receive | None = None
+    _limited: LateReceive | None = None
     _response: Response | None = None
     _tasks: BackgroundTasks | None = None
     _failures: list[Exception] | None = None
@@ -110,14 +112,17 @@ class Exchange(Run):
     def request(self) -> Request:
         """The request, the same wherever it is injected; its body is held to the limit."""
         if self._request is None:
+            self._request = self._request_from(self.limited_receive)
             if self._has_body:
-                message = {"type": "http.request", "body": self.body}
-                self._request = self._request_from(ReplayedReceive(message, self.receive))
-                with suppress(StopIteration):  # it keeps the body; there is nothing to wait for
-                    self._request.body().send(None)
-            else:
-                self._request = self._request_from(self.limited_receive)
+                self._hand_body_over(self._request)
         return self._request
+
+    def _hand_body_over(self, request: Request) -> None:
+        """Have the request keep the body that has been received, and replay it once."""
+        message = {"type": "http.request", "body": self.body}
+        self.limited_receive.receive = ReplayedReceive(message, self.receive)
+        with suppress(StopIteration):  # there is nothing to wait for
+            request.body().send(None)
 
     def _request_from(self, receive: Receive) -> Request:
         passage: Passage | None = self.scope.get(PASSAGE)
@@ -128,12 +133,13 @@ class Exchange(Run):
     def read_from(self, request: Request) -> None:
         """Read the body from a request from which others may have read it before."""
         self._request = request
+        self.limited_receive.was_called = True
 
     @property
-    def limited_receive(self) -> Receive:
+    def limited_receive(self) -> LateReceive:
         """What receives the body, held to the limit; one for all who do."""
         if self._limited is None:
-            self._limited = self._limit()
+            self._limited = LateReceive(self._limit())
         return self._limited
 
     def _limit(self) -> BodyLimit:
@@ -172,7 +178,12 @@ class Exchange(Run):
         if self._sending is None:
             peeked = None
             if not isinstance(self.receive, SharedReceive):  # which is watched as it is
-                self.receive = peeked = PeekedReceive(self.receive)
+                is_awaited = (
+                    not self._has_body
+                    and not self._is_being_read
+                    and expects_to_be_asked(self.scope)
+                )
+                self.receive = peeked = PeekedReceive(self.receive, is_awaited=is_awaited)
             self.send = self._sending = Sending(self.send, peeked)
         return RequestOutcome(self, scope, self._sending)
 
@@ -183,38 +194,51 @@ class Exchange(Run):
         response = self._completed(self.result)
         return ResponseHead(response.status_code, Headers(raw=response.raw_headers))
 
+    @property
+    def _is_being_read(self) -> bool:
+        """Whether a part of the body may have been received from the request."""
+        return self._limited is not None and self._limited.was_called
+
     async def receive_body(self) -> None:
-        """Receive the whole body, before anything is opened."""
+        """Receive the whole body, while nothing is open."""
+        if self._is_being_read:
+            self.body = await self.request.body()
+            return
+        limit = self._limit()
+        if self._limited is None:
+            self._limited = LateReceive(limit)
+        self._limited.receive = limit
+        self.body = await limit.receive_whole()
+        self._has_body = True
         if self._request is not None:
-            self.body = await self._request.body()
-        else:
-            self._limited = limit = self._limit()
-            self.body = await limit.receive_whole()
-            self._has_body = True
+            self._hand_body_over(self._request)
 
     async def receive_form(self, in_memory: Collection[str] = ()) -> None:
-        """Receive the form as it comes, before anything is opened.
+        """Receive the form as it comes, while nothing is open.
 
         Args:
             in_memory: The names of files to be read as a whole.
         """
         form = None
-        if self._request is None and is_urlencoded(self.scope):
-            form = await self._receive_urlencoded()
-        elif self._request is None:
-            self._limited = GatheringReceive(self.limited_receive)
+        if not self._is_being_read:
+            limited = self.limited_receive
+            if is_urlencoded(self.scope):
+                form = await self._receive_urlencoded(limited)
+            else:
+                limited.receive = GatheringReceive(limited.receive)
         self.form = form = form or await receive_form(self.request, self.limits)
         self.decoded_body = form.data
         await form.read(in_memory)
 
-    async def _receive_urlencoded(self) -> ReceivedForm | None:
-        receive = self.limited_receive
-        message = await receive()
+    async def _receive_urlencoded(self, limited: LateReceive) -> ReceivedForm | None:
+        message = await limited()
         form = parse_whole(message, self.limits)
         if form is None:
-            self._limited = ReplayedReceive(message, receive)
-        else:
-            self.body, self._has_body = message.get("body", b""), True
+            limited.receive = ReplayedReceive(message, limited.receive)
+            return None
+        self.body, self._has_body = message.get("body", b""), True
+        if self._request is not None:
+            self._hand_body_over(self._request)
         return form
 
     async def close_form(self, form: ReceivedForm) -> None:

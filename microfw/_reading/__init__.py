@@ -16,9 +16,11 @@ from microfw._reading.outside_request import refuse_request_values
 from microfw._reading.query import QueryValues
 from microfw._reading.receiving import (
     GatheringReceive,
+    LateReceive,
     PeekedReceive,
     ReplayedReceive,
     SharedReceive,
+    expects_to_be_asked,
 )
 from microfw._reading.values import Bodies
 
@@ -29,6 +31,7 @@ __all__ = [
     "ContentTooLargeError",
     "FormLimits",
     "GatheringReceive",
+    "LateReceive",
     "Limits",
     "OuterLimit",
     "PeekedReceive",
@@ -39,6 +42,7 @@ __all__ = [
     "SharedReceive",
     "allow",
     "changes_of",
+    "expects_to_be_asked",
     "is_urlencoded",
     "parse_whole",
     "receive_form",

@@ -137,7 +137,7 @@ class RequestBinder:
 
     @property
     def reads_body(self) -> bool:
-        """Whether a step reads the body, whose bytes are then to be received first."""
+        """Whether a step reads the body, whose bytes are then to be received before."""
         return bool(self.bodies.names)
 
     def __call__(self, parameter: Parameter, site: Site) -> Surrounding | None:
@@ -172,7 +172,7 @@ class RequestBinder:
         else:
             read = self._text_reader(value, parameter, site)
         read.__name__ = read.__qualname__ = f"read_{parameter.name}"
-        return Reader(read, value, SOURCES[source].turn)
+        return Reader(read, value, SOURCES[source].turn, SOURCES[source].is_received)
 
     def finish(self, endpoint: Signature) -> None:
         """Check what can be known only when the whole plan has been made.

@@ -1,4 +1,4 @@
-"""Forms: received before the first step runs, parsed as they come, large files put on disk."""
+"""Forms: received before a step reads them, parsed as they come, large files put on disk."""
 
 import importlib.util
 from collections.abc import Collection, Iterable

@@ -1,14 +1,21 @@
 """What stands for the server's `receive`."""
 
 from collections import deque
+from collections.abc import Iterable
 
 import anyio
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
 LARGE = 1024 * 1024
 """From which size on a body is gathered, in bytes; Starlette keeps smaller files in memory."""
 PIECE = 256 * 1024
 """The least size of a piece of it but the last."""
+
+
+def expects_to_be_asked(scope: Scope) -> bool:
+    """Whether a client waits with its body until the server asks for it (RFC 9110, 10.1.1)."""
+    headers: Iterable[tuple[bytes, bytes]] = scope["headers"]
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
 
 
 class ReplayedReceive:
@@ -26,13 +33,40 @@ class ReplayedReceive:
         return message or await self._receive()
 
 
-class PeekedReceive:
-    """A `receive` that tells whether the client has gone, and loses nothing by that."""
+class LateReceive:
+    """A `receive` that calls another one, which may still be replaced by a third.
 
-    __slots__ = ("_ahead", "_has_left", "_receive")
+    Attributes:
+        receive: The one that it calls.
+        was_called: Whether anybody has received by this one.
+    """
+
+    __slots__ = ("receive", "was_called")
 
     def __init__(self, receive: Receive) -> None:
+        self.receive: Receive = receive
+        self.was_called: bool = False
+
+    async def __call__(self) -> Message:
+        """Receive the next message."""
+        self.was_called = True
+        return await self.receive()
+
+
+class PeekedReceive:
+    """A `receive` that tells whether the client has gone, and loses nothing by that.
+
+    Args:
+        receive: What it receives by.
+        is_awaited: Whether the client waits with its body until somebody receives, who may not:
+            a look would have the server ask for it.
+    """
+
+    __slots__ = ("_ahead", "_has_left", "_is_awaited", "_receive")
+
+    def __init__(self, receive: Receive, *, is_awaited: bool = False) -> None:
         self._receive = receive
+        self._is_awaited = is_awaited
         self._ahead: deque[Message] = deque()
         self._has_left = False
 
@@ -41,6 +75,7 @@ class PeekedReceive:
         return self._ahead.popleft() if self._ahead else await self._next()
 
     async def _next(self) -> Message:
+        self._is_awaited = False
         message = await self._receive()
         self._has_left = message["type"] == "http.disconnect"
         return message
@@ -51,7 +86,9 @@ class PeekedReceive:
         It is known once the body has arrived. Of a body that nobody has received one part is looked
         at, so that a slow endpoint still holds the client back.
         """
-        while not (self._has_left or (self._ahead and self._ahead[-1].get("more_body"))):
+        while not (
+            self._has_left or self._is_awaited or (self._ahead and self._ahead[-1].get("more_body"))
+        ):
             with anyio.CancelScope() as scope:
                 scope.cancel()  # what is not there at once is not waited for
                 self._ahead.append(await self._next())

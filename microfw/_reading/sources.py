@@ -18,9 +18,9 @@ class Received(Protocol):
     """What readers use of the object that accompanies one request."""
 
     body: bytes
-    """The body, received as a whole before the first step runs."""
+    """The body, received as a whole before a step reads it."""
     form: ReceivedForm
-    """The form, received before the first step runs, where a step declares a part of it."""
+    """The form, received before a step reads it, where one declares a part of it."""
     decoded_body: Any
     """`None` until a step that declares a body has its turn; then what it has made of the bytes."""
 
@@ -62,6 +62,7 @@ class Kind(Struct, frozen=True):
         repeats: Whether a key may stand there several times.
         groups: Whether a class with fields may be read from there.
         in_form: Whether it is a part of a form.
+        is_received: Whether it comes with the body.
     """
 
     turn: int
@@ -70,6 +71,7 @@ class Kind(Struct, frozen=True):
     repeats: bool = False
     groups: bool = False
     in_form: bool = False
+    is_received: bool = False
 
 
 _headers, _cookies = attrgetter("connection.headers"), attrgetter("connection.cookies")
@@ -80,7 +82,7 @@ SOURCES: dict[Source, Kind] = {
     Source.QUERY: Kind(1, "query string", _query_values, repeats=True, groups=True),
     Source.HEADER: Kind(2, "headers", _headers, repeats=True, groups=True),
     Source.COOKIE: Kind(3, "cookies", _cookies, groups=True),
-    Source.BODY: Kind(4, "body", _body),
-    Source.FORM: Kind(4, "form", _form, repeats=True, groups=True, in_form=True),
-    Source.FILE: Kind(4, "form", _form, repeats=True, in_form=True),
+    Source.BODY: Kind(4, "body", _body, is_received=True),
+    Source.FORM: Kind(4, "form", _form, repeats=True, groups=True, in_form=True, is_received=True),
+    Source.FILE: Kind(4, "form", _form, repeats=True, in_form=True, is_received=True),
 }

@@ -80,7 +80,7 @@ class OfferingExchange(Exchange):
 
     def start_over(self, request: Request) -> None:
         """Forget what an earlier attempt has left, and read from this request."""
-        self._request = request
+        self.read_from(request)
         self.scope = request.scope
         self.body, self.decoded_body, self.query_values = b"", None, None
         self.errors = self.result = self.swallowed = self._response = self._tasks = None

@@ -13,7 +13,12 @@ Rules
    - the endpoint is among them: a plain function that returns the response. Where something of
      scope "request" opens in it, a generator that yields the response, to be sent meanwhile.
 5. What is missing of scope "app" opens before all other steps, and only then is a value looked up.
-6. CPython nests at most 20 blocks in one function. After `MAX_DEPTH` the rest goes on in a function
+6. What is received (the body of a request) is received directly before the first step that reads it
+   or that is still open when a later one does: nothing is open by then.
+7. A step of scope "use" is a block that ends after the last that uses it. What the endpoint returns
+   becomes the response behind such blocks. Where one has swallowed an exception, what follows is
+   left out: the function returns.
+8. CPython nests at most 20 blocks in one function. After `MAX_DEPTH` the rest goes on in a function
    of its own, called from the innermost block.
 
 Theory of operation: `_Writer` goes once over the steps. It writes into one `Function` at a time;
@@ -69,7 +74,8 @@ class Shape(Struct, frozen=True):
         names: What these lines refer to.
         parameters: Further parameters of the handler.
         pass_on: What the endpoint is called with besides the arguments of the plan.
-        before: Statements ahead of the first step.
+        receive: A statement that receives what steps read, while nothing is open.
+        receives_for: The attributes of the `Run` by which steps may read it, too.
         between: Statements after scope "function" has ended and before scope "request" does.
         last: What follows once the handler has returned, for the reader of the source.
         finisher: The name in `finish` of what takes its time with the result, for who watches.
@@ -81,7 +87,8 @@ class Shape(Struct, frozen=True):
     names: Mapping[str, object]
     parameters: tuple[str, ...] = ()
     pass_on: str = ""
-    before: tuple[str, ...] = ()
+    receive: str = ""
+    receives_for: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
     last: str = ""
     finisher: str = ""
@@ -128,9 +135,9 @@ class _Writer:
         self._app_steps = plan.app_steps
         self._shape = shape
         self._fallible = plan.fallible
-        self._layout = Layout(plan)
+        self._layout = Layout(plan, shape.receives_for if shape.receive else None)
         self._last = self._layout.last
-        self._border = self._layout.border
+        self._border, self._receiving = self._layout.border, self._layout.receiving
         self._waits_at = self._layout.waits_at
         self._slots: dict[int, str] = {}
         self._is_finished = False
@@ -148,8 +155,6 @@ class _Writer:
         handle = self._function(Call("handle", (shape.run, *shape.parameters)), Kind.HANDLER)
         if shape.last:
             handle.close_with(f"# {shape.last}")
-        for line in shape.before:
-            handle.write(line)
         if self._app_steps:
             self._write_opening_in_app_scope(handle)
         self._write(handle, 0, self._last, Kind.HANDLER)
@@ -186,6 +191,9 @@ class _Writer:
                 call = self._call_of_steps(number, last, given)
                 function.write(f"{kind.continuation}{call}")
                 function = self._function(call, kind, given)
+            if number == self._receiving:
+                function.write(self._shape.receive)
+                self._receiving = -1
             if number == self._border:
                 kind = self._begin_function_scope(function, kind)
             if kind.is_async and number <= self._waits_at <= self._end_of_call(number, last):

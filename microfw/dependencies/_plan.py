@@ -72,6 +72,8 @@ class Reader(Struct, frozen=True):
     """What it reads."""
     turn: int = 0
     """The readers of one step are called by turns, those of the same turn as declared."""
+    is_received: bool = False
+    """Whether it reads what an execution receives, and has not got from the start."""
 
 
 class Constant(Struct, frozen=True):

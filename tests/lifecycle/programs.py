@@ -415,10 +415,14 @@ async def request(
     headers: Mapping[str, str] | None = None,
     body: bytes = b"",
     log: Log | None = None,
+    logs_receiving: bool = False,
 ) -> Answer:
     """Send one request to an application, as a server would; the client stays to the end.
 
     It waits five seconds for the answer, so that a program that hangs fails.
+
+    Args:
+        logs_receiving: Whether it writes into the log that the body is received, too.
     """
     answer = Answer()
     write = log if log is not None else Log()
@@ -430,6 +434,8 @@ async def request(
         if message is None:
             await anyio.sleep_forever()
             raise AssertionError
+        if logs_receiving:
+            write("receives")
         return message
 
     async def send(message: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import pytest
 
-from microfw import BackgroundTasks, Header, HTTPException, Outcome, Response
+from microfw import BackgroundTasks, Body, Header, HTTPException, Outcome, Response
 from microfw.responses import JSONResponse
 from tests.lifecycle.programs import (
     VARIANTS,
@@ -1115,6 +1115,20 @@ USED = [
         (404, {"detail": "Not Found"}),
     ),
     Scenario(
+        "E5",
+        "what another one swallows of its exit code leaves nothing to answer with",
+        Program(
+            steps=[
+                Step("work", on_error=swallows),
+                Step("session", uses=["work"], scope="use", on_success=raises(Oops, "x")),
+            ]
+        ),
+        "work opens, session opens, endpoint, session exits, work sees Oops(x), sends 500",
+        FAILED,
+        raised="SwallowedExceptionError(work (programs.py) swallowed Oops('x'))",
+        cause="Oops(x)",
+    ),
+    Scenario(
         "S7",
         "one that uses another one of this scope keeps it open",
         Program(
@@ -1270,6 +1284,91 @@ USED = [
     ),
 ]
 
+BODY: dict[str, Any] = {"body": Annotated[int, Body()]}
+
+RECEIVED = [
+    Scenario(
+        "V4",
+        "the body is received when all has run that leaves nothing open",
+        Program(
+            steps=[
+                plain("key"),
+                Step("session", scope="use"),
+                plain("user", uses=["key", "session"]),
+                Step("work"),
+            ],
+            takes=BODY,
+        ),
+        """key, session opens, user, session exits, receives, work opens, endpoint, work exits,
+        sends 200""",
+        body=b"5",
+    ),
+    Scenario(
+        "V4",
+        "one who is refused by then has not sent it",
+        Program(
+            steps=[
+                plain("key"),
+                Step("session", scope="use"),
+                plain("user", uses=["session"], setup=raises(HTTPException, 401)),
+            ],
+            takes=BODY,
+        ),
+        "key, session opens, user, session sees HTTPException(401), sends 401",
+        (401, {"detail": "Unauthorized"}),
+        body=b"5",
+    ),
+    Scenario(
+        "V4",
+        "it is received ahead of a step that reads it",
+        Program(steps=[plain("key"), plain("item", takes=BODY), plain("last"), Step("work")]),
+        "key, receives, item, last, work opens, endpoint, work exits, sends 200",
+        body=b"5",
+    ),
+    Scenario(
+        "V4",
+        "it is received ahead of all that is open while a step reads it",
+        Program(
+            steps=[
+                plain("key"),
+                Step("outer", scope="use"),
+                Step("inner", uses=["outer"], scope="use"),
+                plain("item", uses=["inner"], takes=BODY),
+            ]
+        ),
+        """key, receives, outer opens, inner opens, item, inner exits, outer exits, endpoint,
+        sends 200""",
+        body=b"5",
+    ),
+    Scenario(
+        "V4",
+        "invalid values refuse nobody before it is received: the answer tells all errors",
+        Program(steps=[plain("page", takes={"page": int}), plain("last")], takes=BODY),
+        "last, receives, sends 422",
+        (
+            422,
+            {
+                "detail": [
+                    {
+                        "type": "missing",
+                        "loc": ["query", "page"],
+                        "msg": "Field required",
+                        "input": None,
+                    },
+                    {
+                        "type": "int_parsing",
+                        "loc": ["body"],
+                        "msg": "Input should be a valid integer, unable to parse string as an"
+                        " integer",
+                        "input": "x",
+                    },
+                ]
+            },
+        ),
+        body=b'"x"',
+    ),
+]
+
 SCENARIOS = [
     *ORDER,
     *SETUP_FAILS,
@@ -1283,6 +1382,7 @@ SCENARIOS = [
     *BACKGROUND,
     *OUTCOMES,
     *USED,
+    *RECEIVED,
 ]
 
 
@@ -1314,6 +1414,7 @@ async def test_a_program_leaves_the_log_that_its_rule_says(
             headers=scenario.headers,
             body=scenario.body,
             log=log,
+            logs_receiving=scenario.rule == "V4",
         )
 
     raised = answer.raised
