@@ -5,7 +5,7 @@ from microfw.dependencies._app_scope import app_scope
 from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._calls import EMPTY
 from microfw.dependencies._cleanup import Cleanup
-from microfw.dependencies._compiler import CompiledPlan, Shape, compile_plan
+from microfw.dependencies._compiler import CompiledPlan, compile_plan
 from microfw.dependencies._declarations import Depends, Security
 from microfw.dependencies._declared import Declared, DependencyScope, Lifetime, SecurityScopes
 from microfw.dependencies._declared import Depends as Dependency
@@ -36,6 +36,7 @@ from microfw.dependencies._plan import (
 from microfw.dependencies._probes import arriving, called, subject_of
 from microfw.dependencies._runtime import INVALID, PlainRun, Run, not_awaited
 from microfw.dependencies._scope_conflicts import scope_conflicts
+from microfw.dependencies._shape import Shape
 from microfw.dependencies._signals import Signal
 from microfw.dependencies._signatures import (
     Parameter,

@@ -29,7 +29,7 @@ done between the end of scope "function" and that of scope "request".
 
 import linecache
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from itertools import count
 from typing import Any
@@ -45,6 +45,7 @@ from microfw.dependencies._names import Names
 from microfw.dependencies._plan import Plan, Use
 from microfw.dependencies._probes import Named, probed
 from microfw.dependencies._recording import recording
+from microfw.dependencies._shape import Shape
 from microfw.dependencies._source import INDENT, Call, Function, Kind
 
 MAX_DEPTH = 16
@@ -62,36 +63,6 @@ _RUNTIME: dict[str, object] = {
 }
 
 _serial = count(1)
-
-
-class Shape(Struct, frozen=True):
-    """What a kind of execution (HTTP request, WebSocket, task) has around its steps.
-
-    Args:
-        title: What the source is for, as its first line says.
-        run: The name of the parameter that is the `Run`.
-        finish: What becomes of what the endpoint has `returned`, as an expression.
-        names: What these lines refer to.
-        parameters: Further parameters of the handler.
-        pass_on: What the endpoint is called with besides the arguments of the plan.
-        receive: A statement that receives what steps read, while nothing is open.
-        receives_for: The attributes of the `Run` by which steps may read it, too.
-        between: Statements after scope "function" has ended and before scope "request" does.
-        last: What follows once the handler has returned, for the reader of the source.
-        finisher: The name in `finish` of what takes its time with the result, for who watches.
-    """
-
-    title: str
-    run: str
-    finish: str
-    names: Mapping[str, object]
-    parameters: tuple[str, ...] = ()
-    pass_on: str = ""
-    receive: str = ""
-    receives_for: tuple[str, ...] = ()
-    between: tuple[str, ...] = ()
-    last: str = ""
-    finisher: str = ""
 
 
 class CompiledPlan(Struct, frozen=True):
@@ -191,13 +162,7 @@ class _Writer:
                 call = self._call_of_steps(number, last, given)
                 function.write(f"{kind.continuation}{call}")
                 function = self._function(call, kind, given)
-            if number == self._receiving:
-                function.write(self._shape.receive)
-                self._receiving = -1
-            if number == self._border:
-                kind = self._begin_function_scope(function, kind)
-            if kind.is_async and number <= self._waits_at <= self._end_of_call(number, last):
-                self._write_wait(function)
+            kind = self._write_ahead(function, number, last, kind)
             end = self._write_next(function, number, last, kind, inside=inside)
             if self._can_have_swallowed(number, end) and not (inside and end == last):
                 function.write(f"if {self._shape.run}.swallowed is not None:")
@@ -211,6 +176,17 @@ class _Writer:
             function.write(f"yield {_tuple(given)}")
         elif not self._is_finished:
             self._write_finish(function, kind)
+
+    def _write_ahead(self, function: Function, number: int, last: int, kind: Kind) -> Kind:
+        """Write what is done once, ahead of a certain step; return the kind from there on."""
+        if number == self._receiving:
+            self._receiving = -1
+            function.write(self._shape.receive)
+        if number == self._border:
+            kind = self._begin_function_scope(function, kind)
+        if kind.is_async and number <= self._waits_at <= self._end_of_call(number, last):
+            self._write_wait(function)
+        return kind
 
     def _write_next(
         self, function: Function, number: int, limit: int, kind: Kind, *, inside: bool

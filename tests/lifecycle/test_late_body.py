@@ -257,6 +257,41 @@ async def test_what_stays_open_waits_for_no_upload() -> None:
     )
 
 
+@pytest.mark.parametrize("is_held", [True, False])
+async def test_no_place_of_a_limit_is_held_while_it_is_received(is_held: bool) -> None:
+    """V4, L2"""
+    log = Log()
+
+    def session() -> Iterator[str]:
+        yield "session"
+
+    in_use = Depends(session, scope="use", max_concurrency=1)
+    held = Depends(session, max_concurrency=1)
+
+    def user(session: Annotated[str, in_use]) -> str:
+        log("user")
+        return session
+
+    app = App()
+
+    async def endpoint(user: Annotated[str, Depends(user)], item: Annotated[int, Body()]) -> None:
+        log("endpoint")
+
+    async def holding_endpoint(
+        user: Annotated[str, Depends(user)],
+        item: Annotated[int, Body()],
+        session: Annotated[str, held],
+    ) -> None:
+        log("endpoint")
+
+    app.post("/")(holding_endpoint if is_held else endpoint)
+
+    await request(app, method="POST", body=b"5", log=log, logs_receiving=True)
+
+    first = "receives, user" if is_held else "user, receives"
+    assert log == lines(f"{first}, endpoint, sends 200")
+
+
 # ---------------------------------------------------------------------- a real server
 
 
