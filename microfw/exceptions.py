@@ -38,6 +38,8 @@ __all__ = [
     "ResponseValidationError",
     "ScopeError",
     "SwallowedExceptionError",
+    "TaskQueueError",
+    "TaskValidationError",
     "UnfillableParameterError",
     "UnresolvableAnnotationError",
     "ValidationError",
@@ -168,6 +170,10 @@ class AppScopeError(LifecycleError):
     """A dependency of scope `"app"` is used while the application's lifespan does not run."""
 
 
+class TaskQueueError(LifecycleError):
+    """Tasks cannot be sent or run here."""
+
+
 class CustomHandlerError(LifecycleError):
     """A custom handler (`Route.get_route_handler`) breaks the rules of its part."""
 
@@ -264,6 +270,10 @@ class RequestValidationError(ValidationError):
 
 class WebSocketRequestValidationError(ValidationError):
     """The values of a WebSocket handshake are invalid; it is refused."""
+
+
+class TaskValidationError(ValidationError):
+    """The message for a task holds invalid values; the task does not run."""
 
 
 class ResponseValidationError(ValidationError):

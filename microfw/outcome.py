@@ -10,6 +10,7 @@ async def get_session(outcome: Outcome) -> AsyncIterator[AsyncSession]:
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from msgspec import Struct
 from starlette.datastructures import Headers
@@ -56,6 +57,14 @@ class Outcome(ABC):
         """Whether the client left before it had been sent the whole response, as far as is known.
 
         Scope "function" knows that only where it interrupted the body or a stream.
+        """
+
+    @property
+    @abstractmethod
+    def unsent(self) -> Sequence[Exception]:
+        """Why messages that were enqueued could not be sent to their queue, one for each.
+
+        They are sent when scope "function" has exited, so scope "request" knows.
         """
 
     @property

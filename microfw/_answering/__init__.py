@@ -1,7 +1,7 @@
 """Result to wire: responses, errors and background tasks of one request or WebSocket."""
 
 from microfw._answering.body_limit import BodyLimitMiddleware
-from microfw._answering.calls import Calls, FunctionRun
+from microfw._answering.calls import Calls, FunctionRun, source_of
 from microfw._answering.errors import (
     HANDLERS,
     Handlers,
@@ -10,8 +10,9 @@ from microfw._answering.errors import (
     error_without_result,
 )
 from microfw._answering.exchange import Exchange
-from microfw._answering.functions import Functions, StandsForFunction, function_of
+from microfw._answering.functions import Functions, function_of
 from microfw._answering.invalid import ERRORS_OF_REQUESTS
+from microfw._answering.messages import Enqueueable, Message
 from microfw._answering.passage import (
     PASSAGE,
     LastStation,
@@ -37,14 +38,15 @@ __all__ = [
     "BackgroundTasks",
     "BodyLimitMiddleware",
     "Calls",
+    "Enqueueable",
     "Exchange",
     "FunctionRun",
     "Functions",
     "Handlers",
     "LastStation",
+    "Message",
     "Passage",
     "RouterHandlers",
-    "StandsForFunction",
     "Station",
     "WebSocketExchange",
     "answer_through_middleware",
@@ -56,6 +58,7 @@ __all__ = [
     "is_original",
     "item_of",
     "plan_of",
+    "source_of",
     "streamer",
     "watch",
     "watched_plan",

@@ -7,11 +7,13 @@ from typing import Any, TypeVar, overload
 
 import anyio
 
+from microfw._answering.errors import error_without_result
 from microfw._answering.functions import Finished, Functions, function_of
+from microfw._answering.messages import Enqueueable
 from microfw._answering.outcomes import ObservedRun
 from microfw._answering.state import AppState
-from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
-from microfw.dependencies import CompiledPlan, error_of_swallowing
+from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks, send_messages
+from microfw.dependencies import CompiledPlan
 
 Result = TypeVar("Result")
 
@@ -52,13 +54,21 @@ class FunctionRun(ObservedRun):
         try:
             await handler.call(self, args, kwargs)
             finished: Finished | None = self.result
-            if self.swallowed is not None and finished is None:
-                raise error_of_swallowing(self.swallowed)
+            if finished is None:
+                raise error_without_result(self)
         finally:
             self.swallowed = None
         if self._tasks is not None:
+            await send_messages(self._tasks)
             raise_failures(await run_tasks(self._tasks, self.app_state))
-        return finished and finished.value
+        return finished.value
+
+
+def source_of(function: Any, app_state: AppState) -> str:
+    """The source of what runs when a function is called outside of a request."""
+    if isinstance(function, Enqueueable):
+        return function.explain()
+    return _FUNCTIONS.handler(function, app_state.overrides.active(), app_state).source
 
 
 class Calls:

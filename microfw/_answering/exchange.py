@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,7 @@ from microfw._answering.errors import call_handler
 from microfw._answering.outcomes import RequestOutcome, Sending
 from microfw._answering.passage import PASSAGE, Passage
 from microfw._answering.state import AppState
-from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
+from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks, send_messages
 from microfw._answering.waits import note_wait
 from microfw._reading import (
     BodyLimit,
@@ -72,6 +72,7 @@ class Exchange(Run):
         started: Whether the response has started, so that nothing can change it any more (E7).
         is_sending: Whether sending it has begun and not come to its end.
         delivered: Whether the response was sent and the background tasks have run.
+        unsent: Why messages that were enqueued could not be sent.
         built: Whether the response was built from a value, not returned by the endpoint.
         form: The form, until its files are closed.
     """
@@ -82,6 +83,7 @@ class Exchange(Run):
     started: bool = False
     is_sending: bool = False
     delivered: bool = False
+    unsent: Sequence[Exception] = ()
     built: bool = False
     form: ReceivedForm | None = None
     _request: Request | None = None
@@ -255,6 +257,8 @@ class Exchange(Run):
         is_whole = True
         response: Response = self.result
         background = response.background
+        if background is not None or self._tasks is not None:
+            self.unsent = await send_messages(background, self._tasks)
         if not self.started:
             self.is_sending = True
             if background is not None or self._response is not None:

@@ -1,5 +1,6 @@
 """What exit code is shown of what became of a request, a WebSocket or a background task."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from starlette.datastructures import Headers
@@ -50,6 +51,11 @@ class RunOutcome(Outcome):
     @property
     def disconnected(self) -> bool:
         return False
+
+    @property
+    def unsent(self) -> Sequence[Exception]:
+        errors: Sequence[Exception] = getattr(self._run, "unsent", ())
+        return errors
 
     @property
     def ok(self) -> bool:

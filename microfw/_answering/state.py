@@ -2,9 +2,9 @@
 
 import copy
 import logging
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import anyio
 from starlette.types import Scope
@@ -16,6 +16,7 @@ from microfw.dependencies import (
     Lifetime,
     Overrides,
     OverridesInForce,
+    Plan,
     Signal,
     place_of,
 )
@@ -57,6 +58,17 @@ class Requests:
             self._waiting.remove(signal)
 
 
+class Queue(Protocol):
+    """Runs tasks of an application in this process."""
+
+    def plans(self) -> Iterator[Plan]:
+        """The plans of its tasks."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop the tasks that run, before scope "app" closes."""
+
+
 class AppState:
     """What the routes and tasks of one application share at run time.
 
@@ -68,6 +80,7 @@ class AppState:
         app_values: What the dependencies of scope "app" yielded, while the lifespan runs.
         requests: Those that are under way.
         overrides: Those in force everywhere in the application.
+        queues: Those of the application's tasks.
         find_unused: Finds those of some overrides whose dependency no route has.
         overridden_together: The applications for which the overrides of the context are.
     """
@@ -86,6 +99,7 @@ class AppState:
         self.app_values: AppValues = AppValues()
         self.requests: Requests = Requests()
         self.overrides: OverridesInForce = OverridesInForce()
+        self.queues: list[Queue] = []
         self.find_unused: Callable[[Overrides], list[Any]] | None = None
         self.overridden_together: Sequence[Any] = ()
         self._reported: set[Any] = set()

@@ -10,6 +10,7 @@ from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 
 from microfw._answering.functions import Functions, function_of
+from microfw._answering.messages import Enqueueable, Outbox
 from microfw._answering.outcomes import ObservedRun
 from microfw._answering.state import AppState
 from microfw.dependencies import (
@@ -25,7 +26,7 @@ from microfw.dependencies import (
     place_of,
     subject_of,
 )
-from microfw.exceptions import DeclarationError
+from microfw.exceptions import DeclarationError, NotCallableError
 
 __all__ = ["BackgroundTask", "BackgroundTasks", "plan_of"]
 
@@ -43,7 +44,12 @@ class BackgroundTasks(starlette.background.BackgroundTasks):
     """Work to be done after the response has been sent, in the order in which it was added.
 
     Declared as a parameter of an endpoint or a dependency, it is the request's one list.
+
+    Attributes:
+        outbox: The messages for queues, if there are any.
     """
+
+    outbox: Outbox | None = None
 
     def add_task(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Add a call of a sync or async function.
@@ -71,9 +77,45 @@ class BackgroundTasks(starlette.background.BackgroundTasks):
             kind = _DependentTask
         self.tasks.append(kind(func, *positional, **named))
 
+    def enqueue(self, task: Enqueueable, *args: Any, **kwargs: Any) -> str:
+        """Put a call of a queue's task on its queue, once the request has succeeded.
+
+        The message is made now, and sent when function scope has exited without an exception,
+        before the response is sent: after the commit. If an exception decides the response, it is
+        not sent. Where the queue cannot be reached, that is logged, and the response stands.
+
+        Args:
+            task: What `TaskQueue.task` has made of a function.
+            *args: Its arguments, without the dependencies.
+            **kwargs: The same, by name.
+
+        Returns:
+            The id that the task will have.
+
+        Raises:
+            NotCallableError: It is no task of a queue.
+            TypeError: The arguments do not fit the function's parameters, or cannot be sent.
+        """
+        message = _enqueueable(task).message(args, kwargs)
+        if self.outbox is None:
+            self.outbox = Outbox()
+        self.outbox.add(message)
+        return message.id
+
     async def __call__(self) -> None:
+        await send_messages(self)
         failures = await run_tasks(self, AppState())
         raise_failures(failures)
+
+
+def _enqueueable(task: object) -> Enqueueable:
+    if isinstance(task, Enqueueable):
+        return task
+    raise NotCallableError(
+        f"{task!r} is enqueued, which is no task of a queue",
+        where="enqueue(...)",
+        cure="declare it with `@queue.task`, or let it run in this process: add_task(...)",
+    )
 
 
 class _DependentTask(BackgroundTask):
@@ -163,6 +205,19 @@ async def _run_watched(
             await (threads.call(call) if threads and holding else run_in_threadpool(call))
         else:
             await task()
+
+
+async def send_messages(*lists: BackgroundTask | None) -> list[Exception]:
+    """Send what was enqueued, now that function scope has exited without an exception.
+
+    Returns:
+        Why messages could not be sent; that has been logged.
+    """
+    errors: list[Exception] = []
+    for tasks in lists:
+        if isinstance(tasks, BackgroundTasks) and tasks.outbox is not None:
+            errors += await tasks.outbox.send()
+    return errors
 
 
 def raise_failures(failures: list[Exception]) -> None:

@@ -1,5 +1,6 @@
 """One WebSocket and what becomes of it: the `Run` of a route's plan."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from microfw._answering.errors import call_handler
 from microfw._answering.outcomes import WebSocketOutcome
 from microfw._answering.state import AppState
-from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks
+from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks, send_messages
 from microfw._answering.waits import note_wait
 from microfw._reading import QueryValues
 from microfw.dependencies import DependencyScope, Run
@@ -30,6 +31,7 @@ class WebSocketExchange(Run):
     Attributes:
         connection: Starlette's object for it; the same wherever it is injected.
         query_values: What the first reader of the query string has found in it.
+        unsent: Why messages that were enqueued could not be sent.
         started: Whether a response has started; a WebSocket's handler closes or refuses it anyway.
     """
 
@@ -37,6 +39,7 @@ class WebSocketExchange(Run):
     decoded_body: Any = None
     query_values: QueryValues | None = None
     started: bool = False
+    unsent: Sequence[Exception] = ()
 
     def __init__(self, app_state: AppState, scope: Scope, receive: Receive, send: Send) -> None:
         self.cleanup = app_state.cleanup
@@ -62,10 +65,16 @@ class WebSocketExchange(Run):
         """Make what shows a step of this scope what becomes of the WebSocket."""
         return WebSocketOutcome(self, scope, self.websocket)
 
-    async def run_tasks(self) -> None:
-        """Close the connection and run the background tasks, if there are any, once."""
+    async def run_tasks(self, *, sends: bool = True) -> None:
+        """Close the connection and run the background tasks, if there are any, once.
+
+        Args:
+            sends: Whether function scope has exited well, so that what was enqueued is sent.
+        """
         tasks, self._tasks = self._tasks, None
         if tasks is not None:
+            if sends:
+                self.unsent = await send_messages(tasks)
             await self.close(NORMAL_CLOSURE)
             self._failures = await run_tasks(tasks, self.app_state, self._threads)
 

@@ -12,6 +12,7 @@ from microfw._models.annotations import (
 )
 from microfw._models.constraints import CONSTRAINTS, ConstraintError, Constraints
 from microfw._models.converter import JSONConverter, text_converter
+from microfw._models.dumping import dumper_of
 from microfw._models.encoding import NoJSONValueError, encode_json, visible_attributes
 from microfw._models.errors import (
     Convert,
@@ -58,6 +59,7 @@ __all__ = [
     "UnsupportedTypeError",
     "allows_none",
     "below",
+    "dumper_of",
     "encode_json",
     "encoder_finder",
     "fields_of_class",

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from starlette.applications import Starlette
 from starlette.routing import PARAM_REGEX, BaseRoute, Host, Mount, compile_path
 
-from microfw._answering import AppState
+from microfw._answering import AppState, source_of
 from microfw._routes.collecting import collected
 from microfw._routes.lifespans import frozen_garbage
 from microfw._routes.planned import RoutePlans
@@ -73,16 +73,20 @@ class PlannedApp(Starlette):
         """Those of this application and of those mounted in it."""
         return (each.app_state.overrides for each in _applications(self))
 
-    def explain(self, path: str, method: str = "GET") -> str:
-        """Return the source of the function that handles a route, as it runs.
+    def explain(self, path: str | Callable[..., Any], method: str = "GET") -> str:
+        """Return the source of the function that handles a route, or runs a task, as it runs.
 
         Args:
-            path: The route's path as it was declared, or one that it matches.
+            path: The route's path as it was declared, or one that it matches; or a task of a
+                queue, or a function that `call` takes.
             method: An HTTP method, or "WEBSOCKET".
 
         Raises:
             LookupError: No route of microfw's matches.
+            RegistrationError: The function cannot be called outside of a request.
         """
+        if not isinstance(path, str):
+            return source_of(path, self.app_state)
         wanted = method.upper()
         handled = [each for each in _handled_routes(self) if wanted in _methods(each.route)]
         for owner, route, declared, _ in handled:
@@ -139,6 +143,8 @@ class PlannedApp(Starlette):
 
         async def wait_for_requests() -> None:  # a server out of patience does not wait itself
             await app_state.requests.wait(app_state.cleanup.timeout)
+            for queue in app_state.queues:
+                await queue.stop()
 
         for conflict in scope_conflicts(self._own_plans()):
             logger.warning(conflict)
@@ -148,11 +154,13 @@ class PlannedApp(Starlette):
             yield
 
     def _own_plans(self) -> Iterator[Plan]:
-        """The plans of all routes but those of applications that are mounted in this one."""
+        """The plans of all routes and tasks but those of applications mounted in this one."""
         for owner, route, *_ in _handled_routes(self):
             if owner is self:
                 route.prepare()
                 yield route.plans.plan_in(self.app_state)
+        for queue in self.app_state.queues:
+            yield from queue.plans()
 
 
 class _Handled(NamedTuple):

@@ -104,7 +104,7 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
             await exchange.run_tasks()
             await exchange.close(NORMAL_CLOSURE)
         except WebSocketDisconnect:  # as most connections end
-            await exchange.run_tasks()
+            await exchange.run_tasks(sends=False)
         except Exception as error:
             try:
                 if not await answered(exchange, error, self.exception_handlers):

@@ -23,6 +23,8 @@ from microfw.cli._graph import GRAPHS
 from microfw.cli._printing import print_findings, print_source, print_table
 from microfw.cli._routes import lines_of, methods_of, planned_routes, rows_of
 from microfw.cli._serving import AS_FASTAPI, install_if_asked, serve
+from microfw.cli._tasks import schedule as run_scheduler
+from microfw.cli._tasks import work
 from microfw.cli._tracing import header_of, traced
 from microfw.routing import Route, WebSocketRoute
 from microfw.tracing import render, write_chrome_trace
@@ -189,6 +191,39 @@ def run(
     arguments += ["--log-config", log_config] if log_config else []
     arguments.append("--proxy-headers" if proxy_headers else "--no-proxy-headers")
     serve(find(target), [*arguments, *rest], freezes=gc_freeze)
+
+
+_OF_TASKIQ = click.argument(
+    "taskiq_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTIONS OF TASKIQ]"
+)
+
+
+@main.command(context_settings=_OF_UVICORN)
+@_takes_app
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1))
+@click.option("--reload", is_flag=True, help="Start anew when a file changes.")
+@_OF_TASKIQ
+def worker(
+    target: str | None, workers: int, reload: bool, taskiq_arguments: tuple[str, ...]
+) -> None:
+    """Run the tasks of the application's queue.
+
+    What follows `--` goes on to `taskiq worker`.
+    """
+    target, rest = _without_separator(target, taskiq_arguments)
+    work(find(target), rest, workers=workers, reload=reload)
+
+
+@main.command(context_settings=_OF_UVICORN)
+@_takes_app
+@_OF_TASKIQ
+def schedule(target: str | None, taskiq_arguments: tuple[str, ...]) -> None:
+    """Send the tasks that are declared with `schedule=`; run it once, beside the workers.
+
+    What follows `--` goes on to `taskiq scheduler`.
+    """
+    target, rest = _without_separator(target, taskiq_arguments)
+    run_scheduler(find(target), rest)
 
 
 def _without_separator(

@@ -62,7 +62,7 @@ from microfw.dependencies._spans import (
 )
 from microfw.dependencies._swallowing import error_of_swallowing
 from microfw.dependencies._threads import Threads
-from microfw.dependencies._uninterrupted import uninterrupted
+from microfw.dependencies._uninterrupted import current_asyncio_task, uninterrupted
 from microfw.dependencies._walk import Declarations, dependency_of, hashable
 
 __all__ = [
@@ -117,6 +117,7 @@ __all__ = [
     "arriving",
     "called",
     "compile_plan",
+    "current_asyncio_task",
     "current_tracer",
     "dependency_of",
     "describe",

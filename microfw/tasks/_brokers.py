@@ -1,0 +1,114 @@
+"""What is known of taskiq's brokers: who redelivers, and what is given back how.
+
+It is known by the names of their classes, so that none of their packages has to be there.
+"""
+
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from taskiq import AsyncBroker
+
+logger = logging.getLogger("microfw")
+
+LOCK_TIMEOUT = 60.0
+PAGE = 100
+
+
+class BrokerFacts(Struct, frozen=True):
+    """How a broker treats messages that nobody has acknowledged.
+
+    Attributes:
+        redelivers_after: Seconds after which another worker gets such a message; `None` if never.
+        setting: What to change for other seconds.
+        keeps: Whether it gives them to others as soon as the worker has gone.
+        is_embedded: Whether it runs tasks in the process that sends them.
+    """
+
+    redelivers_after: float | None = None
+    setting: str = ""
+    keeps: bool = False
+    is_embedded: bool = False
+
+
+def facts_of(broker: AsyncBroker) -> BrokerFacts:
+    """Find out how a broker treats messages."""
+    found: Any = broker
+    match _kind(broker):
+        case "RedisStreamBroker" | "RedisStreamClusterBroker" | "RedisStreamSentinelBroker":
+            seconds = found.idle_timeout / 1000
+            return BrokerFacts(seconds, "idle_timeout= of the broker, milliseconds", keeps=True)
+        case "PullBasedJetStreamBroker" | "PushBasedJetStreamBroker":
+            config = found.consumer_config
+            seconds = (config and config.ack_wait) or 30.0
+            return BrokerFacts(seconds, "consumer_config=ConsumerConfig(ack_wait=)")
+        case "AioPikaBroker":
+            return BrokerFacts(1800.0, "consumer_timeout in rabbitmq.conf", keeps=True)
+        case "InMemoryBroker":
+            return BrokerFacts(is_embedded=True)
+        case _:
+            return BrokerFacts()
+
+
+def make_safe(broker: AsyncBroker) -> None:
+    """Change those defaults of a broker's with which messages can be lost or workers can hang.
+
+    What differs from the default is the author's, and stays.
+    """
+    if _kind(broker).startswith("RedisStream"):
+        found: Any = broker
+        if getattr(found, "unacknowledged_lock_timeout", 0) is None:
+            found.unacknowledged_lock_timeout = LOCK_TIMEOUT  # a killed worker would keep the lock
+        if found.consumer_id == "$":
+            found.consumer_id = "0"  # what was sent before the first worker came counts, too
+
+
+async def give_back_unacknowledged(broker: AsyncBroker) -> None:
+    """Put what this worker has fetched and not acknowledged where others get it at once.
+
+    Other brokers do that themselves when the connection closes, or after a time.
+    """
+    if _kind(broker) == "RedisStreamBroker" and _is_unique(broker):
+        await _give_back_pending(broker)
+
+
+def _is_unique(broker: Any) -> bool:
+    """Whether no other worker has the broker's name: it is the default, drawn for each process."""
+    try:
+        uuid.UUID(broker.consumer_name)
+    except ValueError:
+        return False
+    return True
+
+
+async def _give_back_pending(broker: Any) -> None:
+    from redis.asyncio import Redis
+
+    group, consumer = broker.consumer_group_name, broker.consumer_name
+    async with Redis(connection_pool=broker.connection_pool) as redis:
+        for stream in {broker.queue_name, *broker.additional_streams}:
+            while pending := await redis.xpending_range(
+                stream, group, "-", "+", PAGE, consumername=consumer
+            ):
+                for entry in pending:
+                    await _move_to_end(redis, stream, group, entry)
+            await redis.xgroup_delconsumer(stream, group, consumer)
+
+
+async def _move_to_end(redis: Any, stream: str, group: str, entry: Mapping[str, Any]) -> None:
+    """Acknowledge a message and add it anew, both or neither."""
+    message_id = entry["message_id"]
+    found = await redis.xrange(stream, message_id, message_id)
+    async with redis.pipeline(transaction=True) as pipeline:
+        for _, fields in found:  # none, if the stream has been trimmed
+            pipeline.xadd(stream, fields)
+        pipeline.xack(stream, group, message_id)
+        await pipeline.execute()
+    logger.info("message %s of %s is given back", message_id, stream)
+
+
+def _kind(broker: AsyncBroker) -> str:
+    """The nearest class of taskiq's or its brokers'."""
+    return next(cls.__name__ for cls in type(broker).__mro__ if cls.__module__.startswith("taskiq"))
