@@ -1,16 +1,16 @@
 """All that can be known to be wrong with an application before it is served."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 
 from msgspec import Struct
 
 from microfw._routes import collecting
 from microfw.applications import App
-from microfw.cli._routes import methods_of, planned_routes
 from microfw.dependencies import Plan, Step, hashable, scope_conflicts
 from microfw.exceptions import RegistrationError
 from microfw.openapi._operations import mistakes_in
 from microfw.routing import Route, WebSocketRoute
+from microfw.timeline import methods_of, planned_routes
 
 
 class Finding(Struct, frozen=True):
@@ -40,19 +40,19 @@ class Checked(Struct, frozen=True):
     """
 
     routes: int
-    mistakes: list[RegistrationError]
-    warnings: list[Finding]
+    mistakes: Sequence[RegistrationError]
+    warnings: Sequence[Finding]
 
 
 def check(app: App) -> Checked:
     """Plan and compile every route, and make the document; find what else may be wrong."""
-    with collecting() as mistakes:
+    with collecting() as collected:
         app.check_routes()
     routes = [*planned_routes(app.routes)]
     sound = [(path, route) for path, route in routes if route.is_prepared]
     for _, route in sound:
         route.plans.get(app.app_state)
-    found: list[RegistrationError] = [*mistakes]
+    found: list[RegistrationError] = [*collected]
     if not found:
         found += mistakes_in([*app.routes, *app.webhooks.routes])
     warnings = [each for path, route in sound for each in _warnings(path, route)]

@@ -21,12 +21,13 @@ from microfw.cli._document import check_document, document_of
 from microfw.cli._failures import CommandError, ImportFailure
 from microfw.cli._graph import GRAPHS
 from microfw.cli._printing import print_findings, print_source, print_table
-from microfw.cli._routes import lines_of, methods_of, planned_routes, rows_of
 from microfw.cli._serving import AS_FASTAPI, install_if_asked, serve
 from microfw.cli._tasks import schedule as run_scheduler
 from microfw.cli._tasks import work
 from microfw.cli._tracing import header_of, traced
 from microfw.routing import Route, WebSocketRoute
+from microfw.timeline import PATH as TIMELINE
+from microfw.timeline import lines_of, methods_of, planned_routes, rows_of
 from microfw.tracing import render, write_chrome_trace
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -149,8 +150,10 @@ def _introduction(found: Found, address: str | None) -> Iterator[str]:
     if isinstance(found.app, App):
         routes = [*planned_routes(found.app.routes)]
         yield "1 route" if len(routes) == 1 else f"{len(routes)} routes"
+        where = f"http://{address}" if address else ""
+        yield f"timeline at {where}{TIMELINE}"
         if found.app.openapi_url and found.app.docs_url:
-            yield f"documented at {f'http://{address}' if address else ''}{found.app.docs_url}"
+            yield f"documented at {where}{found.app.docs_url}"
 
 
 @main.command(context_settings=_OF_UVICORN)

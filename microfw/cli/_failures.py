@@ -9,6 +9,7 @@ from typing import IO, Any
 import click
 
 from microfw.exceptions import RegistrationError
+from microfw.timeline import shown
 
 _OURS = str(Path(__file__).parent.parent)
 
@@ -81,9 +82,3 @@ def _is_own(frame: FrameType) -> bool:
     return not (
         file.startswith(("<", _OURS, sys.base_prefix)) or "site-packages" in Path(file).parts
     )
-
-
-def shown(file: str) -> str:
-    """A file's path; relative, where it is below the working directory."""
-    path, here = Path(file), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else file

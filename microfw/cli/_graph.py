@@ -2,8 +2,8 @@
 
 from collections.abc import Hashable, Iterator, Mapping
 
-from microfw.cli._routes import dependencies_of
 from microfw.dependencies import AppValue, Plan, Step, Use
+from microfw.timeline import dependencies_of
 
 
 def mermaid(plan: Plan) -> str:

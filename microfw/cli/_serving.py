@@ -11,6 +11,7 @@ from microfw.applications import App
 from microfw.cli._discovery import Found, find
 from microfw.cli._failures import CommandError
 from microfw.exceptions import AlreadyImportedError
+from microfw.timeline import WithTimeline
 
 FACTORY = "microfw.cli._serving:application"
 
@@ -68,6 +69,8 @@ def application() -> Any:
     if isinstance(app, App):
         if os.environ[_FREEZES]:
             app.gc_freeze = True
-        if os.environ[_DEVELOPS] and app.document_lifecycle is None:
-            app.document_lifecycle = True
+        if os.environ[_DEVELOPS]:
+            if app.document_lifecycle is None:
+                app.document_lifecycle = True
+            return WithTimeline(app)
     return app

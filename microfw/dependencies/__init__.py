@@ -47,6 +47,7 @@ from microfw.dependencies._signatures import (
     place_of,
 )
 from microfw.dependencies._spans import (
+    LogLine,
     OpenSpan,
     Outcome,
     Span,
@@ -83,6 +84,7 @@ __all__ = [
     "Depends",
     "Lifetime",
     "Limit",
+    "LogLine",
     "OpenSpan",
     "Outcome",
     "Overrides",

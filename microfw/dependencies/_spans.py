@@ -134,6 +134,22 @@ class Span(Struct, frozen=True):
         return _label(self.kind, self.name)
 
 
+class LogLine(Struct, frozen=True):
+    """Something that was logged meanwhile.
+
+    Attributes:
+        at: Nanoseconds since the trace began.
+        level: The name of the level, `"INFO"`.
+        logger: The name of the logger.
+        message: What it says.
+    """
+
+    at: int
+    level: str
+    logger: str
+    message: str
+
+
 class OpenSpan(Struct, eq=False):
     """A span that has not ended yet."""
 
@@ -171,11 +187,13 @@ class Tracer:
     Attributes:
         origin: When it began.
         source: The generated source that runs.
+        logs: What was logged meanwhile, where that is collected.
     """
 
     def __init__(self) -> None:
         self.origin: int = perf_counter_ns()
         self.source: str = ""
+        self.logs: list[LogLine] = []
         self._observers: list[SpanObserver] = []
         self._spans: list[OpenSpan] = []
         self._open: list[OpenSpan] = []
@@ -256,6 +274,10 @@ class Tracer:
         for observer in self._observers:
             observer.ended(span, None)
         return span
+
+    def log(self, level: str, name: str, message: str) -> None:
+        """Keep something that was logged."""
+        self.logs.append(LogLine(perf_counter_ns() - self.origin, level, name, message))
 
     def finish(self) -> tuple[Span, ...]:
         """End what is open; return all spans, in the order in which they began."""

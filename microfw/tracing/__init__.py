@@ -1,13 +1,13 @@
 """What ran: a trace of each request, WebSocket and background task, for whoever listens."""
 
-from microfw.dependencies import OpenSpan, Outcome, Span, SpanKind
+from microfw.dependencies import LogLine, OpenSpan, Outcome, Span, SpanKind
 from microfw.tracing._chrome import chrome_trace, write_chrome_trace
 from microfw.tracing._listening import Listening, Tracing, trace_requests, without_layer
 from microfw.tracing._ongoing import OngoingTrace
 from microfw.tracing._server_timing import ServerTiming
 from microfw.tracing._sinks import Observer, Sink
 from microfw.tracing._terminal import render
-from microfw.tracing._trace import LogLine, Trace, TraceKind
+from microfw.tracing._trace import Trace, TraceKind
 
 __all__ = [
     "Listening",

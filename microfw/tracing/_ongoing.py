@@ -9,7 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from microfw.dependencies import Subject, Tracer, shown
 from microfw.tracing._sinks import Observer, Sink
-from microfw.tracing._trace import LogLine, Trace, TraceKind
+from microfw.tracing._trace import Trace, TraceKind
 
 logger = logging.getLogger("microfw")
 
@@ -28,14 +28,12 @@ class OngoingTrace:
         tracer: Writes down what happens.
         status: Of the response, or of the end of a WebSocket, once there is one.
         began: When it began, in seconds since the epoch.
-        logs: What was logged so far, where that is collected.
     """
 
     def __init__(self, scope: Scope, sinks: Iterable[Sink]) -> None:
         self.scope = scope
         self.status: int | None = None
         self.began: float = time.time()
-        self.logs: list[LogLine] = []
         self.tracer: Tracer = Tracer()
         self._is_complete = False
         self._sinks: list[Sink] = []
@@ -71,11 +69,6 @@ class OngoingTrace:
         inside: str = self.scope.get("root_path", "")
         return inside.removeprefix(self.scope.get("app_root_path", inside)) + path
 
-    def log(self, level: str, name: str, message: str) -> None:
-        """Keep something that was logged."""
-        at = perf_counter_ns() - self.tracer.origin
-        self.logs.append(LogLine(at, level, name, message))
-
     def end(self, error: BaseException | None) -> None:
         """Make the trace, and hand it to the sinks."""
         spans = self.tracer.finish()
@@ -92,11 +85,11 @@ class OngoingTrace:
             error=None if error is None else shown(error),
             spans=spans,
             source=self.tracer.source,
-            logs=tuple(self.logs),
+            logs=tuple(self.tracer.logs),
         )
         for sink in self._sinks:
             try:
-                sink.ended(trace)
+                sink.ended(trace, self.scope)
             except Exception:
                 logger.exception("a listener to traces failed")
 

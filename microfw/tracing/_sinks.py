@@ -50,8 +50,8 @@ class Sink:
         """Make what watches a request while it runs."""
         return None
 
-    def ended(self, trace: Trace) -> None:
-        """Take the trace, now that all has happened."""
+    def ended(self, trace: Trace, scope: Scope) -> None:
+        """Take the trace, now that all has happened; and the ASGI scope, as it is now."""
 
 
 class Listener(Sink):
@@ -64,5 +64,5 @@ class Listener(Sink):
     def wants(self, scope: Scope) -> bool:
         return self._when is None or self._when(scope)
 
-    def ended(self, trace: Trace) -> None:
+    def ended(self, trace: Trace, scope: Scope) -> None:
         self._function(trace)

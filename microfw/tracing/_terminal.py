@@ -1,7 +1,7 @@
 """A trace as text: a tree, and beside each span when it ran."""
 
-from microfw.dependencies import Span
-from microfw.tracing._trace import LogLine, Trace
+from microfw.dependencies import LogLine, Span
+from microfw.tracing._trace import Trace
 
 LEAST_WIDTH = 72
 _COLOURS = {None: "36", "function": "34", "request": "35", "app": "33"}

@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from microfw.dependencies import Span, SpanKind
+from microfw.dependencies import LogLine, Span, SpanKind
 
 TraceKind = Literal["request", "websocket", "task"]
 
@@ -14,22 +14,6 @@ _ORDER: frozenset[SpanKind] = frozenset(
         *("accept", "close", "disconnect"),
     }
 )
-
-
-class LogLine(Struct, frozen=True):
-    """Something that was logged meanwhile.
-
-    Attributes:
-        at: Nanoseconds since the trace began.
-        level: The name of the level, `"INFO"`.
-        logger: The name of the logger.
-        message: What it says.
-    """
-
-    at: int
-    level: str
-    logger: str
-    message: str
 
 
 class Trace(Struct, frozen=True):

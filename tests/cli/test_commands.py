@@ -317,10 +317,13 @@ def test_dev_serves_what_has_changed_though_a_stream_is_open(
                 lambda log: log.count("Application startup complete.") == 2, "started again"
             )
         assert client.get(f"{server.url}/frozen").json() is True
+        assert client.get(f"{server.url}/_microfw").status_code == 200
         document = client.get(f"{server.url}/openapi.json").json()
         assert "**Dependencies**" in document["paths"]["/frozen"]["get"]["description"]
 
-    assert server.log.text.startswith("main:app, found in main.py, 2 routes, documented at /docs\n")
+    assert server.log.text.startswith(
+        "main:app, found in main.py, 2 routes, timeline at /_microfw, documented at /docs\n"
+    )
     assert server.process.returncode == 0
 
 

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from pathlib import Path
 
 from msgspec import Struct
 from starlette.routing import BaseRoute, Host, Mount
 
 from microfw.applications import App
-from microfw.cli._failures import shown
 from microfw.dependencies import Plan, Step
 from microfw.routing import Route, WebSocketRoute
 
@@ -146,6 +146,12 @@ def rows_of(lines: Sequence[RouteLine]) -> list[tuple[str, ...]]:
             for line in lines
         ),
     ]
+
+
+def shown(file: str) -> str:
+    """A file's path; relative, where it is below the working directory."""
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else file
 
 
 def _shown(dependency: DependencyLine) -> str:
