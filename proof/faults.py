@@ -40,6 +40,8 @@ from starlette.requests import HTTPConnection
 from microfw import App, BackgroundTasks, Depends, HTTPException, Request, WebSocket
 from microfw.dependencies import Cleanup
 from microfw.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from microfw.tracing import Trace
+from proof.traced import disorder
 
 CANCELLATIONS = (asyncio.CancelledError, trio.Cancelled)
 CANCELLED = "cancelled"
@@ -434,6 +436,7 @@ class Stage:
 
     Attributes:
         cell: What runs on it now.
+        traces: Of its requests, where they are traced.
     """
 
     cell: Cell
@@ -442,6 +445,7 @@ class Stage:
         self.flavours = dict(zip(NAMES, FLAVOURS[flavour], strict=True))
         self.is_sync = flavour in SYNC
         self.app = App()
+        self.traces: list[Trace] = []
         engine = self.dependency("engine", scope="app")
         pool = self.dependency("pool", engine, scope="app")
         outer = self.dependency("outer", pool, scope="request")
@@ -453,6 +457,11 @@ class Stage:
         self.declare_returned_responses(outer, second)
         self.declare_sockets(second)
         self.declare_handlers(second)
+
+    def watch(self, is_traced: bool) -> None:
+        """Keep the traces from now on, if they are wanted."""
+        if is_traced and not self.app.tracing.is_on:
+            self.app.tracing.listen(self.traces.append)
 
     def dependency(self, name: str, below: Any = None, scope: Any = None) -> Any:
         """Make a yield dependency."""
@@ -1226,12 +1235,15 @@ def combinations(flavours: Iterable[str], *, is_bare: bool) -> Iterator[Combinat
                     yield place, fault, flavour
 
 
-async def failing_cells(cells: Iterable[Combination], is_bare: bool) -> dict[str, Any]:
-    """Run cells; return what is wrong with which."""
+async def failing_cells(
+    cells: Iterable[Combination], is_bare: bool, is_traced: bool = False
+) -> dict[str, Any]:
+    """Run cells, traced or not; return what is wrong with which, and with its trace."""
     failing: dict[str, Any] = {}
     stages: dict[str, Stage] = {}
     for place, fault, flavour in cells:
         stage = stages[flavour] = stages.get(flavour) or Stage(flavour)
+        stage.watch(is_traced)
         found = await problems_with(stage, place, fault, flavour, is_bare=is_bare)
         if found:
             failing[f"{fault} at {place}, {flavour}"] = found
@@ -1246,6 +1258,8 @@ async def problems_with(
     for cleanup_timeout in HANGING_TIMEOUTS if fault.then == "hangs" else (None,):
         cell = Cell(place, fault, flavour, is_bare)
         found = problems(cell, await perform(stage, cell, cleanup_timeout))
+        found += [problem for trace in stage.traces for problem in disorder(trace)]
+        stage.traces.clear()
         if not found:
             break
     return found

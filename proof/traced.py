@@ -103,10 +103,11 @@ def _outside(trace: Trace, number: int, span: Span) -> Iterator[str]:
 
 def _half_open(trace: Trace, number: int, span: Span) -> Iterator[str]:
     if span.kind == "open":
-        inside = [each for each in trace.spans if each.parent == number and each.name == span.name]
-        kinds = [each.kind for each in inside if each.kind in ("setup", "exit")]
-        succeeded = [each.outcome for each in inside if each.kind == "setup"] == ["ok"]
-        if kinds != ["setup", "exit"][: 1 + succeeded]:
-            yield f"{span.label} has {kinds}"
+        inside = [each for each in trace.spans if each.parent == number]
+        first, exits = inside[0], [each for each in inside if each.kind == "exit"]
+        if first.kind != "setup" or [each.name for each in exits] != [span.name] * (
+            first.outcome == "ok"
+        ):
+            yield f"{span.label} holds {[each.label for each in inside]}"
     if span.outcome == "unfinished" and span.kind != "send":
         yield f"{span.label} has not ended"

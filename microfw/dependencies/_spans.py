@@ -60,7 +60,7 @@ Outcome = Literal[
 - `"unfinished"`: something else began before it had ended.
 """
 
-SpanScope = Literal["function", "request", "app"]
+SpanScope = Literal["use", "function", "request", "app"]
 
 
 _MOMENTS: tuple[SpanKind, ...] = ("receive", "send", "accept", "close", "disconnect")

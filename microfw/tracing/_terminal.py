@@ -4,8 +4,8 @@ from microfw.dependencies import LogLine, Span
 from microfw.tracing._trace import Trace
 
 LEAST_WIDTH = 72
-_COLOURS = {None: "36", "function": "34", "request": "35", "app": "33"}
-"""ANSI's, by scope: cyan, blue, magenta, yellow."""
+_COLOURS = {None: "36", "use": "32", "function": "34", "request": "35", "app": "33"}
+"""ANSI's, by scope: cyan, green, blue, magenta, yellow."""
 _BAD = frozenset({"raised", "replaced", "swallowed", "cut off", "cancelled", "invalid"})
 _RED, _DIM = "31", "2"
 _NANOSECONDS = 1_000_000

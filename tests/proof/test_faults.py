@@ -35,6 +35,18 @@ def test_dependencies_exit_whatever_happens_wherever_it_does(server: str, flavou
     gc.collect()  # so that what is not closed, or not awaited, shows
 
 
+@pytest.mark.slow
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.filterwarnings("ignore:Async generator '.*(chunks|iterate_in_threadpool)' was garbage")
+def test_traces_are_complete_whatever_happens(server: str) -> None:
+    options, is_bare = SERVERS[server].options, SERVERS[server].is_bare
+    cells = combinations(FLAVOURS, is_bare=is_bare)
+    share = islice(cells, [*SERVERS].index(server), None, 5 * SHARE)
+    assert anyio.run(failing_cells, share, is_bare, True, **options) == {}
+    gc.collect()
+
+
 @pytest.mark.parametrize("is_bare", [False, True])
 def test_there_is_a_reason_for_each_cell_that_is_missing(is_bare: bool) -> None:
     expected: dict[str | None, int] = {

@@ -48,7 +48,7 @@ class View {
   chart() {
     const ticks = [0, 1, 2, 3, 4].map((n) =>
       h("span", { style: { left: `${n * 25}%` } }, time((this.total * n) / 4)));
-    const legend = [["function", 'scope "function"'], ["request", 'scope "request"'], ["app", 'scope "app"'],
+    const legend = [["use", 'scope "use"'], ["function", 'scope "function"'], ["request", 'scope "request"'], ["app", 'scope "app"'],
       ["none", "no exit code"], ["io", "reading, waiting, sending"]];
     return h("section", { class: "panel" },
       h("div", { class: "chart", role: "listbox", "aria-label": "Spans" },
