@@ -46,6 +46,9 @@ async def get_session(engine: EngineDep) -> AsyncIterator[AsyncSession]:
 
 SessionDep = Annotated[AsyncSession, Depends(get_session)]
 
+BriefSession = Annotated[AsyncSession, Depends(get_session, scope="use")]
+"""One that is closed, and its connection given back, as soon as those have run that use it."""
+
 
 def make_engine(url: str) -> AsyncEngine:
     engine = create_async_engine(url)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from sqlalchemy import select
 
-from examples.shop.database import SessionDep
+from examples.shop.database import BriefSession, SessionDep
 from examples.shop.models import User
 from examples.shop.schemas import CreatedUser, NewUser, PublicUser
 from microfw import Depends, Router
@@ -19,9 +19,9 @@ bearer = HTTPBearer(scheme_name="shop", description="The token that `POST /users
 
 
 async def get_current_user(
-    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)], session: SessionDep
+    credentials: Annotated[HTTPAuthorizationCredentials, Depends(bearer)], session: BriefSession
 ) -> User:
-    """Find the user by the token, in the session that the endpoint gets too."""
+    """Find the user by the token, before the body is received: the session is closed by then."""
     mine = User.token_digest == digest(credentials.credentials)
     user = await session.scalar(select(User).where(mine))
     if user is None:

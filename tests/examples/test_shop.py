@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from examples.shop.database import create_tables, make_engine
+from examples.shop.main import app
 from tests.examples.postgresql import postgresql
 from tests.servers import Server, serve
 
@@ -48,6 +49,9 @@ EVENTS = re.compile(
 )
 
 MARK = "GET /mark 404"
+
+WHO_IS_ASKING = ("checked out", "BEGIN", "SELECT", "COMMIT", "returned to pool")
+"""The session in which the user is found: it is closed before anything else opens."""
 
 
 def events(log: str) -> list[str]:
@@ -140,9 +144,9 @@ def test_the_shop_is_healthy_if_its_database_answers(shop: Shop) -> None:
 
 def test_an_order_is_committed_before_its_answer_is_sent_and_audited_after_it(shop: Shop) -> None:
     with shop.expect(
+        *WHO_IS_ASKING,
         "checked out",
         "BEGIN",
-        "SELECT",
         "INSERT INTO orders",
         "UPDATE products",
         "INSERT INTO order_lines",
@@ -162,6 +166,24 @@ def test_an_order_is_committed_before_its_answer_is_sent_and_audited_after_it(sh
     assert answer.status_code == 201
 
 
+def test_the_session_that_finds_the_user_is_closed_before_the_order_is_received() -> None:
+    """S7, V4"""
+    source = app.explain("/orders", "POST")
+
+    opens, user, closed, received, opens_again, order = (
+        source.index(text)
+        for text in (
+            "as session:\n",
+            "        user = await get_current_user(",
+            "\n    if exchange.swallowed is not None:",
+            "\n    await exchange.receive_body()\n",
+            "as session_2:\n",
+            "        returned = await place_order(",
+        )
+    )
+    assert opens < user < closed < received < opens_again < order
+
+
 def test_an_order_can_be_read_again_as_it_was_answered(shop: Shop) -> None:
     placed = shop.order(book=2, pen=1).json()
 
@@ -177,9 +199,9 @@ def test_an_order_can_be_read_again_as_it_was_answered(shop: Shop) -> None:
 def test_an_order_that_fails_half_way_is_rolled_back_before_its_answer_is_sent(shop: Shop) -> None:
     stock = shop.stock()
     with shop.expect(
+        *WHO_IS_ASKING,
         "checked out",
         "BEGIN",
-        "SELECT",
         "INSERT INTO orders",
         "UPDATE products",
         "INSERT INTO order_lines",
@@ -211,11 +233,7 @@ def test_the_audit_log_tells_of_an_order_once_its_task_has_run(shop: Shop) -> No
 def test_invalid_orders_are_refused_before_anything_is_taken(shop: Shop) -> None:
     stock = shop.stock()
     with shop.expect(
-        "checked out",
-        "BEGIN",
-        "SELECT",
-        "ROLLBACK",
-        "returned to pool",
+        *WHO_IS_ASKING,
         "POST /orders 422",
     ):
         answer = shop.order(book=0)
@@ -249,9 +267,9 @@ def test_orders_of_the_same_things_do_not_stop_each_other(shop: Shop) -> None:
 def test_orders_are_exported_as_csv_while_the_session_is_open(shop: Shop) -> None:
     placed = [shop.order(book=1, pen=2).json(), shop.order(pen=5).json()]
     with shop.expect(
+        *WHO_IS_ASKING,
         "checked out",
         "BEGIN",
-        "SELECT",
         "SELECT",
         "GET /orders.csv 200",
         "COMMIT",
