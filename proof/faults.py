@@ -74,6 +74,8 @@ class Place:
 
 
 ALL: tuple[str, ...] = ("outer", "first", "second")
+OWN: tuple[str, ...] = (*ALL, "short", "held")
+"""What a request opens."""
 FEEDS = ("outer",)
 """What is open while a response is sent."""
 HEAD, WHOLE = ("200",), ("200", "body")
@@ -84,6 +86,10 @@ REFUSED, REFUSED_SOCKET, FAILED_SOCKET = "/refused", "/socket/refused", "/socket
 DENIED_SOCKET = "/socket/denied"
 BROKEN = "/broken"
 FAILED = ("500", "body")
+LATE = "/late"
+"""A route whose body is received when one of scope "use" has closed."""
+AHEAD = ("setup of short", "user", "exit of short")
+"""Its places ahead of that."""
 RETURNED, RETURNED_NEWER, FILE = "/returned", "/returned/2.4", "/file"
 
 IN_CHUNKS = (RETURNED, RETURNED_NEWER, FILE)
@@ -93,6 +99,7 @@ NEWER = (RETURNED_NEWER,)
 WHOLE_RESPONSES = {
     "/plain": WHOLE,
     "/reading": WHOLE,
+    LATE: WHOLE,
     "/stream": (*WHOLE, "body", "body"),
     RETURNED: (*WHOLE, "body", "body"),
     RETURNED_NEWER: (*WHOLE, "body", "body"),
@@ -126,6 +133,14 @@ PLACES = (
     Place("setup of second", "setup", ("outer", "first")),
     Place("endpoint", "endpoint", ALL),
     Place("receiving in the endpoint", "receive", ALL, route="/reading"),
+    Place("setup of short", "setup", route=LATE),
+    Place("user", "setup", ("short",), route=LATE),
+    Place("exit of short", "exit", ("short",), route=LATE),
+    Place("receiving the first part", "receive", route=LATE),
+    Place("setup of outer", "setup", route=LATE),
+    Place("endpoint", "endpoint", (*ALL, "held"), route=LATE),
+    Place("setup of held", "setup", ALL, route=LATE),
+    Place("exit of held", "exit", (*ALL, "held"), route=LATE),
     Place("building the response", "endpoint", ALL),
     Place("exit of second", "exit", ALL),
     Place("exit of first", "exit", ("outer", "first")),
@@ -308,15 +323,17 @@ FAULTS = (
 
 # ---------------------------------------------------------------------- flavours
 
-NAMES: tuple[str, ...] = ("engine", "pool", "outer", "first", "second", "helper")
+NAMES: tuple[str, ...] = ("engine", "pool", "outer", "first", "second", "helper", "short", "held")
 
 FLAVOURS: dict[str, tuple[str, ...]] = {
-    "async": ("async",) * 6,
-    "brief": ("brief",) * 6,
-    "thread": ("thread",) * 6,
-    "loop": ("loop",) * 6,
-    "mixed": ("thread", "async", "async", "thread", "brief", "thread"),
-    "mixed the other way": ("async", "thread", "thread", "async", "thread", "loop"),
+    "async": ("async",) * 8,
+    "brief": ("brief",) * 8,
+    "thread": ("thread",) * 8,
+    "loop": ("loop",) * 8,
+    "mixed": ("thread", "async", "async", "thread", "brief", "thread", "async", "thread"),
+    "mixed the other way": (
+        *("async", "thread", "thread", "async", "thread", "loop", "thread", "async"),
+    ),
 }
 """Of each dependency: an async one whose exit code awaits, or not; a sync one, where it runs."""
 
@@ -454,6 +471,9 @@ class Stage:
         second = self.dependency("second", between)
         helper = self.dependency("helper")
         self.declare_routes(second, self.task(helper))
+        short = self.dependency("short", pool, scope="use")
+        held = self.dependency("held", second, scope="use")
+        self.declare_late_body(Depends(self.plain("user", short)), second, held)
         self.declare_returned_responses(outer, second)
         self.declare_sockets(second)
         self.declare_handlers(second)
@@ -588,6 +608,38 @@ class Stage:
             stage.cell.reach_sync("end of the stream")
 
         app.post("/stream")(stream_sync if self.is_sync else stream)
+
+    def declare_late_body(self, user: Any, second: Any, held: Any) -> None:
+        stage = self
+
+        class Noted(JSONResponse):
+            """Is built once what the endpoint alone used has closed."""
+
+            def render(self, content: Any) -> bytes:
+                stage.cell.run("response")
+                return super().render(content)
+
+        async def answer(
+            user: Annotated[str, user],
+            second: Annotated[str, second],
+            held: Annotated[str, held],
+            sent: dict[str, int],
+        ) -> dict[str, int]:
+            stage.cell.run("endpoint")
+            await stage.cell.reach("endpoint")
+            return sent
+
+        def answer_sync(
+            user: Annotated[str, user],
+            second: Annotated[str, second],
+            held: Annotated[str, held],
+            sent: dict[str, int],
+        ) -> dict[str, int]:
+            stage.cell.run("endpoint")
+            stage.cell.reach_sync("endpoint")
+            return sent
+
+        self.app.post(LATE, response_class=Noted)(answer_sync if self.is_sync else answer)
 
     def declare_returned_responses(self, outer: Any, second: Any) -> None:
         stage = self
@@ -801,7 +853,8 @@ def is_socket(place: Place) -> bool:
 
 def waits_for_client(place: Place) -> bool:
     """Whether something is to come from the client, there or later."""
-    return place.kind == "receive" or (place.route == SOCKET and not place.sent)
+    is_ahead = place.route == LATE and place.name in AHEAD
+    return place.kind == "receive" or is_ahead or (place.route == SOCKET and not place.sent)
 
 
 async def send_request(app: App, cell: Cell) -> None:
@@ -1027,7 +1080,7 @@ def order_problems(cell: Cell) -> Iterator[str]:
             yield f"{name} exits while {opened} are open"
         elif event == "ends":
             opened = opened[:-1]
-        elif name == "handler" and {*ALL} & {*opened}:
+        elif name == "handler" and {*OWN} & {*opened}:
             yield f"an exception is handled while {opened} are open"
         elif event == "waits for" and not may_wait(cell, number, opened):
             yield f"waits for a thread while {opened} are open"
@@ -1049,7 +1102,7 @@ def may_wait(cell: Cell, number: int, opened: list[str]) -> bool:
     is_in_task = ("ends", "second") in cell.events[:number]
     return following != "exits" and (
         is_in_task
-        or not any(flavour_of(cell.flavour, it) == "thread" for it in opened if it in ALL)
+        or not any(flavour_of(cell.flavour, it) == "thread" for it in opened if it in OWN)
     )
 
 

@@ -50,14 +50,14 @@ def test_traces_are_complete_whatever_happens(server: str) -> None:
 @pytest.mark.parametrize("is_bare", [False, True])
 def test_there_is_a_reason_for_each_cell_that_is_missing(is_bare: bool) -> None:
     expected: dict[str | None, int] = {
-        None: 5404 if is_bare else 5776,
+        None: 6101 if is_bare else 6521,
         "there is no client": 72,
-        "nothing is open that has exit code": 306,
-        "nothing can interrupt code that does not await": 158,
+        "nothing is open that has exit code": 360,
+        "nothing can interrupt code that does not await": 175,
         "it does not come out of the thread in which Starlette calls an iterator": 12,
     }
     if is_bare:
-        expected["there is no task group around"] = 372
+        expected["there is no task group around"] = 420
     assert expected == Counter(
         reason_against(place, fault, flavour, is_bare=is_bare)
         for place in PLACES
