@@ -322,7 +322,7 @@ def scene() -> Scene:
 
 def place(dependency: Any) -> str:
     """A dependency as the log names it."""
-    code = dependency.call.__code__
+    code = dependency.dependency.__code__
     return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
 
 
