@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,18 @@ from tests.test_packaging import address_of, environment
 PAGE = (ROOT / "docs" / "first-steps.md").read_text(encoding="utf-8")
 BLOCKS = [fence[0].split("\n", 1) for fence in FENCE.finditer(PAGE)]
 INSTALL, DEV, TEST = (text.removesuffix("```") for head, text in BLOCKS if head == "```sh")
-FILES = {
-    found[1]: INCLUDE.sub(lambda each: included(*each.groups()), text.removesuffix("```"))
-    for head, text in BLOCKS
-    if (found := re.fullmatch(r'```python title="(.*)"', head))
-}
+HARBOUR = ("bigger", "sql", "settings", "testing")
+
+
+def titled(page: str) -> Iterator[tuple[str, str]]:
+    """The files of a page, with the code that they include."""
+    for fence in FENCE.finditer(page):
+        head, text = fence[0].split("\n", 1)
+        if found := re.fullmatch(r'```python title="(.*)"', head):
+            code = INCLUDE.sub(lambda each: included(*each.groups()), text)
+            yield found[1], code.removesuffix("```")
+
+
 RUN, LOOK = (block["text"] for block in BLOCK.finditer(PAGE) if block["kind"] == "run")
 (PRINTED,) = (block["text"] for block in BLOCK.finditer(PAGE) if block["kind"] == "printed")
 
@@ -72,7 +80,7 @@ class Reader:
 def test_the_first_steps_lead_where_they_say(built: Path, tmp_path: Path) -> None:
     reader = Reader(tmp_path, built)
     reader.type(INSTALL)
-    for name, text in FILES.items():
+    for name, text in titled(PAGE):
         (tmp_path / name).write_text(text, encoding="utf-8")
     program, *arguments = shlex.split(DEV)
 
@@ -97,3 +105,20 @@ def test_the_first_steps_lead_where_they_say(built: Path, tmp_path: Path) -> Non
     assert PRINTED in printed
     assert reader.type_each(LOOK, port) == LOOK
     assert "2 passed" in reader.type(TEST)
+
+
+def test_the_bigger_application_is_what_its_pages_hold(built: Path, tmp_path: Path) -> None:
+    reader = Reader(tmp_path, built)
+    reader.type(INSTALL)
+    pages = [(ROOT / "docs" / f"{name}.md").read_text("utf-8") for name in HARBOUR]
+    for packages in re.findall(r"`pip install (.*?)`", "\n".join(pages)):
+        reader.type(f"pip install {packages}")
+    for name, text in (found for page in pages for found in titled(page)):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    (tmp_path / "harbour" / "__init__.py").touch()
+
+    assert "5 passed" in reader.type("python -m pytest -q")
+    assert reader.type("microfw check harbour.main:app").endswith("0 mistakes, 0 warnings\n")
+    assert reader.type("python -m harbour.report") == "0\n"

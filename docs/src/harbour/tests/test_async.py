@@ -12,6 +12,7 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.mark.anyio
 async def test_a_ship_can_be_added(tmp_path: Path) -> None:
     settings = Settings(database=f"sqlite+aiosqlite:///{tmp_path}/test.sqlite3")
     transport = httpx2.ASGITransport(app)
