@@ -57,7 +57,7 @@ from microfw.dependencies import (
 from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.openapi._application import DescribedApp
 from microfw.routing import Route, Router, WebSocketRoute
-from microfw.tracing import Tracing, without_layer
+from microfw.tracing import Tracing, listen_by_telemetry, without_layer
 
 __all__ = ["App"]
 
@@ -115,6 +115,9 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         gc_freeze: Whether the lifespan freezes, for the garbage collector, what there is once
             start-up is over: no full collection walks through it. For a process that serves this
             application alone; `microfw run` does it.
+        telemetry: FastAPI's settings for OpenTelemetry: `tracer_provider`, `meter_provider`,
+            `tracing`, `metrics`, `operation_spans`, `exclude`; nothing is traced where it is left
+            out. See `microfw.tracing.opentelemetry`.
         **documentation: `title`, `version`, ...: what OpenAPI says of the application; see
             `AppDocumentation`. Each is an attribute of the same name.
     """
@@ -151,6 +154,7 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         cleanup_timeout: float | None = DEFAULT_CLEANUP_TIMEOUT,
         share_app_scope: bool = False,
         gc_freeze: bool = False,
+        telemetry: Mapping[str, Any] | None = None,
         **documentation: Unpack[AppDocumentation],
     ) -> None:
         check_documentation(documentation)
@@ -171,6 +175,8 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         )
         self.app_state.find_unused = self._unused
         self.tracing: Tracing = Tracing(self, self._overrides_of_all)
+        if telemetry is not None:
+            listen_by_telemetry(self.tracing, telemetry)
         self.root_path = root_path
         self.gc_freeze = gc_freeze
         self.share_app_scope = share_app_scope

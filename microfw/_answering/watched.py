@@ -10,8 +10,8 @@ from microfw.dependencies import (
     OpenSpan,
     Subject,
     Tracer,
-    current_tracer,
     outcome_of,
+    tracer,
 )
 
 _SEND = Subject("send")
@@ -30,12 +30,10 @@ def watched_plan(compiled: CompiledPlan) -> CompiledPlan:
 
 def watch(run: Any, source: str) -> None:
     """Have the sending of a response watched, and keep the source that runs."""
-    tracer = current_tracer.get()
-    if tracer is None:
-        return
-    tracer.source = tracer.source or source
+    watching = tracer()
+    watching.source = watching.source or source
     if isinstance(run, Exchange) and not isinstance(run.send, _WatchedSend):
-        run.send = _WatchedSend(run.send, tracer)
+        run.send = _WatchedSend(run.send, watching)
 
 
 class _WatchedSend:

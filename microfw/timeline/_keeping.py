@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator
 
 from msgspec import Struct
 from starlette.types import Scope
@@ -98,7 +97,7 @@ class Traces(Sink):
         self._kept: deque[Kept] = deque(maxlen=limit)
         self._own = own
         self._number = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._waiting: list[Signal] = []
         self._under_way: dict[int, OngoingTrace] = {}
 
@@ -140,20 +139,18 @@ class Traces(Sink):
     def _is_own(self, trace: OngoingTrace) -> bool:
         return trace.scope.get("app") is self._own
 
-    async def following(self, number: int) -> AsyncGenerator[Kept]:
-        """Those after a number, and each new one."""
-        while True:
-            signal = Signal()
-            with self._lock:
-                self._waiting.append(signal)
-            try:
-                for kept in self.after(number):
-                    number = kept.number
-                    yield kept
+    async def next_after(self, number: int) -> list[Kept]:
+        """Wait until there are some after a number; return them."""
+        signal = Signal()
+        with self._lock:
+            self._waiting.append(signal)
+        try:
+            if not self.after(number):
                 await signal.wait()
-            finally:
-                with self._lock:
-                    self._waiting = [each for each in self._waiting if each is not signal]
+        finally:
+            with self._lock:
+                self._waiting = [each for each in self._waiting if each is not signal]
+        return self.after(number)
 
 
 class _Leaving(Observer):

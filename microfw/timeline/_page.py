@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
 from html import escape
 from importlib.resources import files
 from typing import Annotated, Any
@@ -108,9 +107,11 @@ class Timeline(App):
         self, after: int = 0, last_event_id: Annotated[int, Header()] = 0
     ) -> AsyncIterator[ServerSentEvent]:
         yield ServerSentEvent(comment="here")  # so that the page knows that it is connected
-        async with aclosing(self.traces.following(max(after, last_event_id))) as following:
-            async for kept in following:
-                yield ServerSentEvent(data=summary_of(kept), id=str(kept.number))
+        number = max(after, last_event_id)
+        while True:
+            for kept in await self.traces.next_after(number):
+                number = kept.number
+                yield ServerSentEvent(data=summary_of(kept), id=str(number))
 
     async def _describe(self) -> Application:
         return described(self._watched, self.traces.under_way())

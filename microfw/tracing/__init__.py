@@ -6,6 +6,7 @@ from microfw.tracing._listening import Listening, Tracing, trace_requests, witho
 from microfw.tracing._ongoing import OngoingTrace
 from microfw.tracing._server_timing import ServerTiming
 from microfw.tracing._sinks import Observer, Sink
+from microfw.tracing._telemetry import listen_by_telemetry
 from microfw.tracing._terminal import render
 from microfw.tracing._trace import Trace, TraceKind
 
@@ -24,6 +25,7 @@ __all__ = [
     "TraceKind",
     "Tracing",
     "chrome_trace",
+    "listen_by_telemetry",
     "render",
     "trace_requests",
     "without_layer",

@@ -1,5 +1,6 @@
 """Spans and metrics of OpenTelemetry, with its SDK and the instrumentations of others."""
 
+import sys
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
@@ -17,9 +18,12 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanContext, SpanKind, StatusCode
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from microfw import App, BackgroundTasks, Depends, HTTPException, WebSocket
+from microfw.exceptions import DeclarationError, MissingPackageError
+from microfw.tracing._live_spans import _FROM_HEADERS
 from microfw.tracing.opentelemetry import DEFAULT_KINDS, OpenTelemetry
 
 
@@ -238,6 +242,10 @@ def test_the_trace_of_the_client_goes_on() -> None:
     assert ids(server).trace_id == 0x0AF7651916CD43DD8448EB211C80319C
 
 
+def test_propagators_can_read_all_headers() -> None:
+    assert _FROM_HEADERS.keys(Headers({"x-one": "1"})) == ["x-one"]
+
+
 def test_nothing_is_made_of_what_the_sampler_leaves_out() -> None:
     app, telemetry = shop(), Telemetry(sampler=ALWAYS_OFF)
     app.tracing.listen(telemetry.sink())
@@ -402,3 +410,42 @@ async def test_the_spans_of_the_worker_thread_are_current_there() -> None:
 
     app.tracing.listen(telemetry.sink())
     assert TestClient(app).get("/").json() == ["setup get_name", "endpoint read_name"]
+
+
+# ---------------------------------------------------------------------- FastAPI's parameter
+
+
+def told_by(telemetry: Telemetry, **settings: Any) -> App:
+    given = {"tracer_provider": telemetry.tracer_provider, "meter_provider": None, **settings}
+    app = App(telemetry=given)
+
+    @app.get("/")
+    async def read_items(session: Annotated[str, Depends(get_session)]) -> str:
+        return session
+
+    return app
+
+
+def test_an_application_can_be_told_as_fastapi_is() -> None:
+    telemetry = Telemetry()
+    get(told_by(telemetry), "/")
+    assert telemetry.tree[0] == "GET /"
+    assert "  exit get_session" in telemetry.tree
+    alone = Telemetry()
+    get(told_by(alone, operation_spans=False), "/")
+    assert alone.tree == ["GET /"]
+
+
+def test_a_setting_that_nobody_knows_is_refused_and_one_without_meaning_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(DeclarationError, match="telemetry has no setting 'trace'"):
+        App(telemetry={"trace": True})
+    told_by(Telemetry(), logs=True)
+    assert "telemetry['logs'] has no meaning here" in caplog.text
+
+
+def test_telemetry_without_the_api_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "microfw.tracing.opentelemetry", None)
+    with pytest.raises(MissingPackageError, match=r"install microfw-asgi\[opentelemetry\]"):
+        App(telemetry={})

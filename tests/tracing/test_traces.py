@@ -1,5 +1,6 @@
 """A trace tells what ran: in which order, inside of what, in which thread, and how it ended."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
@@ -8,12 +9,13 @@ import pytest
 from anyio import sleep_forever
 from anyio.lowlevel import checkpoint
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from microfw import App, BackgroundTasks, Depends, HTTPException, Request, Response, WebSocket
 from microfw._answering.tasks import BackgroundTask
+from microfw.dependencies import Subject, Tracer
 from microfw.routing import Route, Router
 from microfw.tracing import Sink, Span, Trace, trace_requests
 
@@ -47,6 +49,17 @@ def traced(app: App, url: str = "/", method: str = "GET", **sent: Any) -> Trace:
         TestClient(app, raise_server_exceptions=False).request(method, url, **sent)
     (trace,) = traces
     return trace
+
+
+def asked_for() -> dict[str, Any]:
+    return {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+
+
+async def receive_never() -> Any:
+    await sleep_forever()
+
+
+async def send_nowhere(message: Any) -> None: ...
 
 
 def tree(trace: Trace) -> list[str]:
@@ -373,6 +386,63 @@ async def test_a_cancellation_shows_in_all_that_it_goes_through(anyio_backend: o
     ]
 
 
+@pytest.mark.parametrize("place", ["setup", "exit"])
+def test_a_sync_dependency_that_fails_shows(place: str) -> None:
+    app = App()
+
+    def get_broken() -> Iterator[str]:
+        if place == "setup":
+            raise Oops
+        yield place
+        raise Oops
+
+    @app.get("/", dependencies=[Depends(get_broken)])
+    def read_items() -> str:
+        return "items"
+
+    trace = traced(app)
+    assert told(trace.find("open")) == "open get_broken, in a thread, raised, Oops"
+    assert told(trace.spans[-2]) == f"{place} get_broken, in a thread, raised, Oops"
+
+
+async def test_exit_code_that_is_cancelled_shows() -> None:
+    app = App()
+
+    async def get_cancelled() -> AsyncIterator[None]:
+        yield
+        raise asyncio.CancelledError
+
+    @app.get("/", dependencies=[Depends(get_cancelled)])
+    async def read_items() -> str:
+        return "items"
+
+    with trace_requests(app) as traces, pytest.raises(asyncio.CancelledError):
+        await app(asked_for(), receive_never, send_nowhere)
+    assert told(traces[0].find("exit")) == "exit get_cancelled, cancelled, CancelledError"
+
+
+async def test_waiting_for_a_place_shows(anyio_backend: object) -> None:
+    app = App()
+    started = anyio.Event()
+
+    async def get_slot() -> AsyncIterator[None]:
+        started.set()
+        await checkpoint()
+        yield
+
+    @app.get("/", dependencies=[Depends(get_slot, max_concurrency=1)])
+    async def read_items() -> str:
+        await checkpoint()
+        return "items"
+
+    with trace_requests(app) as traces:
+        async with anyio.create_task_group() as group:
+            group.start_soon(app, asked_for(), receive_never, send_nowhere)
+            await started.wait()
+            group.start_soon(app, asked_for(), receive_never, send_nowhere)
+    assert [trace.spans[0].label for trace in traces] == ["open get_slot", "wait get_slot"]
+
+
 # ---------------------------------------------------------------------- what is sent
 
 
@@ -477,6 +547,59 @@ def test_a_body_that_comes_in_parts_is_one_span() -> None:
 
     trace = traced(app, method="POST", content=iter([b"[1,", b"2]"]))
     assert [span.kind for span in trace.spans].count("receive") == 1
+
+
+async def test_parts_of_a_body_are_one_span() -> None:
+    app = App()
+
+    @app.post("/")
+    async def create_item(body: list[int]) -> int:
+        return sum(body)
+
+    parts = [
+        {"type": "http.request", "body": b"2]", "more_body": False},
+        {"type": "http.request", "body": b"[1,", "more_body": True},
+    ]
+
+    async def receive() -> Any:
+        return parts.pop()
+
+    with trace_requests(app) as traces:
+        await app({**asked_for(), "method": "POST"}, receive, send_nowhere)
+    assert traces[0].status == 200
+    assert [span.kind for span in traces[0].spans].count("receive") == 1
+
+
+def test_a_response_that_fails_half_way_is_not_sent_to_its_end() -> None:
+    app = App()
+
+    def items() -> Iterator[bytes]:
+        yield b"1"
+        raise Oops
+
+    @app.get("/")
+    async def read_items(session: WideSessionDep) -> StreamingResponse:
+        return StreamingResponse(items())
+
+    trace = traced(app)
+    assert trace.find("send").outcome == "unfinished"
+    assert told(trace.find("exit")) == "exit get_session, saw Oops, passed"
+
+
+async def test_a_response_without_a_head_has_no_span() -> None:
+    class Headless(Response):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await send({"type": "http.response.body", "body": b""})
+
+    app = App()
+
+    @app.get("/")
+    async def read_items() -> Headless:
+        return Headless()
+
+    with trace_requests(app) as traces:
+        await app(asked_for(), receive_never, send_nowhere)
+    assert traces[0].order == ["endpoint read_items"]
 
 
 # ---------------------------------------------------------------------- tasks
@@ -786,6 +909,32 @@ def test_a_sink_has_nothing_to_do_unless_it_wants_to() -> None:
     app = App()
     with app.tracing.listen(Sink()):
         assert TestClient(app).get("/").status_code == 404
+
+
+def test_a_sink_of_a_mounted_application_too_gets_a_trace_once() -> None:
+    app, inner = App(), App()
+    app.mount("/inner", inner)
+    traces: list[Trace] = []
+
+    class Keeping(Sink):
+        def ended(self, trace: Trace, scope: Any) -> None:
+            traces.append(trace)
+
+    sink = Keeping()
+    with app.tracing.listen(sink), inner.tracing.listen(sink):
+        TestClient(app).get("/inner/")
+    assert len(traces) == 1
+
+
+def test_what_has_not_ended_is_told_and_what_has_ended_stays_as_it_is() -> None:
+    tracer = Tracer()
+    ended, left = tracer.begin("setup", Subject("one")), tracer.begin("setup", Subject("two"))
+    tracer.end(left, "ok")
+    tracer.end(left, "raised", Oops())
+    tracer.end(ended, "raised", Oops())
+    tracer.begin("endpoint", Subject("three"))
+    outcomes = [(span.outcome, span.raised, span.raised_at) for span in tracer.finish()]
+    assert outcomes == [("raised", "Oops", None), ("ok", None, None), ("unfinished", None, None)]
 
 
 def test_a_lifespan_is_not_traced() -> None:
