@@ -21,6 +21,7 @@ from microfw.sse import EventSourceResponse
 __all__ = [
     "EventSourceResponse",
     "FileResponse",
+    "FinalHeaders",
     "HTMLResponse",
     "JSONResponse",
     "PlainTextResponse",
@@ -34,6 +35,26 @@ __all__ = [
 ]
 
 Respond = Callable[[Any], Response]
+
+
+class FinalHeaders(Response):
+    """Headers and cookies of whatever response is sent, also of an exception handler's.
+
+    Declare a parameter of this type, and set them on it. What is set on an injected `Response` is
+    dropped where an exception decides. A header that the handler's response has itself stays.
+    """
+
+    status_code: Any = None
+    """It has none: who decides the response decides its status."""
+
+    def __init__(self) -> None:
+        self.raw_headers = []
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "status_code":
+            raise AttributeError("FinalHeaders has no status: who decides the response decides it")
+        super().__setattr__(name, value)
+
 
 _UNREAD = (FileResponse, RedirectResponse, StreamingResponse)
 _UNIONS = (Union, UnionType)

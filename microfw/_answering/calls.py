@@ -56,6 +56,9 @@ class FunctionRun(ObservedRun):
             finished: Finished | None = self.result
             if finished is None:
                 raise error_without_result(self)
+        except Exception:
+            await run_tasks(self._tasks and self._tasks.kept(), self.app_state)
+            raise
         finally:
             self.swallowed = None
         if self._tasks is not None:

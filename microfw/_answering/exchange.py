@@ -38,7 +38,7 @@ from microfw._reading import (
 from microfw.dependencies import DependencyScope, Run, place_of
 from microfw.exception_handlers import ExceptionHandler
 from microfw.outcome import Outcome, ResponseHead
-from microfw.responses import EmptyResponse
+from microfw.responses import EmptyResponse, FinalHeaders
 
 logger = logging.getLogger("microfw")
 
@@ -93,6 +93,7 @@ class Exchange(Run):
     _tasks: BackgroundTasks | None = None
     _failures: list[Exception] | None = None
     _sending: Sending | None = None
+    _final_headers: FinalHeaders | None = None
 
     def __init__(
         self,
@@ -164,6 +165,14 @@ class Exchange(Run):
             self._response.status_code = UNSET_STATUS
             self._response.raw_headers = []
         return self._response
+
+    @property
+    def final_headers(self) -> FinalHeaders:
+        """Headers and cookies for whatever response is sent."""
+        if self._final_headers is None:
+            _ = self.response  # so that it is completed
+            self._final_headers = FinalHeaders()
+        return self._final_headers
 
     @property
     def tasks(self) -> BackgroundTasks:
@@ -323,6 +332,13 @@ class Exchange(Run):
             return False
         return is_complete or not has_left
 
+    async def run_kept_tasks(self) -> None:
+        """Run those that run always, where no response has led to that."""
+        kept = self._tasks and self._tasks.kept()
+        self._tasks = None
+        if not self.delivered and kept is not None:
+            await run_tasks(kept, self.app_state, self._threads)
+
     def raise_failures(self) -> None:
         """Raise what background tasks have raised, now that everything has exited."""
         if self._failures:
@@ -337,9 +353,9 @@ class Exchange(Run):
         Raises:
             TypeError: The handler has returned none.
         """
-        self._response = None
-        self._tasks = None
-        self.is_sending = False
+        self._response = self._final_headers
+        self._tasks = self._tasks and self._tasks.kept()
+        self.is_sending = self.built = False
         self.result = await call_handler(handler, self.request, error)
         if self.result is None:
             raise TypeError(f"the exception handler {place_of(handler)} returned no response")
@@ -363,6 +379,9 @@ class Exchange(Run):
             _merge_headers(response, injected, replace=self.built)
             if self.built and injected.status_code is not UNSET_STATUS:
                 _set_status(response, injected.status_code)
+        final = self._final_headers
+        if final is not None and final is not injected:
+            _merge_headers(response, final, replace=self.built)
         return response
 
 

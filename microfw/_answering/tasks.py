@@ -47,9 +47,11 @@ class BackgroundTasks(starlette.background.BackgroundTasks):
 
     Attributes:
         outbox: The messages for queues, if there are any.
+        kept_tasks: Those that were added by `always`, if there are any.
     """
 
     outbox: Outbox | None = None
+    kept_tasks: list[BackgroundTask] | None = None
 
     def add_task(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Add a call of a sync or async function.
@@ -102,10 +104,41 @@ class BackgroundTasks(starlette.background.BackgroundTasks):
         self.outbox.add(message)
         return message.id
 
+    @property
+    def always(self) -> "AlwaysTasks":
+        """Adds tasks that run whatever decides the response: also after an exception.
+
+        ```python
+        tasks.always.add_task(record_attempt, user)
+        ```
+        """
+        return AlwaysTasks(self)
+
+    def kept(self) -> "BackgroundTasks | None":
+        """Those that an exception leaves, in the order of the list, if there are any."""
+        if self.kept_tasks is None:
+            return None
+        kept = BackgroundTasks(self.kept_tasks)
+        kept.kept_tasks = self.kept_tasks
+        return kept
+
     async def __call__(self) -> None:
         await send_messages(self)
         failures = await run_tasks(self, AppState())
         raise_failures(failures)
+
+
+class AlwaysTasks:
+    """Adds tasks to a list that run whatever decides the response."""
+
+    def __init__(self, tasks: BackgroundTasks) -> None:
+        self._tasks = tasks
+
+    def add_task(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Add a call, as `BackgroundTasks.add_task` does."""
+        tasks = self._tasks
+        tasks.add_task(func, *args, **kwargs)
+        tasks.kept_tasks = [*(tasks.kept_tasks or ()), tasks.tasks[-1]]
 
 
 def _enqueueable(task: object) -> Enqueueable:

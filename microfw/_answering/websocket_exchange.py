@@ -78,6 +78,10 @@ class WebSocketExchange(Run):
             await self.close(NORMAL_CLOSURE)
             self._failures = await run_tasks(tasks, self.app_state, self._threads)
 
+    def drop_tasks(self) -> None:
+        """Leave only those tasks that run always."""
+        self._tasks = self._tasks and self._tasks.kept()
+
     def raise_failures(self) -> None:
         """Raise what background tasks have raised, now that everything has exited."""
         failures, self._failures = self._failures, []

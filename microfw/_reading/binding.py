@@ -79,11 +79,13 @@ from microfw.exceptions import (
     UnfillableParameterError,
 )
 from microfw.params import Declaration, RequestValue, Source
+from microfw.responses import FinalHeaders
 
 _BY_TYPE: tuple[tuple[type[Any], str], ...] = (
     (Request, "request"),
     (WebSocket, "websocket"),
     (HTTPConnection, "connection"),
+    (FinalHeaders, "final_headers"),
     (Response, "response"),
     (BackgroundTasks, "tasks"),
 )
@@ -91,6 +93,7 @@ _CONNECTIONS = {"request", "websocket", "connection"}
 _CURES_IN_WEBSOCKET = {
     "request": "take a WebSocket, or an HTTPConnection where routes of both kinds use it",
     "response": "send through the WebSocket what is to be said",
+    "final_headers": "give the headers to `websocket.accept`",
 }
 _CURES_IN_HTTP = {
     "websocket": "take a Request, or an HTTPConnection where routes of both kinds use it"

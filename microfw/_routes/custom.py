@@ -84,6 +84,7 @@ class OfferingExchange(Exchange):
         self.scope = request.scope
         self.body, self.decoded_body, self.query_values = b"", None, None
         self.errors = self.result = self.swallowed = self._response = self._tasks = None
+        self._final_headers = None
         self._threads, self._knows_task = None, False
 
     def complete(self, response: Response) -> Response:

@@ -198,12 +198,16 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
                     raise error_without_result(exchange)
                 if not exchange.delivered:
                     await exchange.deliver()
-            except ClientDisconnect:
-                pass  # there is nobody to answer
+            except ClientDisconnect:  # there is nobody to answer
+                await exchange.run_kept_tasks()
             except Exception as error:
                 if exchange.is_sending:
                     self._log_closed(exchange, error)
-                if not await answered(exchange, error, self.exception_handlers):
+                try:
+                    if not await answered(exchange, error, self.exception_handlers):
+                        raise
+                except Exception:  # a handler's own, too
+                    await exchange.run_kept_tasks()
                     raise
             finally:
                 exchange.swallowed = None

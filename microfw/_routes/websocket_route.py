@@ -106,14 +106,18 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
         except WebSocketDisconnect:  # as most connections end
             await exchange.run_tasks(sends=False)
         except Exception as error:
+            exchange.drop_tasks()
             try:
                 if not await answered(exchange, error, self.exception_handlers):
                     raise
             except WebSocketDisconnect:  # while the handler was at it
+                await exchange.run_tasks()
                 return
             except Exception:  # a handler's own, too
                 await exchange.fail()
+                await exchange.run_tasks()
                 raise
+            await exchange.run_tasks()
         finally:
             exchange.swallowed = None
             app_state.requests.end()

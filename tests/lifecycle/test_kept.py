@@ -1,0 +1,288 @@
+"""B6 and B7: what is kept where an exception decides the response."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from typing import Annotated, Any
+
+import pytest
+from anyio.lowlevel import checkpoint
+
+from microfw import (
+    App,
+    BackgroundTasks,
+    Depends,
+    HTTPException,
+    Request,
+    Response,
+    Route,
+    Router,
+    WebSocket,
+)
+from microfw.exceptions import UnfillableParameterError
+from microfw.responses import FinalHeaders, JSONResponse
+from tests.lifecycle.programs import Log, Oops, request
+from tests.lifecycle.test_outcome import Left, leave
+from tests.lifecycle.test_websockets import converse
+
+# ---------------------------------------------------------------------- B6
+
+
+def adding(log: Log, tasks: BackgroundTasks, where: str) -> None:
+    tasks.add_task(log, f"task of {where}")
+    tasks.always.add_task(log, f"task of {where} for always")
+
+
+def application(log: Log) -> App:
+    async def open_and_add(tasks: BackgroundTasks) -> AsyncIterator[None]:
+        adding(log, tasks, "setup")
+        try:
+            yield
+        finally:
+            adding(log, tasks, "exit")
+
+    return App(dependencies=[Depends(open_and_add)])
+
+
+ALWAYS = [f"task of {where} for always" for where in ("setup", "endpoint", "exit")]
+ALL = [line for each in ALWAYS for line in (each.removesuffix(" for always"), each)]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(HTTPException(409), 409), (Oops("x"), 500), (None, 200)]
+)
+async def test_a_task_for_always_runs_after_an_exception(
+    error: Exception | None, status: int
+) -> None:
+    """B6"""
+    log = Log()
+    app = application(log)
+
+    @app.get("/")
+    def read(tasks: BackgroundTasks) -> None:
+        adding(log, tasks, "endpoint")
+        if error is not None:
+            raise error
+
+    await request(app, log=log)
+
+    sends = f"sends {status}"
+    assert log == {200: [sends, *ALL], 409: [sends, *ALWAYS], 500: [*ALWAYS, sends]}[status]
+
+
+async def test_it_runs_once_when_handlers_fail_or_answer_twice() -> None:
+    """B6, E6"""
+    log = Log()
+    app = application(log)
+
+    @app.get("/")
+    def read(tasks: BackgroundTasks, kind: int) -> None:
+        adding(log, tasks, "endpoint")
+        raise (Oops if kind else ValueError)("endpoint")
+
+    @app.exception_handler(Oops)
+    def replace(request: Request, error: Exception) -> Response:
+        raise HTTPException(404)
+
+    @app.exception_handler(ValueError)
+    def fail(request: Request, error: Exception) -> Response:
+        raise ZeroDivisionError
+
+    await request(app, query="kind=1", log=log)
+    await request(app, query="kind=0", log=log)
+
+    assert log == ["sends 404", *ALWAYS, *ALWAYS, "sends 500"]
+
+
+async def test_it_runs_once_where_the_response_was_sent_before_the_exception() -> None:
+    """B6, E7"""
+    log = Log()
+    app = application(log)
+
+    async def fail() -> AsyncIterator[None]:
+        yield
+        raise Oops("late")
+
+    @app.get("/", dependencies=[Depends(fail, scope="request")])
+    def read(tasks: BackgroundTasks) -> None:
+        adding(log, tasks, "endpoint")
+
+    await request(app, log=log)
+
+    assert log == ["sends 200", *ALL]
+
+
+async def test_it_runs_after_a_stream_that_fails_or_whose_client_leaves() -> None:
+    """B6, S6"""
+    log = Log()
+    app = application(log)
+
+    @app.get("/failing")
+    async def stream_and_fail() -> AsyncIterator[int]:
+        yield 1
+        raise Oops("stream")
+
+    @app.get("/")
+    async def stream() -> AsyncIterator[int]:
+        for number in range(100):
+            yield number
+            await checkpoint()
+
+    await request(app, "/failing")
+    await leave(app, Left(3))
+
+    of_dependency = [ALWAYS[0], ALWAYS[2]]
+    assert log == of_dependency * 2
+
+
+async def test_a_failing_task_for_always_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """B4, B6"""
+    log = Log()
+    app = App()
+
+    def fail() -> None:
+        raise Oops("task")
+
+    def work(it: Annotated[str, Depends(lambda: "value")]) -> None:
+        log(f"works with {it}")
+
+    @app.get("/")
+    def read(tasks: BackgroundTasks) -> None:
+        tasks.always.add_task(fail)
+        tasks.always.add_task(work)
+        raise HTTPException(404)
+
+    with caplog.at_level(logging.ERROR):
+        answer = await request(app)
+
+    assert answer.status == 404
+    assert isinstance(answer.raised, Oops)
+    assert log == ["works with value"]
+    assert [record.message for record in caplog.records] == ["background task fail failed"]
+
+
+async def test_in_a_websocket_and_in_a_call_it_runs_too() -> None:
+    """B6, W1"""
+    log = Log()
+    app = application(log)
+
+    @app.websocket("/")
+    async def talk(websocket: WebSocket, tasks: BackgroundTasks, kind: str) -> None:
+        adding(log, tasks, "endpoint")
+        if kind == "refused":
+            raise HTTPException(403)
+        await websocket.accept()
+        raise Oops("endpoint")
+
+    def call(tasks: BackgroundTasks) -> None:
+        adding(log, tasks, "endpoint")
+        raise Oops("call")
+
+    await converse(app, query="kind=refused")
+    await converse(app, query="kind=fails")
+    async with app.running():
+        with pytest.raises(Oops):
+            await app.call(call)
+
+    assert log == [*ALWAYS, *ALWAYS, ALWAYS[1]]
+
+
+# ---------------------------------------------------------------------- B7
+
+
+async def test_final_headers_are_on_the_response_of_an_exception_handler() -> None:
+    """B7"""
+
+    async def count(response: Response, final: FinalHeaders) -> AsyncIterator[None]:
+        response.headers["x-dropped"] = "setup"
+        final.headers["x-kept"] = "setup"
+        final.headers["x-own"] = "setup"
+        final.set_cookie("seen", "1")
+        yield
+        final.headers["x-exit"] = "exit"
+
+    router = Router(exception_handlers={Oops: lambda request, error: JSONResponse("router", 418)})
+
+    @router.get("/")
+    async def read(kind: str) -> str:
+        match kind:
+            case "409":
+                raise HTTPException(409, headers={"x-own": "exception"})
+            case "Oops":
+                raise Oops("endpoint")
+        return "done"
+
+    app = App(dependencies=[Depends(count)])
+    app.include_router(router)
+    seen: dict[str, list[str]] = {}
+    for kind in ("none", "409", "Oops", ""):
+        answer = await request(app, query=f"kind={kind}" if kind else "")
+        seen[f"{kind} {answer.status}"] = [
+            f"{name}: {value.partition(';')[0]}"
+            for name, value in answer.headers
+            if name.startswith("x-") or name == "set-cookie"
+        ]
+
+    kept = ["x-kept: setup", "x-own: setup", "set-cookie: seen=1"]
+    assert seen == {
+        "none 200": ["x-dropped: setup", *kept, "x-exit: exit"],
+        "409 409": ["x-own: exception", "x-kept: setup", "set-cookie: seen=1"],
+        "Oops 418": kept,
+        " 422": kept,
+    }
+
+
+async def test_a_response_that_was_built_is_dropped_with_all_but_the_final_headers() -> None:
+    """B7, E3"""
+
+    def fail(final: FinalHeaders) -> Iterator[None]:
+        yield
+        final.headers["x-final"] = "exit"
+        raise HTTPException(409, headers={"x-final": "exception"})
+
+    app = App(dependencies=[Depends(fail)])
+
+    @app.get("/", status_code=201)
+    def read(response: Response) -> str:
+        response.status_code = 202
+        return "done"
+
+    answer = await request(app)
+
+    assert answer.status == 409
+    assert answer.header("x-final") == ["exception"]
+
+
+async def test_a_custom_handler_starts_over_without_them() -> None:
+    """B7"""
+
+    class Retrying(Route):
+        def get_route_handler(self) -> Any:
+            handle = super().get_route_handler()
+
+            async def handle_twice(request: Request) -> Response:
+                await handle(request)
+                return await handle(request)
+
+            return handle_twice
+
+    def read(final: FinalHeaders) -> str:
+        final.set_cookie("seen", "1")
+        return "done"
+
+    app = App()
+    app.router.routes.append(Retrying("/", read))
+
+    assert len((await request(app)).header("set-cookie")) == 1
+
+
+def test_final_headers_have_no_status() -> None:
+    with pytest.raises(AttributeError, match="who decides the response decides it"):
+        FinalHeaders().status_code = 201
+
+
+def test_a_websocket_has_no_final_headers() -> None:
+    app = App()
+    with pytest.raises(UnfillableParameterError, match=r"websocket\.accept"):
+
+        @app.websocket("/")
+        async def talk(websocket: WebSocket, final: FinalHeaders) -> None: ...
