@@ -48,7 +48,7 @@ class FinalHeaders(Response):
     """It has none: who decides the response decides its status."""
 
     def __init__(self) -> None:
-        self.raw_headers = []
+        self.raw_headers: list[tuple[bytes, bytes]] = []
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "status_code":

@@ -35,7 +35,7 @@ from microfw._reading import (
     parse_whole,
     receive_form,
 )
-from microfw.dependencies import DependencyScope, Run, place_of
+from microfw.dependencies import AppValues, Cleanup, DependencyScope, Run, place_of
 from microfw.exception_handlers import ExceptionHandler
 from microfw.outcome import Outcome, ResponseHead
 from microfw.responses import EmptyResponse, FinalHeaders
@@ -103,8 +103,8 @@ class Exchange(Run):
         send: Send,
         limit_changes: Mapping[str, int | None] = NO_CHANGES,
     ) -> None:
-        self.cleanup = app_state.cleanup
-        self.app_values = app_state.app_values
+        self.cleanup: Cleanup = app_state.cleanup
+        self.app_values: AppValues = app_state.app_values
         self.app_state = app_state
         self.scope = scope
         self.receive: Receive = receive
@@ -356,7 +356,7 @@ class Exchange(Run):
         self._response = self._final_headers
         self._tasks = self._tasks and self._tasks.kept()
         self.is_sending = self.built = False
-        self.result = await call_handler(handler, self.request, error)
+        self.result: Any = await call_handler(handler, self.request, error)
         if self.result is None:
             raise TypeError(f"the exception handler {place_of(handler)} returned no response")
         with suppress(ClientDisconnect):

@@ -16,7 +16,7 @@ from microfw._answering.state import AppState
 from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks, send_messages
 from microfw._answering.waits import note_wait
 from microfw._reading import QueryValues
-from microfw.dependencies import DependencyScope, Run
+from microfw.dependencies import AppValues, Cleanup, DependencyScope, Run
 from microfw.exception_handlers import ExceptionHandler, close
 from microfw.outcome import Outcome
 
@@ -42,8 +42,8 @@ class WebSocketExchange(Run):
     unsent: Sequence[Exception] = ()
 
     def __init__(self, app_state: AppState, scope: Scope, receive: Receive, send: Send) -> None:
-        self.cleanup = app_state.cleanup
-        self.app_values = app_state.app_values
+        self.cleanup: Cleanup = app_state.cleanup
+        self.app_values: AppValues = app_state.app_values
         self.app_state = app_state
         self.scope = scope
         self.websocket: WebSocket = WebSocket(scope, receive, send)
