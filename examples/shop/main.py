@@ -2,26 +2,19 @@
 
 from sqlalchemy import text
 
-from examples.shop import audit, feed, orders, products, users
+from examples.shop import audit, feed, invoices, orders, products, users
 from examples.shop.database import SessionDep
 from examples.shop.products import OutOfStockError
-from microfw import App, Request
+from examples.shop.queue import app
+from microfw import Request
 from microfw.responses import JSONResponse, RedirectResponse
 
-app = App(
-    title="Shop",
-    description="Products, and orders that are placed whole or not at all.\n\n"
-    "Create a user, authorize with the token of the answer, and order.",
-    openapi_tags=[
-        {"name": "users", "description": "Customers, and their tokens"},
-        {"name": "products", "description": "What is for sale"},
-        {"name": "orders", "description": "Orders: all of their lines, or none"},
-        {"name": "audit", "description": "Who did what"},
-    ],
-)
+__all__ = ["app"]
+
 app.include_router(users.router)
 app.include_router(products.router)
 app.include_router(orders.router)
+app.include_router(invoices.router)
 app.include_router(audit.router)
 app.include_router(feed.router)
 

@@ -60,6 +60,22 @@ class OrderLine(Base):
     price_cents: Mapped[int]
 
 
+class DueInvoice(Base):
+    """An order that is to get its invoice."""
+
+    __tablename__ = "due_invoices"
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+
+
+class Invoice(Base):
+    __tablename__ = "invoices"
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=now)
+    cents: Mapped[int]
+
+
 class AuditEntry(Base):
     __tablename__ = "audit_log"
 

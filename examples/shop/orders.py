@@ -9,7 +9,7 @@ from sqlalchemy import select
 from examples.shop.audit import record
 from examples.shop.database import SessionDep
 from examples.shop.feed import FeedDep
-from examples.shop.models import Order, OrderLine
+from examples.shop.models import DueInvoice, Order, OrderLine
 from examples.shop.products import take_from_stock
 from examples.shop.schemas import NewOrder, PlacedOrder
 from examples.shop.users import CurrentUser
@@ -38,6 +38,7 @@ async def place_order(
         price = await take_from_stock(session, line.item, line.quantity)
         order.lines.append(OrderLine(item=line.item, quantity=line.quantity, price_cents=price))
     await session.flush()
+    session.add(DueInvoice(order_id=order.id))  # for invoices.py, committed with the order
     # These run after the commit, and after the response was sent.
     tasks.add_task(record, user.id, f"placed order {order.id}")
     tasks.add_task(feed.announce, order.id, new.lines)

@@ -47,6 +47,12 @@ class PlacedOrder(Struct):
     lines: list[PlacedLine]
 
 
+class PublicInvoice(Struct):
+    order_id: int
+    at: datetime
+    cents: int
+
+
 class LoggedEvent(Struct):
     at: datetime
     event: str

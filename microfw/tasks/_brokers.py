@@ -3,18 +3,14 @@
 It is known by the names of their classes, so that none of their packages has to be there.
 """
 
-import logging
 import uuid
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 from taskiq import AsyncBroker
 
-logger = logging.getLogger("microfw")
-
-LOCK_TIMEOUT = 60.0
-PAGE = 100
+from microfw.tasks._redis_streams import give_back_pending, listen
 
 
 class BrokerFacts(Struct, frozen=True):
@@ -57,12 +53,11 @@ def make_safe(broker: AsyncBroker) -> None:
 
     What differs from the default is the author's, and stays.
     """
-    if _kind(broker).startswith("RedisStream"):
-        found: Any = broker
-        if getattr(found, "unacknowledged_lock_timeout", 0) is None:
-            found.unacknowledged_lock_timeout = LOCK_TIMEOUT  # a killed worker would keep the lock
-        if found.consumer_id == "$":
-            found.consumer_id = "0"  # what was sent before the first worker came counts, too
+    found: Any = broker
+    if _kind(broker).startswith("RedisStream") and found.consumer_id == "$":
+        found.consumer_id = "0"  # what was sent before the first worker came counts, too
+    if type(broker).__name__ == "RedisStreamBroker":
+        vars(broker)["listen"] = partial(listen, broker)
 
 
 async def give_back_unacknowledged(broker: AsyncBroker) -> None:
@@ -71,7 +66,7 @@ async def give_back_unacknowledged(broker: AsyncBroker) -> None:
     Other brokers do that themselves when the connection closes, or after a time.
     """
     if _kind(broker) == "RedisStreamBroker" and _is_unique(broker):
-        await _give_back_pending(broker)
+        await give_back_pending(broker)
 
 
 def _is_unique(broker: Any) -> bool:
@@ -81,32 +76,6 @@ def _is_unique(broker: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-async def _give_back_pending(broker: Any) -> None:
-    from redis.asyncio import Redis
-
-    group, consumer = broker.consumer_group_name, broker.consumer_name
-    async with Redis(connection_pool=broker.connection_pool) as redis:
-        for stream in {broker.queue_name, *broker.additional_streams}:
-            while pending := await redis.xpending_range(
-                stream, group, "-", "+", PAGE, consumername=consumer
-            ):
-                for entry in pending:
-                    await _move_to_end(redis, stream, group, entry)
-            await redis.xgroup_delconsumer(stream, group, consumer)
-
-
-async def _move_to_end(redis: Any, stream: str, group: str, entry: Mapping[str, Any]) -> None:
-    """Acknowledge a message and add it anew, both or neither."""
-    message_id = entry["message_id"]
-    found = await redis.xrange(stream, message_id, message_id)
-    async with redis.pipeline(transaction=True) as pipeline:
-        for _, fields in found:  # none, if the stream has been trimmed
-            pipeline.xadd(stream, fields)
-        pipeline.xack(stream, group, message_id)
-        await pipeline.execute()
-    logger.info("message %s of %s is given back", message_id, stream)
 
 
 def _kind(broker: AsyncBroker) -> str:

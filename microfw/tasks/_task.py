@@ -1,6 +1,7 @@
 """A task: the function that others get in place of the one they have declared."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
 
 from taskiq import AsyncTaskiqDecoratedTask, AsyncTaskiqTask, Context, TaskiqDepends, TaskiqMessage
@@ -123,6 +124,18 @@ class Task(AsyncTaskiqDecoratedTask[Params, Returned], Enqueueable):
 
     def __call__(self, *args: Params.args, **kwargs: Params.kwargs) -> Returned:
         return self.function(*args, **kwargs)  # type: ignore[no-any-return]
+
+    @overload
+    async def kiq(
+        self: "Task[Params, CoroutineType[Any, Any, Result]]",
+        *args: Params.args,
+        **kwargs: Params.kwargs,
+    ) -> AsyncTaskiqTask[Result]: ...
+
+    @overload
+    async def kiq(
+        self: "Task[Params, CoroutineType[Any, Any, Result]]", *args: Any, **kwargs: Any
+    ) -> AsyncTaskiqTask[Result]: ...
 
     @overload
     async def kiq(

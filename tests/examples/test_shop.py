@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,10 @@ from websockets.sync.client import connect
 
 from examples.shop.database import create_tables, make_engine
 from examples.shop.main import app
+from tests.brokers import redis
 from tests.examples.postgresql import postgresql
-from tests.servers import Server, serve
+from tests.servers import PATIENCE, Server, serve
+from tests.tasks.workers import workers
 
 APP = "examples.shop.main:app"
 
@@ -106,6 +109,7 @@ def serve_shop(folder: Path, database_url: str | None, **options: Any) -> Iterat
     log_config = folder / "logging.json"
     log_config.write_text(json.dumps(LOGGING), encoding="utf-8")
     env = {} if database_url is None else {"DATABASE_URL": database_url}
+    env["INVOICE_SECONDS"] = "86400"  # once, at the start
     with serve(APP, cwd=folder, env=env, log_config=str(log_config), **options) as server:
         yield server
 
@@ -127,6 +131,7 @@ def running_shop(
         serve_shop(tmp_path_factory.mktemp("shop"), database_url) as server,
         httpx2.Client(base_url=server.url) as client,
     ):
+        server.wait_for("FROM due_invoices")
         yield Shop(server, client)
 
 
@@ -152,6 +157,7 @@ def test_an_order_is_committed_before_its_answer_is_sent_and_audited_after_it(sh
         "INSERT INTO order_lines",
         "UPDATE products",
         "INSERT INTO order_lines",
+        "INSERT INTO due_invoices",
         "COMMIT",
         "returned to pool",
         "POST /orders 201",
@@ -445,3 +451,55 @@ def test_what_was_ordered_is_there_after_a_restart(tmp_path: Path) -> None:
 
     assert [order["lines"][0]["quantity"] for order in orders] == [7]
     assert [entry["event"] for entry in audit] == [f"placed order {orders[0]['id']}"]
+
+
+def wait_for_invoices(client: httpx2.Client, count: int) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        invoices: list[dict[str, Any]] = client.get("/invoices").json()
+        if len(invoices) >= count:
+            return invoices
+        assert time.monotonic() < deadline, invoices
+        time.sleep(0.1)
+
+
+def test_an_order_gets_its_invoice_in_the_same_process(tmp_path: Path) -> None:
+    with (
+        serve(APP, cwd=tmp_path, env={"INVOICE_SECONDS": "1"}) as server,
+        httpx2.Client(base_url=server.url) as client,
+    ):
+        shop = Shop(server, client)
+        shop.register()
+        placed = shop.order(book=2, pen=1).json()
+        (invoice,) = wait_for_invoices(client, 1)
+
+    assert (invoice["order_id"], invoice["cents"]) == (placed["id"], 2680)
+
+
+@pytest.mark.slow
+def test_orders_get_one_invoice_each_while_their_worker_is_killed(tmp_path: Path) -> None:
+    with redis() as broker:
+        env = {
+            "INVOICE_SECONDS": "1",
+            "TASKS_URL": broker.url,
+            "DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/shop.sqlite3",
+        }
+        with (
+            serve(APP, cwd=tmp_path, env=env) as server,
+            httpx2.Client(base_url=server.url) as client,
+            workers(env, tmp_path / "scheduler", "microfw", "schedule", APP),
+        ):
+            shop = Shop(server, client)
+            shop.register()
+            for number in (1, 2):
+                with workers(env, tmp_path / f"{number}", "microfw", "worker", APP) as worker:
+                    worker.wait_until_ready()
+                    for _ in range(5):
+                        shop.order(pen=1)
+                    wait_for_invoices(client, 5 * number - 4)
+                    worker.kill()
+            with workers(env, tmp_path / "last", "microfw", "worker", APP) as worker:
+                invoices = wait_for_invoices(client, 10)
+                worker.terminate()
+
+    assert [invoice["cents"] for invoice in invoices] == [180] * 10

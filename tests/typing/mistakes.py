@@ -1,7 +1,10 @@
 # pyright: strict
 """What type checkers refuse. Each comment that is not needed is an error: so each line is one."""
 
+from taskiq import InMemoryBroker
+
 from microfw import App, BackgroundTasks, Depends, HTTPException, Router, Security
+from microfw.tasks import TaskQueue
 from microfw.testclient import TestClient
 
 app = App()
@@ -46,3 +49,8 @@ HTTPException("404")  # type: ignore[arg-type]  # pyright: ignore[reportArgument
 TestClient(router, 1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 number: int = app.get("/")(serve)()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 app.on_event("startup")(serve)(1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+queue = TaskQueue(app, InMemoryBroker())
+queue.task(retries="3")(serve)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+queue.task(get_it())  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+TaskQueue(InMemoryBroker(), app)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+BackgroundTasks().enqueue(serve)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, assert_type
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
+from taskiq import AsyncTaskiqTask, InMemoryBroker, TaskiqResult
 
 from microfw import (
     APIRouter,
@@ -32,6 +33,7 @@ from microfw import (
     WebSocketException,
 )
 from microfw.exception_handlers import http_exception_handler
+from microfw.tasks import TaskQueue
 from microfw.testclient import TestClient
 
 
@@ -233,6 +235,42 @@ async def work() -> None:
 
 assert_type(app.call_sync(count_items, day=3), int)
 assert_type(app.call_sync(name_session), str)
+
+
+# -- task queues
+
+queue = TaskQueue(app, InMemoryBroker(), shutdown_timeout=None)
+
+
+@queue.task(retries=3, schedule=[{"cron": "0 3 * * *"}], priority=1)
+async def send_invoice(order_id: int, session: SessionDep) -> str:
+    return str(order_id)
+
+
+@queue.task
+async def sweep(day: int = 0, session: Session = Depends(get_session)) -> None: ...
+
+
+@queue.task(timeout=None)
+def archive(day: int, session: SessionDep) -> bytes:
+    return b""
+
+
+async def send(tasks: BackgroundTasks) -> None:
+    assert_type(await send_invoice.kiq(7), AsyncTaskiqTask[str])
+    assert_type(await send_invoice.kiq(order_id=7), AsyncTaskiqTask[str])
+    assert_type(await sweep.kiq(), AsyncTaskiqTask[None])
+    assert_type(await archive.kiq(7), AsyncTaskiqTask[bytes])
+    assert_type(await (await send_invoice.kiq(7)).wait_result(), TaskiqResult[str])
+    assert_type(tasks.enqueue(send_invoice, 7), str)
+    assert_type(await send_invoice(7, Session()), str)
+    assert_type(archive(7, Session()), bytes)
+    assert_type(await app.call(send_invoice, 7), str)
+    assert_type(await app.call(archive, 7), bytes)
+    tasks.add_task(send_invoice, 7)
+
+
+assert_type(app.explain(send_invoice), str)
 
 
 # -- tests
