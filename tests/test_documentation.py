@@ -103,11 +103,8 @@ def test_parameters_keep_names_that_only_schemas_have() -> None:
 
 
 def test_functions_that_declare_parameters_are_found_in_one_module() -> None:
-    names = ["Body", "Cookie", "File", "Form", "Header", "Path", "Query"]
-
-    assert [getattr(param_functions, name) for name in names] == [
-        getattr(params, name) for name in names
-    ]
+    for name in ["Body", "Cookie", "File", "Form", "Header", "Path", "Query"]:
+        assert isinstance(getattr(param_functions, name)(), getattr(params, name))
 
 
 class Cat(BaseModel):

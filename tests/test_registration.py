@@ -182,7 +182,7 @@ def test_an_unknown_scope_is_told_where_it_is_written(declare: Callable[..., Any
     assert mistake(ScopeError, declare, get_it, scope="reqest") == message(
         "there is no scope 'reqest'",
         f"{declare.__name__}(scope='reqest')",
-        'write "function", "request" or "app"',
+        'write "use", "function", "request" or "app"',
     )
 
 
@@ -191,7 +191,7 @@ def test_an_unknown_default_scope_is_told_too(make: type[Any]) -> None:
     assert mistake(ScopeError, make, default_scope="session") == message(
         "there is no scope 'session'",
         f"{make.__name__}(default_scope='session')",
-        'write "function", "request" or "app"',
+        'write "use", "function", "request" or "app"',
     )
 
 
