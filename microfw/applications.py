@@ -53,6 +53,7 @@ from microfw.dependencies import (
     DependencyScope,
     Lifetime,
     Overrides,
+    name_of,
 )
 from microfw.exception_handlers import DEFAULT_HANDLERS
 from microfw.openapi._application import DescribedApp
@@ -261,6 +262,14 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         copied.tracing = Tracing(copied, copied._overrides_of_all)
         copied.middleware_stack = without_layer(self.middleware_stack)
         return copied
+
+    async def _execute(
+        self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        if not self.tracing.is_on:
+            return await super()._execute(function, args, kwargs)
+        with self.tracing.of_task(name_of(function), self):
+            return await super()._execute(function, args, kwargs)
 
     def override(
         self, overrides: Mapping[Any, Callable[..., Any]], *, mounted: bool = False

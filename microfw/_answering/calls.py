@@ -121,11 +121,17 @@ class Calls:
         """
         function = function_of(function)
         positional, named = _FUNCTIONS.parameters(function).fitted(function, args, kwargs)
+        return await self._execute(function, positional, named)
+
+    async def _execute(
+        self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Execute the plan of a function."""
         app_state = self.app_state
         handler = _FUNCTIONS.handler(function, app_state.overrides.active(), app_state)
         app_state.requests.begin()
         try:
-            return await FunctionRun(app_state).finish(handler, positional, named)
+            return await FunctionRun(app_state).finish(handler, args, kwargs)
         finally:
             app_state.requests.end()
 

@@ -6,13 +6,13 @@ of each plan, which is compiled when it is first needed.
 """
 
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Protocol, Self
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from microfw.dependencies import OverridesInForce, current_tracer
+from microfw.dependencies import OverridesInForce
 from microfw.tracing._ongoing import KEY, OngoingTrace
 from microfw.tracing._sinks import Listener, Predicate, Sink
 from microfw.tracing._trace import Trace
@@ -92,6 +92,15 @@ class Tracing:
         self.refresh()
         return Layer(stack, self)
 
+    def of_task(self, name: str, app: object) -> AbstractContextManager[object]:
+        """Trace what is called outside of a request while a `with` block runs, if that is wanted.
+
+        Its ASGI scope, so to speak, is of the type `"task"`, and the name is its path.
+        """
+        scope: Scope = {"type": "task", "path": name, "method": "TASK", "app": app}
+        sinks = self.wanted(scope)
+        return OngoingTrace(scope, sinks) if sinks else nullcontext()
+
     def wanted(self, scope: Scope) -> list[Sink]:
         """Those who want a trace of a request."""
         return [sink for sink in self._sinks if sink.wants(scope)]
@@ -147,17 +156,8 @@ class Layer:
         await self._record(OngoingTrace(scope, sinks), receive, send)
 
     async def _record(self, recorded: OngoingTrace, receive: Receive, send: Send) -> None:
-        token = current_tracer.set(recorded.tracer)
-        failure: BaseException | None = None
-        try:
+        with recorded:
             await self.app(recorded.scope, recorded.receiving(receive), recorded.sending(send))
-        except BaseException as error:
-            failure = error
-            raise
-        finally:
-            current_tracer.reset(token)
-            recorded.end(failure)
-            del failure  # whose traceback holds this frame
 
 
 @contextmanager

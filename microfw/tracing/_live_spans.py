@@ -85,14 +85,20 @@ class LiveSpans(Observer):
 
     def _start_server_span(self, tracer: trace.Tracer) -> None:
         scope = self._request.scope
-        parent = propagate.extract(Headers(scope=scope), getter=_FROM_HEADERS)
-        self._server = tracer.start_span(
-            self._server_name(), parent, Role.SERVER, server_attributes(scope)
-        )
+        parent, role = context.get_current(), Role.INTERNAL
+        if scope["type"] != "task":
+            parent, role = (
+                propagate.extract(Headers(scope=scope), getter=_FROM_HEADERS),
+                Role.SERVER,
+            )
+        said = server_attributes(scope)
+        self._server = tracer.start_span(self._server_name(), parent, role, said)
         self._token = context.attach(trace.set_span_in_context(self._server, parent))
 
     def _server_name(self) -> str:
         scope, route = self._request.scope, self._request.route
+        if scope["type"] == "task":
+            return f"task {scope['path']}"
         method = "WEBSOCKET"
         if scope["type"] == "http":
             method = known_method(scope).replace("_OTHER", "HTTP")
@@ -164,7 +170,7 @@ class LiveSpans(Observer):
         status, route = self._request.status, self._request.route
         if route is not None:
             found["http.route"] = route
-        if self._request.kind == "websocket":
+        if self._request.kind != "request":
             return found if error is None else {**found, "error.type": _class_of(error)}
         if status is not None:
             found["http.response.status_code"] = status

@@ -4,10 +4,12 @@ import logging
 import time
 from collections.abc import Iterable
 from time import perf_counter_ns
+from types import TracebackType
+from typing import Self
 
 from starlette.types import Message, Receive, Scope, Send
 
-from microfw.dependencies import Subject, Tracer, shown
+from microfw.dependencies import Subject, Tracer, current_tracer, shown
 from microfw.tracing._sinks import Observer, Sink
 from microfw.tracing._trace import Trace, TraceKind
 
@@ -20,11 +22,14 @@ _RECEIVE, _SEND, _ACCEPT = Subject("receive"), Subject("send"), Subject("accept"
 _CLOSE, _DISCONNECT = Subject("close"), Subject("disconnect")
 
 
+_KINDS: dict[str, TraceKind] = {"http": "request", "websocket": "websocket", "task": "task"}
+
+
 class OngoingTrace:
-    """One request or WebSocket while it is traced.
+    """One request, WebSocket or task while it is traced: as long as a `with` block runs.
 
     Attributes:
-        scope: Its ASGI scope.
+        scope: Its ASGI scope; see `Tracing.of_task`.
         tracer: Writes down what happens.
         status: Of the response, or of the end of a WebSocket, once there is one.
         began: When it began, in seconds since the epoch.
@@ -53,7 +58,7 @@ class OngoingTrace:
 
     @property
     def kind(self) -> TraceKind:
-        return "request" if self.scope["type"] == "http" else "websocket"
+        return _KINDS[self.scope["type"]]
 
     @property
     def method(self) -> str:
@@ -69,7 +74,23 @@ class OngoingTrace:
         inside: str = self.scope.get("root_path", "")
         return inside.removeprefix(self.scope.get("app_root_path", inside)) + path
 
-    def end(self, error: BaseException | None) -> None:
+    def __enter__(self) -> Self:
+        self._token = current_tracer.set(self.tracer)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        current_tracer.reset(self._token)
+        try:
+            self._end(error)
+        finally:
+            del error  # whose traceback holds this frame
+
+    def _end(self, error: BaseException | None) -> None:
         """Make the trace, and hand it to the sinks."""
         spans = self.tracer.finish()
         for observer in reversed(self._observers):

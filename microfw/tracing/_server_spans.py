@@ -38,6 +38,8 @@ def known_method(scope: Scope) -> str:
 
 def common_attributes(scope: Scope) -> dict[str, Any]:
     """What spans and metrics say of a request."""
+    if scope["type"] == "task":
+        return {}
     if scope["type"] == "websocket":
         return {"url.scheme": scope.get("scheme", "ws"), "network.protocol.name": "websocket"}
     found = {
@@ -50,6 +52,8 @@ def common_attributes(scope: Scope) -> dict[str, Any]:
 
 def server_attributes(scope: Scope) -> dict[str, Any]:
     """What a span says of a request as it comes in."""
+    if scope["type"] == "task":
+        return {}
     found = {**common_attributes(scope), "url.path": scope["path"]}
     query = scope.get("query_string", b"").decode("latin-1")
     if query:

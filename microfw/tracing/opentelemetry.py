@@ -84,7 +84,7 @@ class OpenTelemetry(Sink):
     def observer(self, trace: OngoingTrace) -> Observer:
         makes_span = self._server_span
         if makes_span is None:
-            makes_span = not makes_server_spans(trace.scope)
+            makes_span = trace.kind == "task" or not makes_server_spans(trace.scope)
         is_measured = makes_span and self._measures and trace.kind == "request"
         return LiveSpans(
             trace,

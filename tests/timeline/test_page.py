@@ -239,6 +239,18 @@ def test_what_only_middleware_holds_is_under_way_too() -> None:
     assert seen == ["middleware"]
 
 
+async def test_those_that_are_there_are_not_waited_for() -> None:
+    served = WithTimeline(shop())
+
+    async def receive() -> Any: ...
+
+    async def ignore(message: Any) -> None: ...
+
+    await served(request("/sync"), receive, ignore)
+    assert [each.number for each in await served.timeline.traces.next_after(0)] == [1]
+    served.timeline.stop()
+
+
 # ---------------------------------------------------------------------- to whom
 
 

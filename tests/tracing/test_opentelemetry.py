@@ -363,6 +363,30 @@ def test_an_unknown_method_is_other() -> None:
     assert said(span)["http.request.method_original"] == "BREW"
 
 
+async def test_a_call_outside_of_a_request_is_a_span() -> None:
+    app, telemetry = shop(), Telemetry()
+    app.tracing.listen(telemetry.sink())
+
+    async def close_the_books(session: Annotated[str, Depends(get_session)]) -> None:
+        if app.title == "fails":
+            raise Oops
+
+    await app.call(close_the_books)
+    assert telemetry.tree == [
+        "task close_the_books",
+        "  setup get_session",
+        "  endpoint close_the_books",
+        "  exit get_session",
+    ]
+    assert telemetry.named("task close_the_books").kind is SpanKind.INTERNAL
+    assert telemetry.metrics == {}
+    app.title = "fails"
+    with pytest.raises(Oops):
+        await app.call(close_the_books)
+    failed = [span for span in telemetry.spans if span.name == "task close_the_books"][1]
+    assert said(failed)["error.type"] == f"{__name__}.Oops"
+
+
 async def test_a_server_may_tell_little() -> None:
     app, telemetry = shop(), Telemetry()
     app.tracing.listen(telemetry.sink())

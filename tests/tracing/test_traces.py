@@ -423,16 +423,15 @@ async def test_exit_code_that_is_cancelled_shows() -> None:
 
 async def test_waiting_for_a_place_shows(anyio_backend: object) -> None:
     app = App()
-    started = anyio.Event()
+    started, released = anyio.Event(), anyio.Event()
 
     async def get_slot() -> AsyncIterator[None]:
         started.set()
-        await checkpoint()
+        await released.wait()
         yield
 
     @app.get("/", dependencies=[Depends(get_slot, max_concurrency=1)])
     async def read_items() -> str:
-        await checkpoint()
         return "items"
 
     with trace_requests(app) as traces:
@@ -440,6 +439,8 @@ async def test_waiting_for_a_place_shows(anyio_backend: object) -> None:
             group.start_soon(app, asked_for(), receive_never, send_nowhere)
             await started.wait()
             group.start_soon(app, asked_for(), receive_never, send_nowhere)
+            await anyio.wait_all_tasks_blocked()
+            released.set()
     assert [trace.spans[0].label for trace in traces] == ["open get_slot", "wait get_slot"]
 
 
@@ -676,6 +677,30 @@ def test_lines_of_a_tasks_own_source_are_not_those_of_the_routes() -> None:
 
 
 # ---------------------------------------------------------------------- other ways to run
+
+
+async def test_a_call_outside_of_a_request_has_a_trace_of_its_own(anyio_backend: object) -> None:
+    app = App()
+
+    async def close_the_books(day: int, session: SessionDep) -> int:
+        return day
+
+    async def fail() -> None:
+        raise Oops
+
+    with trace_requests(app) as traces:
+        assert await app.call(close_the_books, 1) == 1
+        with pytest.raises(Oops):
+            await app.call(fail)
+    with app.tracing.listen(traces.append, when=lambda scope: scope["type"] == "http"):
+        await app.call(close_the_books, 2)
+    await app.call(close_the_books, 3)
+    first, second = traces
+    assert (first.kind, first.method, first.name, first.status) == (
+        *("task", "TASK", "close_the_books", None),
+    )
+    assert first.order == ["setup get_session", "endpoint close_the_books", "exit get_session"]
+    assert second.error == "Oops"
 
 
 def test_a_websocket_has_a_trace() -> None:
