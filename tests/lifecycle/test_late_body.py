@@ -207,6 +207,37 @@ async def test_a_route_with_code_of_its_own_receives_late_too() -> None:
     assert log == lines("before, key, receives, endpoint 5, sends 200")
 
 
+async def test_sync_steps_ahead_of_it_are_a_call_of_their_own() -> None:
+    """V4, T2"""
+    log = Log()
+
+    def key() -> None:
+        log("key")
+
+    def user() -> str:
+        log("user")
+        return "user"
+
+    def work() -> Iterator[str]:
+        with log.opened("work"):
+            yield "work"
+
+    app = App(dependencies=[Depends(key)])
+
+    @app.post("/")
+    def endpoint(
+        user: Annotated[str, Depends(user)],
+        work: Annotated[str, Depends(work)],
+        item: Annotated[int, Body()],
+    ) -> None:
+        log(f"endpoint {item}")
+
+    await request(app, method="POST", body=b"5", log=log, logs_receiving=True)
+
+    assert app.explain("/", "POST").count("await call_in_thread(") == 2
+    assert log == lines("key, user, receives, work opens, endpoint 5, work exits, sends 200")
+
+
 # ---------------------------------------------------------------------- what wins
 
 
