@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import allocation, cold, growth, openapi, sessions, sockets, tracing
+from benchmarks import allocation, cold, growth, openapi, sessions, sockets, tasks, tracing
 from benchmarks.cases import Case, chosen
 from benchmarks.compare import compare
 from benchmarks.in_process import PARTS, Options
@@ -23,6 +23,7 @@ WHOLE: dict[str, Callable[[Options], Report]] = {
     "openapi": openapi.measure,
     "socket": sockets.measure,
     "session": sessions.measure,
+    "tasks": tasks.measure,
     "tracing": tracing.measure,
 }
 """Parts that are measured as a whole."""

@@ -73,6 +73,8 @@ class MessageFormat:
         described = {each.name: each for each in describe(func).parameters}
         self._all = [_made(each, described, func) for each in own.parameters.values()]
         self._by_position = [each for each in self._all if own.parameters[each.name].kind in _NAMED]
+        self._counts = _counts(self._all, len(self._by_position))
+        self._are_positional = any(each.is_positional for each in self._all)
         self._by_name = {each.name: each for each in self._all if not each.is_positional}
 
     def sent(
@@ -83,7 +85,10 @@ class MessageFormat:
         Raises:
             TypeError: They do not fit the function's parameters, or cannot be sent.
         """
-        self._parameters.fitted(self._func, tuple(args), dict(kwargs))
+        if kwargs or len(args) not in self._counts:
+            self._parameters.fitted(self._func, tuple(args), dict(kwargs))
+        elif SCALARS.issuperset(map(type, args)):
+            return [*args], {}
         positional = [
             value if type(value) in SCALARS else self._dumped(parameter, value)
             for value, parameter in zip(args, self._by_position, strict=False)
@@ -111,6 +116,14 @@ class MessageFormat:
         Raises:
             TaskValidationError: They are not valid; nothing has been opened.
         """
+        errors: list[Error] = []
+        if not kwargs and len(args) in self._counts and not self._are_positional:
+            converted = {
+                parameter.name: parameter.converted(value, errors)
+                for parameter, value in zip(self._by_position, args, strict=False)
+            }
+            if not errors:
+                return [], converted
         errors = self._unexpected(args, kwargs)
         names = (each.name for each in self._by_position)
         given = {**dict(zip(names, args, strict=False)), **kwargs}
@@ -143,6 +156,14 @@ class MessageFormat:
             allowed = self._by_name.keys() - taken
             errors += [error(kind, text, kwargs[n], n) for n in kwargs if n not in allowed]
         return errors
+
+
+def _counts(parameters: Sequence[MessageParameter], positional: int) -> range:
+    """How many arguments fit, if none is named."""
+    required = [index for index, each in enumerate(parameters) if each.is_required]
+    if any(index >= positional for index in required):  # which has to be named
+        return range(0)
+    return range(len(required), positional + 1)
 
 
 def _made(

@@ -1,6 +1,7 @@
 """A task: the function that others get in place of the one they have declared."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import cache
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
 
@@ -9,7 +10,7 @@ from taskiq.kicker import AsyncKicker
 
 from microfw._answering import Enqueueable, FunctionRun, Functions, Message
 from microfw.background import BackgroundTasks
-from microfw.dependencies import Attribute, Plan, name_of
+from microfw.dependencies import Attribute, CompiledPlan, Overrides, Plan, name_of
 from microfw.tasks._messages import MessageFormat
 from microfw.tasks._middleware import current_message
 
@@ -204,23 +205,33 @@ def _executed(task: Task[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     function, read, name = task.function, task.format.read, task.task_name
     is_interruptible = task.is_interruptible
 
+    @cache
+    def unchanged() -> CompiledPlan:
+        return FUNCTIONS.handler(function, None, app_state)
+
+    def changed(overrides: Overrides) -> CompiledPlan:
+        return FUNCTIONS.handler(function, overrides, app_state)
+
     async def execute(*args: Any, **kwargs: Any) -> Any:
-        return await execute_in(TaskRun(app_state), args, kwargs)
+        return await runs.run(name, *prepared(args, kwargs), is_interruptible=is_interruptible)
 
     async def execute_with_context(
         *args: Any,
         microfw_context: Context = TaskiqDepends(),  # noqa: B008 - taskiq's way
         **kwargs: Any,
     ) -> Any:
-        run = TaskRun(app_state)
+        run, work = prepared(args, kwargs)
         run.context = microfw_context
-        return await execute_in(run, args, kwargs)
-
-    async def execute_in(run: TaskRun, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        positional, named = read(args, kwargs)
-        handler = FUNCTIONS.handler(function, app_state.overrides.active(), app_state)
-        work = run.finish(handler, positional, named)
         return await runs.run(name, run, work, is_interruptible=is_interruptible)
+
+    def prepared(
+        args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[TaskRun, Coroutine[Any, Any, Any]]:
+        positional, named = read(args, kwargs)
+        overrides = app_state.overrides.active()
+        handler = unchanged() if overrides is None else changed(overrides)
+        run = TaskRun(app_state)
+        return run, run.finish(handler, positional, named)
 
     executed = execute_with_context if _takes_context(task.plan) else execute
     executed.__name__ = executed.__qualname__ = name_of(function)
