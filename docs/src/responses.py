@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from pydantic import BaseModel
 
-from microfw import App, Response
-from microfw.responses import FileResponse, RedirectResponse
+from microfw import App, HTTPException, Response
+from microfw.responses import FileResponse, FinalHeaders, RedirectResponse
 
 app = App()
 
@@ -50,6 +50,18 @@ async def reserve(number: int, response: Response) -> dict[str, int]:
 
 
 # --8<-- [end:response]
+
+
+# --8<-- [start:final]
+@app.get("/berths/{number}")
+async def read_berth(number: int, final: FinalHeaders) -> int:
+    final.headers["X-Harbour"] = "Brest"
+    if number > 40:
+        raise HTTPException(404, "no such berth")
+    return number
+
+
+# --8<-- [end:final]
 
 
 # --8<-- [start:classes]
