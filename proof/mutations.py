@@ -283,7 +283,7 @@ MUTATIONS = (
     Mutation(
         "_app_steps",
         "each route opens its own of scope app",
-        "        if step.key not in values:\n",
+        "        if step.key not in known and step.key not in numbers:\n",
         "        if True:\n",
     ),
     Mutation(
@@ -305,10 +305,10 @@ MUTATIONS = (
         "pass",
     ),
     Mutation(
-        "_app_steps",
+        "_compiler",
         "the exit code of scope app is not shielded",
-        "shielded if signature.can_suspend else opened",
-        "opened",
+        "shield = step.signature.can_suspend",
+        "shield = step.signature.can_suspend and not self._shape.is_lifespan",
     ),
 )
 

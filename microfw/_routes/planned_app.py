@@ -24,7 +24,15 @@ from microfw._routes.lifespans import frozen_garbage
 from microfw._routes.planned import RoutePlans
 from microfw._routes.route import Route
 from microfw._routes.websocket_route import WebSocketRoute
-from microfw.dependencies import Overrides, OverridesInForce, Plan, app_scope, scope_conflicts
+from microfw.dependencies import (
+    Overrides,
+    OverridesInForce,
+    Plan,
+    Step,
+    app_scope,
+    scope_conflicts,
+    source_of_app_scope,
+)
 from microfw.exceptions import RegistrationError
 
 logger = logging.getLogger("microfw")
@@ -97,6 +105,15 @@ class PlannedApp(Starlette):
                 return _source_of(route, owner)
         raise LookupError(f"no route of microfw's handles {wanted} {path}")
 
+    def explain_lifespan(self) -> str:
+        """Return the source of the function that keeps scope "app" open, as it runs from start-up.
+
+        It is that for the routes that there are now and the overrides that are in force. What is
+        first needed later opens by another function like it, inside of this one. Applications that
+        are mounted in this one have functions of their own.
+        """
+        return source_of_app_scope(self._app_steps())
+
     @asynccontextmanager
     async def _run_lifespan(self, app: Any) -> AsyncGenerator[Any]:
         """Run the lifespans of this application and of those mounted in it, then scope "app"."""
@@ -148,10 +165,12 @@ class PlannedApp(Starlette):
 
         for conflict in scope_conflicts(self._own_plans()):
             logger.warning(conflict)
-        steps = (step for plan in self._own_plans() for step in plan.app_steps)
         values, cleanup = app_state.app_values, app_state.cleanup
-        async with app_scope(values, steps, cleanup, wait_for_requests):
+        async with app_scope(values, self._app_steps(), cleanup, wait_for_requests):
             yield
+
+    def _app_steps(self) -> Iterator[Step]:
+        return (step for plan in self._own_plans() for step in plan.app_steps)
 
     def _own_plans(self) -> Iterator[Plan]:
         """The plans of all routes and tasks but those of applications mounted in this one."""

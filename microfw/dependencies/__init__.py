@@ -2,6 +2,7 @@
 
 from microfw.dependencies._annotations import inspect_signature
 from microfw.dependencies._app_scope import app_scope
+from microfw.dependencies._app_steps import source_of_app_scope
 from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._calls import EMPTY
 from microfw.dependencies._cleanup import Cleanup
@@ -135,6 +136,7 @@ __all__ = [
     "place_of",
     "scope_conflicts",
     "shown",
+    "source_of_app_scope",
     "subject_of",
     "tracer",
     "uninterrupted",

@@ -1,85 +1,83 @@
-"""Opening steps of scope "app": an exit stack holds their exit code."""
+"""Steps of scope "app": a plan of their own, compiled as every other, to an async generator."""
 
-from collections.abc import Hashable, Iterable, Mapping, MutableMapping
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack
-from types import TracebackType
+from collections.abc import AsyncGenerator, Container, Hashable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any
 
-from microfw.dependencies._plan import AppValue, Step
-from microfw.dependencies._runtime import Run, in_thread, opened, shielded
+from msgspec.structs import replace
+
+from microfw.dependencies._compiler import CompiledPlan, compile_plan
+from microfw.dependencies._declared import Lifetime
+from microfw.dependencies._plan import AppValue, Argument, Plan, Step, Use
+from microfw.dependencies._runtime import Run
+from microfw.dependencies._shape import Shape
+from microfw.dependencies._signatures import describe
+from microfw.dependencies._swallowing import error_of_swallowing
 
 
-async def open_app_steps(
-    steps: Iterable[Step], run: Run, stack: AsyncExitStack, values: MutableMapping[Hashable, Any]
-) -> None:
-    """Run the setup of those that have no value yet, and add their values."""
+async def end_of_setup() -> None:
+    """Stand where other plans have the endpoint; it is not called."""
+
+
+_END = describe(end_of_setup)
+
+
+def _plan_of(steps: Iterable[Step], known: Container[Hashable] = ()) -> Plan:
+    """Make a plan of steps of scope "app": of each that is not known, once, in their order."""
+    numbers: dict[Hashable, int] = {}
+    missing: list[Step] = []
     for step in steps:
-        if step.key not in values:
-            values[step.key] = await _open(step, run, stack, values)
+        if step.key not in known and step.key not in numbers:
+            numbers[step.key] = len(missing)
+            missing.append(replace(step, arguments=_from_steps(step.arguments, numbers)))
+    arguments = tuple(Argument(step.name, True, Use(n)) for n, step in enumerate(missing))
+    end = Step("end", _END, _END.name, Lifetime.APP, False, False, arguments)
+    return Plan((*missing, end))
 
 
-async def _open(step: Step, run: Run, stack: AsyncExitStack, values: Mapping[Hashable, Any]) -> Any:
-    signature = step.signature
-    positional = [_value(a.source, values) for a in step.arguments if a.positional_only]
-    named = {a.name: _value(a.source, values) for a in step.arguments if not a.positional_only}
-    if step.in_thread and not signature.yields:
-        return await run.threads.call(lambda: signature.call(*positional, **named))
-    value = signature.call(*positional, **named)
-    if step.in_thread:
-        return await stack.enter_async_context(_Handling(in_thread(value, run)))
-    if not signature.yields:
-        return await value if signature.is_async else value
-    if not signature.is_async:
-        return await stack.enter_async_context(_Handling(_Sync(opened(value, run))))
-    block = shielded if signature.can_suspend else opened
-    return await stack.enter_async_context(_Handling(block(value, run)))
+def _from_steps(
+    arguments: Iterable[Argument], numbers: dict[Hashable, int]
+) -> tuple[Argument, ...]:
+    """Arguments that are taken from earlier steps of the same plan, if they are there."""
+    return tuple(
+        replace(each, source=Use(numbers[each.source.key]))
+        if isinstance(each.source, AppValue) and each.source.key in numbers
+        else each
+        for each in arguments
+    )
 
 
-class _Handling:
-    """Has exit code handle the exception that it sees, as a `with` block does.
+def _compiled(plan: Plan) -> CompiledPlan:
+    return compile_plan(
+        plan,
+        Shape(
+            title='scope "app"',
+            run="run",
+            finish="",
+            names={"continued": asynccontextmanager, "swallowed": _swallowed},
+            is_lifespan=True,
+        ),
+    )
 
-    An exit stack does not, and so what exit code raises would be chained in another way.
+
+def _swallowed(run: Any) -> Exception:
+    """The error for setup that has failed with an exception that a dependency swallowed."""
+    return error_of_swallowing(run.swallowed)
+
+
+def source_of_app_scope(steps: Iterable[Step]) -> str:
+    """The source of the function that keeps steps of scope "app" open."""
+    return _compiled(_plan_of(steps)).source
+
+
+@asynccontextmanager
+async def opened_app_steps(steps: Iterable[Step], run: Run) -> AsyncGenerator[dict[Hashable, Any]]:
+    """Keep those open that have no value yet; what they yielded, by key.
+
+    Raises:
+        SwallowedExceptionError: A dependency swallowed the error in the setup of another.
     """
-
-    def __init__(self, block: AbstractAsyncContextManager[Any, bool]) -> None:
-        self._block = block
-
-    async def __aenter__(self) -> Any:
-        return await self._block.__aenter__()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        if error is None:
-            return await self._block.__aexit__(None, None, None)
-        context = error.__context__
-        try:
-            raise error
-        except BaseException:
-            error.with_traceback(traceback)
-            BaseException.__setattr__(error, "__context__", context)
-            return await self._block.__aexit__(kind, error, traceback)
-        finally:
-            del error, context  # the traceback holds this frame
-
-
-class _Sync:
-    """Makes an async block of a sync one."""
-
-    def __init__(self, block: AbstractContextManager[Any, bool]) -> None:
-        self._block = block
-
-    async def __aenter__(self) -> Any:
-        return self._block.__enter__()
-
-    async def __aexit__(self, *raised: Any) -> bool:
-        return self._block.__exit__(*raised)
-
-
-def _value(source: Any, values: Mapping[Hashable, Any]) -> Any:
-    if isinstance(source, AppValue):
-        return values[source.key]
-    return source.value  # a constant: binders for scope "app" give nothing else
+    plan = _plan_of(steps, run.app_values)
+    keep_open = asynccontextmanager(_compiled(plan).call)
+    async with keep_open(run) as values:
+        yield dict(zip((step.key for step in plan.steps[:-1]), values, strict=True))

@@ -20,6 +20,7 @@ Rules
    left out: the function returns.
 8. CPython nests at most 20 blocks in one function. After `MAX_DEPTH` the rest goes on in a function
    of its own, called from the innermost block.
+9. The dependencies of scope "app" are the blocks of an async generator, which stops inside of them.
 
 Theory of operation: `_Writer` goes once over the steps. It writes into one `Function` at a time;
 each knows its indentation, and the lines that follow once the blocks of that indentation are
@@ -46,7 +47,7 @@ from microfw.dependencies._plan import Plan, Use
 from microfw.dependencies._probes import Named, probed
 from microfw.dependencies._recording import recording
 from microfw.dependencies._shape import Shape
-from microfw.dependencies._source import INDENT, Call, Function, Kind
+from microfw.dependencies._source import INDENT, Call, Function, Kind, tuple_of
 
 MAX_DEPTH = 16
 
@@ -123,12 +124,17 @@ class _Writer:
 
     def source(self) -> str:
         shape = self._shape
-        handle = self._function(Call("handle", (shape.run, *shape.parameters)), Kind.HANDLER)
+        kind = Kind.LIFESPAN if shape.is_lifespan else Kind.HANDLER
+        handle = self._function(Call("handle", (shape.run, *shape.parameters)), kind)
         if shape.last:
             handle.close_with(f"# {shape.last}")
+        if shape.is_lifespan:
+            handle.close_with(
+                f"if {shape.run}.result is None:", f"{INDENT}raise swallowed({shape.run})"
+            )
         if self._app_steps:
             self._write_opening_in_app_scope(handle)
-        self._write(handle, 0, self._last, Kind.HANDLER)
+        self._write(handle, 0, self._last, kind)
         functions = "\n\n".join(f"{function.text()}\n" for function in self._functions)
         return f"# {_escaped(shape.title)}\n{functions}"
 
@@ -160,8 +166,7 @@ class _Writer:
         while number <= last:
             if function.blocks >= MAX_DEPTH and not inside:
                 call = self._call_of_steps(number, last, given)
-                function.write(f"{kind.continuation}{call}")
-                function = self._function(call, kind, given)
+                function = self._continued(function, call, kind, given)
             kind = self._write_ahead(function, number, last, kind)
             end = self._write_next(function, number, last, kind, inside=inside)
             if self._can_have_swallowed(number, end) and not (inside and end == last):
@@ -173,7 +178,7 @@ class _Writer:
         if kind.returns_values:
             function.write(f"return {', '.join(given) or None}")
         elif kind is Kind.IN_THREAD_YIELDING_VALUES:
-            function.write(f"yield {_tuple(given)}")
+            function.write(f"yield {tuple_of(given)}")
         elif not self._is_finished:
             self._write_finish(function, kind)
 
@@ -196,7 +201,8 @@ class _Writer:
         if kind.is_async and self._steps[number].in_thread:
             return self._write_thread_call(function, number, limit, kind, inside=inside)
         if number == self._last:
-            self._write_endpoint(function)
+            if kind is not Kind.LIFESPAN:
+                self._write_endpoint(function)
             return number
         if not self._steps[number].is_block or end > limit:
             self._write_step(function, number)
@@ -230,6 +236,21 @@ class _Writer:
             function.early_return = f"return {', '.join('None' for _ in given)}"
         self._functions.append(function)
         return function
+
+    def _continued(
+        self, function: Function, call: Call, kind: Kind, given: Sequence[str]
+    ) -> Function:
+        """Have another function go on from here; return that."""
+        if kind is not Kind.LIFESPAN:
+            function.write(f"{kind.continuation}{call}")
+            return self._function(call, kind, given)
+        result = f"{self._shape.run}.result"
+        function.open_with(f"async with continued({call.name})({', '.join(call.arguments)}):")
+        function.open_if(f"if {result} is not None:")
+        function.write(f"yield {result}")
+        other = self._function(call, kind)
+        other.close_with(f"if {result} is None:", f"{INDENT}yield")
+        return other
 
     def _begin_function_scope(self, function: Function, kind: Kind) -> Kind:
         """Arrange for what is done when scope "function" ends inside of scope "request"."""
@@ -334,7 +355,7 @@ class _Writer:
         function.open_with(f"async with steps_in_thread({call}, {self._shape.run}) as {block}:")
         function.open_if(f"if {block} is not None:  # else one has swallowed an exception")
         if given:
-            function.write(f"{_tuple(given)} = {block}")
+            function.write(f"{tuple_of(given)} = {block}")
         kind = Kind.IN_THREAD_YIELDING_VALUES
         self._write(self._function(call, kind), first, last, kind)
 
@@ -413,6 +434,10 @@ class _Writer:
         """Write what becomes of what the endpoint has returned; of a sync one, in a thread."""
         shape = self._shape
         self._is_finished = True
+        if kind is Kind.LIFESPAN:
+            function.write(f"{shape.run}.result = {tuple_of(self._values[:-1])}")
+            function.write(f"yield {shape.run}.result")
+            return
         if kind.is_async and self._steps[self._last].in_thread:
             call = Call(self._name("finish_in_thread"), (shape.run, "returned"))
             function.write(f"await {call.in_thread}")
@@ -423,7 +448,3 @@ class _Writer:
 def _escaped(text: str) -> str:
     """Text for one line of source, and for the name of a file."""
     return repr(text)[1:-1]
-
-
-def _tuple(names: list[str]) -> str:
-    return f"({names[0]},)" if len(names) == 1 else ", ".join(names) or "()"

@@ -16,24 +16,23 @@ run on another one, in another thread; they have that loop call `_add`, and wait
 """
 
 import logging
-from collections import ChainMap, deque
+from collections import deque
 from collections.abc import Hashable
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar, copy_context
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import NoReturn, Self
 
 import anyio
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from microfw.dependencies._app_steps import open_app_steps
+from microfw.dependencies._app_steps import opened_app_steps
 from microfw.dependencies._app_values import AppValues, not_running
 from microfw.dependencies._cancellation import is_cancellation
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._plan import Step
 from microfw.dependencies._runtime import PlainRun
 from microfw.dependencies._signals import Loop, Signal
-from microfw.dependencies._swallowing import error_of_swallowing
 from microfw.dependencies._uninterrupted import current_asyncio_task, uninterrupted
 from microfw.exceptions import AppScopeError
 
@@ -252,13 +251,12 @@ class LateOpener:
     ) -> BaseException | None:
         """Run the setup; return the error with which it fails, once what it opened is closed."""
         run = PlainRun(self._cleanup, self._values)
-        new: dict[Hashable, Any] = {}
         is_open = False
         try:
             async with AsyncExitStack() as own:
                 # It stays around what is opened here until that exits.
                 opening.scope = own.enter_context(anyio.CancelScope())
-                await open_app_steps(opening.missing, run, own, ChainMap(new, self._values))
+                new = await own.enter_async_context(opened_app_steps(opening.missing, run))
                 await checkpoint_if_cancelled()
                 stack.push_async_exit(own.pop_all())
                 self._values.update(new)
@@ -272,8 +270,6 @@ class LateOpener:
             return error
         if is_open:
             return None
-        if run.swallowed is not None:
-            return error_of_swallowing(run.swallowed)
         return _refusal(opening.missing)
 
 

@@ -19,6 +19,8 @@ class Shape(Struct, frozen=True):
         receives_for: The attributes of the `Run` by which steps may read it, too.
         between: Statements after scope "function" has ended and before scope "request" does.
         last: What follows once the handler has returned, for the reader of the source.
+        is_lifespan: Whether the function is an async generator. It calls no endpoint: it yields the
+            values of all steps, and keeps them open until it is resumed.
         finisher: The name in `finish` of what takes its time with the result, for who watches.
     """
 
@@ -32,4 +34,5 @@ class Shape(Struct, frozen=True):
     receives_for: tuple[str, ...] = ()
     between: tuple[str, ...] = ()
     last: str = ""
+    is_lifespan: bool = False
     finisher: str = ""

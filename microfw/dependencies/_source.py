@@ -12,6 +12,7 @@ class Kind(Enum):
     """How a function in the making is defined, how it goes on in another one, what it is."""
 
     HANDLER = "async def", "await ", ""
+    LIFESPAN = "async def", "", ""
     RETURNING_VALUES = "async def", "await ", "nothing stays open"
     IN_THREAD = "def", "", "in a worker thread"
     IN_THREAD_AROUND_SENDING = (
@@ -100,3 +101,8 @@ class Function(Struct):
 
     def _indented(self, line: str) -> str:
         return f"{INDENT * self.indent}{line}"
+
+
+def tuple_of(names: list[str]) -> str:
+    """A tuple of values, as an expression."""
+    return f"({names[0]},)" if len(names) == 1 else ", ".join(names) or "()"

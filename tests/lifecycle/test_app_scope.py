@@ -42,6 +42,100 @@ def serve_nothing(app: App) -> None:
     async def endpoint() -> None: ...
 
 
+# ---------------------------------------------------------------------- at any depth
+
+DEPTH = 40
+
+
+def chain_of(log: Log, length: int, *, broken: int = -1, swallowing: int = -1) -> Any:
+    """Dependencies of scope "app", each of which needs the one before."""
+
+    def link(number: int, before: Any) -> Any:
+        async def dependency(value: Annotated[int, Depends(before, scope="app")]) -> Any:
+            if number == broken:
+                raise Oops(f"setup of {number}")
+            log(f"{number} opens")
+            try:
+                yield value + 1
+            except Oops as error:
+                log(f"{number} sees {error}")
+                if number != swallowing:
+                    raise
+            else:
+                log(f"{number} exits")
+
+        return dependency
+
+    made: Any = int
+    for number in range(length):
+        made = link(number, made)
+    return made
+
+
+def opened(numbers: range) -> list[str]:
+    return [f"{number} opens" for number in numbers]
+
+
+async def run_until(app: App, error: Exception) -> None:
+    async with app.router.lifespan_context(app):
+        raise error
+
+
+async def test_scope_app_has_no_limit_of_depth(log: Log) -> None:
+    app = App()
+    serve(app, "/", chain_of(log, DEPTH), log)
+
+    async with app.router.lifespan_context(app):
+        await request(app, "/")
+
+    exits = [f"{number} exits" for number in reversed(range(DEPTH))]
+    assert log == [*opened(range(DEPTH)), f"endpoint with {DEPTH}", *exits]
+
+
+async def test_an_error_of_setup_goes_out_from_any_depth(log: Log) -> None:
+    app = App()
+    serve(app, "/", chain_of(log, DEPTH, broken=DEPTH - 1), log)
+
+    with pytest.raises(Oops, match=f"setup of {DEPTH - 1}"):
+        async with app.router.lifespan_context(app):
+            raise AssertionError
+
+    seen = [f"{number} sees setup of {DEPTH - 1}" for number in reversed(range(DEPTH - 1))]
+    assert log == [*opened(range(DEPTH - 1)), *seen]
+
+
+@pytest.mark.parametrize("swallowing", [3, DEPTH - 2])
+async def test_an_error_of_setup_that_is_swallowed_at_any_depth_is_an_error_of_start_up(
+    log: Log, swallowing: int
+) -> None:
+    app = App()
+    serve(app, "/", chain_of(log, DEPTH, broken=DEPTH - 1, swallowing=swallowing), log)
+
+    with pytest.raises(SwallowedExceptionError, match="swallowed Oops"):
+        async with app.router.lifespan_context(app):
+            raise AssertionError
+
+    seen = [
+        f"{number} sees setup of {DEPTH - 1}" for number in range(DEPTH - 2, swallowing - 1, -1)
+    ]
+    exits = [f"{number} exits" for number in reversed(range(swallowing))]
+    assert log == [*opened(range(DEPTH - 1)), *seen, *exits]
+
+
+@pytest.mark.parametrize("swallowing", [3, DEPTH - 2])
+async def test_an_error_of_the_lifespan_is_swallowed_at_any_depth(
+    log: Log, swallowing: int
+) -> None:
+    app = App()
+    serve(app, "/", chain_of(log, DEPTH, swallowing=swallowing), log)
+
+    await run_until(app, Oops("body"))
+
+    seen = [f"{number} sees body" for number in range(DEPTH - 1, swallowing - 1, -1)]
+    exits = [f"{number} exits" for number in reversed(range(swallowing))]
+    assert log == [*opened(range(DEPTH)), *seen, *exits]
+
+
 # ---------------------------------------------------------------------- what opens late
 
 

@@ -379,7 +379,7 @@ def test_the_source_of_a_background_task_is_that_in_its_file() -> None:
 
 
 def test_every_file_belongs_to_a_route() -> None:
-    names = {add_route.__name__ for add_route, _, _ in ROUTES} | {"background_task"}
+    names = {add_route.__name__ for add_route, _, _ in ROUTES} | {"background_task", "lifespan"}
     assert {path.name for path in EXPLAINED.iterdir()} == {f"{name}.py.txt" for name in names}
 
 
@@ -443,3 +443,42 @@ def test_overrides_in_force_are_explained() -> None:
     with app.override({get_session: fake_session}):
         assert "fake_session" in app.explain("/")
     assert "get_session" in app.explain("/")
+
+
+async def get_clock(engine: EngineDep) -> AsyncIterator[str]:
+    yield f"clock on {engine}"
+
+
+def get_pool(clock: Annotated[str, Depends(get_clock, scope="app")]) -> Iterator[str]:
+    yield f"pool on {clock}"
+
+
+def test_the_source_of_scope_app_is_that_in_its_file() -> None:
+    app = App()
+
+    @app.get("/")
+    async def read_items(
+        engine: EngineDep, pool: Annotated[str, Depends(get_pool, scope="app")]
+    ) -> list[str]:
+        return [engine, pool]
+
+    @app.get("/settings")
+    async def read_settings(
+        settings: Annotated[str, Depends(get_settings, scope="app")],
+        timer: Annotated[str, Depends(get_timer, scope="app")],
+    ) -> list[str]:
+        return [settings, timer]
+
+    check("lifespan", app.explain_lifespan())
+
+
+def test_an_override_is_in_the_source_of_scope_app() -> None:
+    app = App()
+
+    @app.get("/")
+    async def read_items(engine: EngineDep) -> str:
+        return engine
+
+    with app.override({get_engine: lambda: "another engine"}):
+        assert "get_engine" not in app.explain_lifespan()
+    assert "get_engine" in app.explain_lifespan()
