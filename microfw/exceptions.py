@@ -1,6 +1,6 @@
 """Every error, with its text.
 
-Three families: mistakes an author is told of when a route is added (`RegistrationError`),
+Three families: mistakes of an author, raised when a route is added (`RegistrationError`),
 failures of the lifecycle at run time (`LifecycleError`), and the exceptions with which a request
 is answered (`HTTPException`, `RequestValidationError`, ...).
 """
@@ -263,7 +263,7 @@ def _on_one_line(text: str) -> str:
 class RequestValidationError(ValidationError):
     """The client's values are invalid; answered with 422.
 
-    Of each parameter the first 1,000 errors are told: looking for more would let a client decide
+    Of each parameter the first 1,000 errors are kept: looking for more would let a client decide
     how long an answer takes. Only pydantic's models are checked to their end, whatever is wrong.
     """
 

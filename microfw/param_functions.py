@@ -56,7 +56,7 @@ def Body(default: Any = ..., **options: Unpack[BodyOptions]) -> Any:  # noqa: N8
     """Declare that a value is the request's body, or one of several that share it.
 
     With `embed=True`, or where a route takes several bodies, the body is an object that holds
-    each value under its name. `media_type` is told to the schema alone.
+    each value under its name. `media_type` is documented, and changes nothing else.
     """
     return params.Body(default, **options)
 
@@ -66,7 +66,7 @@ def Form(default: Any = ..., **options: Unpack[FormOptions]) -> Any:  # noqa: N8
     `multipart/form-data` (RFC 7578).
 
     Sequences take every value of a repeated key. A field that is sent empty counts as not sent.
-    `media_type` is told to the schema alone. Needs the package python-multipart.
+    `media_type` is documented, and changes nothing else. Needs the package python-multipart.
     """
     return params.Form(default, **options)
 
@@ -77,7 +77,7 @@ def File(default: Any = ..., **options: Unpack[FormOptions]) -> Any:  # noqa: N8
     As `UploadFile`, a large one is on disk and is read as needed; as `bytes`, it is read into
     memory as a whole. A list takes every file that is sent under the name.
     Files are closed when the background tasks have run (rule B5).
-    `media_type` is told to the schema alone. Needs the package python-multipart.
+    `media_type` is documented, and changes nothing else. Needs the package python-multipart.
     """
     return params.File(default, **options)
 

@@ -9,7 +9,7 @@ Convert = Callable[[Any], Any]
 Error = dict[str, Any]
 """`type`, `loc`, `msg`, `input`, and `ctx` where the type has one."""
 MOST_ERRORS = 1000
-"""How many errors of one value are told. A client could otherwise ask for millions."""
+"""How many errors of one value are reported. A client could otherwise ask for millions."""
 
 NOT_SHOWN = "..."
 """Stands in an error for an input that is too much to be shown."""

@@ -56,7 +56,7 @@ from microfw._models.selection import (
 _read_json = JSONDecoder().raw_decode
 
 LARGE_BODY = 64 * 1024
-"""Of a larger one only the first wrong item of each collection is told: errors take memory."""
+"""Of a larger one only the first wrong item of each collection is reported: errors take memory."""
 MANY_VALUES = 8 * 1024
 """Of more values than these, sent as text, too."""
 

@@ -10,7 +10,7 @@ Decided when a route is added, by these rules, in this order:
 5. What one piece of text can hold comes from the query string, everything else from the body.
 
 The values of one function are read from the path first, then from the query string, the headers,
-the cookies and the body, so that errors are told in this order.
+the cookies and the body, so that errors are reported in this order.
 """
 
 from collections.abc import Collection

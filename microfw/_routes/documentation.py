@@ -1,4 +1,4 @@
-"""What the readers of a schema are told of an application."""
+"""What an OpenAPI document says of an application."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict

@@ -56,7 +56,7 @@ class RoutePlans:
         dependencies: Those declared beside its parameters, outermost first.
         default: The lifetime of yield dependencies for which no scope is given.
         binder: Makes a binder for the route's path.
-        shape: Makes the shape of the handler; is told what is read of the body.
+        shape: Makes the shape of the handler from what is read of the body.
     """
 
     def __init__(

@@ -19,6 +19,7 @@ from microfw.dependencies._overrides import (
     PlanCache,
     Watched,
 )
+from microfw.dependencies._plain_run import PlainRun
 from microfw.dependencies._plan import (
     AppValue,
     Argument,
@@ -35,7 +36,7 @@ from microfw.dependencies._plan import (
     Use,
 )
 from microfw.dependencies._probes import arriving, called, subject_of
-from microfw.dependencies._runtime import INVALID, PlainRun, Run, not_awaited
+from microfw.dependencies._runtime import INVALID, Run, not_awaited
 from microfw.dependencies._scope_conflicts import scope_conflicts
 from microfw.dependencies._shape import Shape
 from microfw.dependencies._signals import Signal

@@ -7,8 +7,8 @@ from microfw.dependencies._app_steps import opened_app_steps
 from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._cleanup import Cleanup
 from microfw.dependencies._late_opening import LateOpener
+from microfw.dependencies._plain_run import PlainRun
 from microfw.dependencies._plan import Step
-from microfw.dependencies._runtime import PlainRun
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ class Expiring(Protocol):
     """What a time is set for."""
 
     def expire(self) -> None:
-        """Be told that the time is over."""
+        """Note that the time is over."""
 
 
 class Cleanup:

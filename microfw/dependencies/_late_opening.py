@@ -30,8 +30,8 @@ from microfw.dependencies._app_steps import opened_app_steps
 from microfw.dependencies._app_values import AppValues, not_running
 from microfw.dependencies._cancellation import is_cancellation
 from microfw.dependencies._cleanup import Cleanup
+from microfw.dependencies._plain_run import PlainRun
 from microfw.dependencies._plan import Step
-from microfw.dependencies._runtime import PlainRun
 from microfw.dependencies._signals import Loop, Signal
 from microfw.dependencies._uninterrupted import current_asyncio_task, uninterrupted
 from microfw.exceptions import AppScopeError

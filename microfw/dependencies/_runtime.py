@@ -89,14 +89,6 @@ class Run:
         """Note that it has waited for a dependency of which there are only so many at once."""
 
 
-class PlainRun(Run):
-    """Accompanies an execution that answers nobody: of a task, or of scope "app"."""
-
-    def __init__(self, cleanup: Cleanup, app_values: AppValues) -> None:
-        self.cleanup = cleanup
-        self.app_values = app_values
-
-
 class _Invalid:
     """Stands for a value that was not valid, and for whatever depends on it."""
 

@@ -7,7 +7,7 @@ while a coroutine runs uninterrupted, the task waits for an object of ours in it
 decides: a cancellation that the coroutine itself has asked for (its own `asyncio.timeout`, its own
 cancel scope) is passed on; any other is kept, and raised when the coroutine has ended.
 
-Who asked is told by a context variable: callbacks that the coroutine schedules carry its context.
+A context variable says who asked: callbacks that the coroutine schedules carry its context.
 So do those of the setup before it, which may have set a timeout or opened a task group that exit
 code is still inside of.
 """

@@ -28,7 +28,7 @@ swagger_ui_default_parameters: dict[str, Any] = {
     "showExtensions": True,
     "showCommonExtensions": True,
 }
-"""What Swagger UI is told where the application says nothing else."""
+"""The parameters of Swagger UI where the application gives no others."""
 
 _READING: dict[str, Any] = {"supportedSubmitMethods": [], "docExpansion": "full"}
 """The same page to read: everything is open, and nothing can be sent."""
@@ -60,7 +60,7 @@ def get_swagger_ui_html(
         swagger_css_url: Of Swagger UI's style sheet.
         swagger_favicon_url: Of the page's icon; there is none where left out.
         oauth2_redirect_url: Of the page to which OAuth2 providers lead back.
-        init_oauth: What Swagger UI's `initOAuth` is told.
+        init_oauth: The arguments of Swagger UI's `initOAuth`.
         swagger_ui_parameters: What Swagger UI is told besides, or instead of
             `swagger_ui_default_parameters`.
         init_js_url: Of the script that starts Swagger UI.

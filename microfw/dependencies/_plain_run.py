@@ -1,0 +1,13 @@
+"""The `Run` of an execution that answers nobody."""
+
+from microfw.dependencies._app_values import AppValues
+from microfw.dependencies._cleanup import Cleanup
+from microfw.dependencies._runtime import Run
+
+
+class PlainRun(Run):
+    """Accompanies an execution that answers nobody: of a task, or of scope "app"."""
+
+    def __init__(self, cleanup: Cleanup, app_values: AppValues) -> None:
+        self.cleanup = cleanup
+        self.app_values = app_values
