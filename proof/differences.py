@@ -50,7 +50,7 @@ def without_extras(program: Program) -> Program:
 
     def changed(number: int, it: Dependency) -> Any:
         style = "except" if number in starred[1:] else it.style
-        takes = tuple(each for each in it.takes if each != "outcome")
+        takes = tuple(each for each in it.takes if each not in ("outcome", "body"))
         return replace(in_thread(it), style=style, takes=takes, fails_closing=False)
 
     def unscoped(use: Use) -> Use:
