@@ -204,7 +204,7 @@ _OF_TASKIQ = click.argument(
 @main.command(context_settings=_OF_UVICORN)
 @_takes_app
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--reload", is_flag=True, help="Start anew when a file changes.")
+@click.option("--reload", is_flag=True, help="Start anew when a Python file changes.")
 @_OF_TASKIQ
 def worker(
     target: str | None, workers: int, reload: bool, taskiq_arguments: tuple[str, ...]

@@ -30,7 +30,7 @@ def work(found: Found, arguments: Sequence[str], *, workers: int, reload: bool) 
         found: The application.
         arguments: Further ones, of the command `taskiq worker`.
         workers: How many processes.
-        reload: Whether they start anew when a file changes.
+        reload: Whether they start anew when a Python file changes.
     """
     queue = _queue_of(found)
     if queue.is_embedded:
@@ -48,9 +48,9 @@ def work(found: Found, arguments: Sequence[str], *, workers: int, reload: bool) 
     options += arguments
     if not reload:
         raise click.exceptions.Exit(_run_workers(options))
-    from watchfiles import run_process
+    from watchfiles import PythonFilter, run_process
 
-    run_process(found.folder, target=_run_workers, args=(options,))
+    run_process(found.folder, target=_run_workers, args=(options,), watch_filter=PythonFilter())
 
 
 def schedule(found: Found, arguments: Sequence[str]) -> None:

@@ -692,3 +692,17 @@ def test_without_taskiq_the_error_says_what_to_install(missing: str, says: str) 
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.stderr.splitlines()[-1] == says
+
+
+async def test_a_parameter_that_has_to_be_named_is_asked_for() -> None:
+    """K2"""
+    shop = Shop()
+
+    @shop.queue.task
+    async def pay(order_id: int, *, cents: int) -> int:
+        return cents
+
+    async with shop.app.running():
+        assert await value_of(await pay.kiq(7, cents=5)) == 5
+        with pytest.raises(TypeError, match="missing a required argument: 'cents'"):
+            await pay.kiq(7)
