@@ -1,3 +1,5 @@
+# pyright: reportMissingImports=false
+# taskiq_fastapi is in the extra "bench", which the checks do without.
 """What a task costs: sending its message, and running it, beside taskiq's own dependencies.
 
 Each contender has the same broker, the same receiver and the same three async yield dependencies,

@@ -302,7 +302,7 @@ class Header(Param):
 
     source = Source.HEADER
     in_ = ParamTypes.header
-    accepted = HeaderOptions.__optional_keys__
+    accepted: ClassVar[frozenset[str]] = HeaderOptions.__optional_keys__
 
 
 class Cookie(Param):
@@ -316,14 +316,14 @@ class Body(Declaration):
     """The body, or one of several values that share it."""
 
     source = Source.BODY
-    accepted = BodyOptions.__optional_keys__
+    accepted: ClassVar[frozenset[str]] = BodyOptions.__optional_keys__
 
 
 class Form(Body):
     """A field of a form."""
 
     source = Source.FORM
-    accepted = FormOptions.__optional_keys__
+    accepted: ClassVar[frozenset[str]] = FormOptions.__optional_keys__
     media_type = "application/x-www-form-urlencoded"
 
 

@@ -102,6 +102,8 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
             counts for the routes that this router declares or includes.
     """
 
+    middleware: tuple[Middleware, ...]
+
     def __init__(
         self,
         routes: Sequence[BaseRoute] | None = None,

@@ -21,11 +21,11 @@ It needs the extra `taskiq`, and asyncio.
 try:
     from microfw.tasks._queue import TaskQueue
     from microfw.tasks._task import Task
-except ModuleNotFoundError as problem:
-    if problem.name != "taskiq":
+except ModuleNotFoundError as _problem:
+    if _problem.name != "taskiq":
         raise
     raise ImportError(
-        "microfw.tasks needs taskiq: pip install 'microfw-asgi[taskiq]'", name=problem.name
+        "microfw.tasks needs taskiq: pip install 'microfw-asgi[taskiq]'", name=_problem.name
     ) from None
 
 __all__ = ["Task", "TaskQueue"]
