@@ -10,7 +10,7 @@ from microfw.dependencies import Plan, Step, hashable, scope_conflicts
 from microfw.exceptions import RegistrationError
 from microfw.openapi._operations import mistakes_in
 from microfw.routing import Route, WebSocketRoute
-from microfw.timeline import methods_of, planned_routes
+from microfw.timeline._routes import methods_of, planned_routes
 
 
 class Finding(Struct, frozen=True):

@@ -27,7 +27,7 @@ from microfw.cli._tasks import work
 from microfw.cli._tracing import header_of, traced
 from microfw.routing import Route, WebSocketRoute
 from microfw.timeline import PATH as TIMELINE
-from microfw.timeline import lines_of, methods_of, planned_routes, rows_of
+from microfw.timeline._routes import lines_of, methods_of, planned_routes, rows_of
 from microfw.tracing import render, write_chrome_trace
 
 Command = TypeVar("Command", bound=Callable[..., Any])

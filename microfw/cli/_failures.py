@@ -9,7 +9,7 @@ from typing import IO, Any
 import click
 
 from microfw.exceptions import RegistrationError
-from microfw.timeline import shown
+from microfw.timeline._routes import shown
 
 _OURS = str(Path(__file__).parent.parent)
 

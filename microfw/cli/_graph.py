@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Iterator, Mapping
 
 from microfw.dependencies import AppValue, Plan, Step, Use
-from microfw.timeline import dependencies_of
+from microfw.timeline._routes import dependencies_of
 
 
 def mermaid(plan: Plan) -> str:

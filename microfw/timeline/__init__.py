@@ -2,25 +2,5 @@
 
 from microfw.timeline._beside import PATH, WithTimeline
 from microfw.timeline._page import Timeline
-from microfw.timeline._routes import (
-    dependencies_of,
-    lines_of,
-    methods_of,
-    place_of,
-    planned_routes,
-    rows_of,
-    shown,
-)
 
-__all__ = [
-    "PATH",
-    "Timeline",
-    "WithTimeline",
-    "dependencies_of",
-    "lines_of",
-    "methods_of",
-    "place_of",
-    "planned_routes",
-    "rows_of",
-    "shown",
-]
+__all__ = ["PATH", "Timeline", "WithTimeline"]

@@ -69,6 +69,7 @@ def planned_routes(
 
 
 def methods_of(route: Route | WebSocketRoute) -> tuple[str, ...]:
+    """The methods of a route, sorted; `WEBSOCKET` for one of WebSockets."""
     if isinstance(route, WebSocketRoute):
         return ("WEBSOCKET",)
     return tuple(sorted(route.methods))

@@ -85,8 +85,8 @@ def test_a_type_without_a_schema_is_told(folder: Folder) -> None:
     [
         ("", "127.0.0.1:8000", "documented at http://127.0.0.1:8000/docs"),
         ("docs_url='/help'", None, "documented at /help"),
-        ("docs_url=None", None, "0 routes"),
-        ("openapi_url=None", None, "0 routes"),
+        ("docs_url=None", None, "timeline at /_microfw"),
+        ("openapi_url=None", None, "timeline at /_microfw"),
     ],
 )
 def test_dev_says_where_the_documentation_is(
