@@ -221,9 +221,9 @@ def worker(
 @_takes_app
 @_OF_TASKIQ
 def schedule(target: str | None, taskiq_arguments: tuple[str, ...]) -> None:
-    """Send the tasks that are declared with `schedule=`; run it once, beside the workers.
+    """Send the tasks that are declared with `schedule=`.
 
-    What follows `--` goes on to `taskiq scheduler`.
+    Run it once, beside the workers. What follows `--` goes on to `taskiq scheduler`.
     """
     target, rest = _without_separator(target, taskiq_arguments)
     run_scheduler(find(target), rest)
