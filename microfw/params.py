@@ -7,6 +7,7 @@ return what the classes here make; so do those for dependencies.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from enum import Enum
 from functools import cached_property
 from typing import Any, ClassVar, Literal, TypedDict, Unpack
@@ -165,6 +166,9 @@ class Kept(Struct, frozen=True):
     declaration: "Declaration"
 
 
+_OF_FIELDS = ("default_factory", "alias", "validation_alias", "title", "description", "deprecated")
+
+
 class Declaration(Declared):
     """Where a value comes from, what is known of it, and what stands in when it is not sent.
 
@@ -237,6 +241,18 @@ class Declaration(Declared):
         field = FieldInfo(**told, **{name: getattr(self, name) for name in names})
         field.metadata.append(Kept(self))
         return field
+
+    def of_field(self, field: Any, required: bool) -> "Declaration":
+        """The same declaration, with what a model's field says that was made of it."""
+        it = copy(self)
+        vars(it).pop("field", None)
+        vars(it).pop("default", None)
+        said = {name: getattr(field, name, None) for name in _OF_FIELDS}
+        kept = {name: value for name, value in self.given.items() if name not in CONSTRAINTS}
+        it.given = {**kept, **{name: value for name, value in said.items() if value is not None}}
+        if not required and field.default_factory is None:
+            it.default = field.default
+        return it
 
     def __repr__(self) -> str:
         """As it is written, with no more than the default."""

@@ -1,11 +1,12 @@
 import copy
 import dataclasses
+import inspect
 from typing import Annotated, Any, get_args
 
 import fastapi
 import pytest
 from fastapi import params as theirs
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -325,3 +326,47 @@ def test_a_class_that_is_not_called_declares_nothing_either() -> None:
     for function, name in ((with_query, "Query"), (with_depends, "Depends")):
         with pytest.raises(DeclarationError, match=f"declared with `{name}` itself"):
             microfw.App().get("/")(function)
+
+
+def test_the_fields_of_a_model_stand_in_a_signature() -> None:
+    class Page(BaseModel):
+        number: int = Query(1, ge=1, alias="page")
+        size: Annotated[int, Query(le=100)]
+        order: str = Field("name", max_length=4)
+        tags: list[str] = Query(default_factory=lambda: ["a"])
+
+    def read(**values: Any) -> dict[str, Any]:
+        return values
+
+    parameters = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, annotation=field.annotation, default=field
+        )
+        for name, field in Page.model_fields.items()
+    ]
+    read.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    app = microfw.App()
+    app.get("/")(lambda it=microfw.Depends(read): it)
+    client = TestClient(app)
+
+    assert client.get("/?size=3").json() == {"number": 1, "size": 3, "order": "name", "tags": ["a"]}
+    assert client.get("/?size=3&page=2&order=age&tags=b").json() == {
+        "number": 2,
+        "size": 3,
+        "order": "age",
+        "tags": ["b"],
+    }
+    for wrong in ("size=101", "size=3&page=0", "size=3&order=names", ""):
+        assert client.get(f"/?{wrong}").status_code == 422, wrong
+
+
+def test_an_endpoint_that_a_library_wraps_takes_what_either_protocol_has() -> None:
+    app = microfw.App()
+
+    def show(request: microfw.Request, websocket: microfw.WebSocket) -> list[Any]:
+        return [request.url.path, websocket]
+
+    show.__signature__ = inspect.signature(show)  # type: ignore[attr-defined]
+    app.get("/")(show)
+
+    assert TestClient(app).get("/").json() == ["/", None]

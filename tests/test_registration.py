@@ -1368,8 +1368,8 @@ def test_an_alias_from_pydantics_field_is_told() -> None:
     )
 
 
-def test_pydantics_field_as_a_default_is_told() -> None:
-    default: Any = pydantic.Field(gt=0)
+def test_pydantics_field_with_a_factory_as_a_default_is_told() -> None:
+    default: Any = pydantic.Field(default_factory=int)
 
     def read_items(number: int = default): ...
 

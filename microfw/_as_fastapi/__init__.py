@@ -25,8 +25,11 @@ class _Module(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         own, others = MODULES[self.__name__]
+        if f"{self.__name__}.{name}" in MODULES:
+            return import_module(f"{self.__name__}.{name}")
         if name in others:
-            found = _at(others[name])
+            home, _, real = others[name].rpartition(".")
+            found: Any = getattr(import_module(home), real)
         elif own is not None and hasattr(import_module(own), name):
             found = getattr(import_module(own), name)
         else:
@@ -43,13 +46,6 @@ class _Module(ModuleType):
                 stacklevel=2,
             )
         super().__setattr__(name, value)
-
-
-def _at(path: str) -> Any:
-    """The module of this path, or the name in one."""
-    home, _, name = path.rpartition(".")
-    found = getattr(import_module(home), name, None)
-    return import_module(path) if found is None else found
 
 
 def _place() -> str:

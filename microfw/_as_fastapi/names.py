@@ -54,7 +54,7 @@ _PRESENT = (
 """The modules whose names are the same."""
 
 MODULES: Mapping[str, tuple[str | None, Mapping[str, str]]] = {
-    "fastapi": ("microfw", {**_APPLICATIONS, **_ROUTES, "status": "microfw.status"}),
+    "fastapi": ("microfw", {**_APPLICATIONS, **_ROUTES}),
     **{f"fastapi.{name}": (f"microfw.{name}", {}) for name in _PRESENT},
     "fastapi.applications": ("microfw.applications", _APPLICATIONS),
     "fastapi.concurrency": (

@@ -51,6 +51,7 @@ from microfw._reading.parameters import (
     holds,
     is_content,
     is_file_in_memory,
+    unfolded,
     value_of,
     written,
 )
@@ -157,6 +158,7 @@ class RequestBinder:
         attribute = self._by_type(parameter)
         if attribute is not None:
             return self._given(attribute, parameter, site)
+        parameter = unfolded(parameter)
         check_is_bound(parameter, site)
         check_is_called(parameter, site)
         check_fields(parameter, site)
@@ -248,10 +250,13 @@ class RequestBinder:
         return Attribute(attribute)
 
     def _serves_both(self, site: Site) -> bool:
-        """Whether a parameter is one of a dependency that takes what either protocol has."""
+        """Whether a parameter is one of a dependency that takes what either protocol has.
+
+        So may an endpoint do that a library has wrapped for both.
+        """
         kinds = {self._by_type(each) for each in site.signature.parameters}
-        is_endpoint = len(site.path) == 1
-        return not is_endpoint and kinds >= _OF_ONE_PROTOCOL
+        is_written = len(site.path) == 1 and not hasattr(site.signature.declared, "__signature__")
+        return not is_written and kinds >= _OF_ONE_PROTOCOL
 
     def _source(self, parameter: Parameter, declaration: Declaration | None, site: Site) -> Source:
         name = parameter.name

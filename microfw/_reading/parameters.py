@@ -4,11 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
+from msgspec import structs
 from starlette.datastructures import UploadFile
 
 from microfw._models import (
     Constraints,
     Field,
+    is_field,
 )
 from microfw.dependencies import (
     EMPTY,
@@ -67,6 +69,31 @@ def annotation_of(parameter: Parameter) -> Any:
         del metadata[0]
     metadata = [entry for entry in metadata if not isinstance(entry, Constraints) or entry]
     return Annotated[(annotation, *metadata)] if metadata else annotation
+
+
+def unfolded(parameter: Parameter) -> Parameter:
+    """A parameter whose default is a field of a model, with what the field says in its place.
+
+    Libraries make signatures of a model's fields. A field that was declared with `Query(...)` or
+    the like still is.
+    """
+    field = parameter.default
+    if not is_field(field) or (field.default_factory and not declared_by(field)):
+        return parameter
+    limits = [entry for entry in field.metadata if not isinstance(entry, Kept)]
+    default = EMPTY if field.is_required() else field.default
+    kept = declared_by(field)
+    if kept is None:
+        metadata = (*parameter.metadata, field)
+        return structs.replace(parameter, default=default, metadata=metadata)
+    declaration = kept.of_field(field, default is EMPTY)
+    return structs.replace(parameter, default=declaration, metadata=(*parameter.metadata, *limits))
+
+
+def declared_by(field: Any) -> Declaration | None:
+    """What a model's field was declared with."""
+    kept = [entry.declaration for entry in field.metadata if isinstance(entry, Kept)]
+    return kept[-1] if kept else None
 
 
 def declarations(parameter: Parameter) -> list[Declaration]:

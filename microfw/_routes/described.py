@@ -73,6 +73,7 @@ class Described:
     endpoint: Callable[..., Any]
     path_format: str
     methods: set[str]
+    _embed_body_fields: bool = False  # which fastapi-pagination hands on to a function of FastAPI's
 
     tags: list[str | Enum] = _option(list)
     summary: str | None = _option()

@@ -1,0 +1,150 @@
+"""Run libraries that were made for FastAPI on FastAPI and on microfw, and compare.
+
+Each library has a virtual environment of its own, with pinned versions, and a file of tests that
+uses it as its documentation says (`check_NAME.py`); some have the tests of their own source
+distribution, too. The same tests run twice: on FastAPI, and with `-p microfw.as_fastapi`.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+FASTAPI = "fastapi==0.165.0"
+COMMON = (FASTAPI, "pytest>=9", "httpx>=0.28", "httpx2>=2.0", "python-multipart", "itsdangerous")
+OURS = ("-p", "microfw.as_fastapi")
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library, and what its tests need.
+
+    Attributes:
+        pinned: The distribution that is tested.
+        needs: Others that its tests import.
+        suite: The folder of its own tests in its source distribution; empty where it has none.
+        options: What pytest is told for its own tests.
+    """
+
+    pinned: str
+    needs: tuple[str, ...] = ()
+    suite: str = ""
+    options: tuple[str, ...] = ()
+
+
+SQL = ("sqlalchemy[asyncio]>=2.0.58", "aiosqlite>=0.22", "greenlet>=3")
+LIBRARIES = {
+    "asgi_correlation_id": Library("asgi-correlation-id==5.0.1"),
+    "authlib": Library("authlib==1.9.10"),
+    "dishka": Library("dishka==1.10.1"),
+    "elastic_apm": Library("elastic-apm==6.26.2"),
+    "fastapi_cache": Library("fastapi-cache2==0.2.2"),
+    "fastapi_filter": Library("fastapi-filter[sqlalchemy]==3.0.0", SQL),
+    "fastapi_injector": Library("fastapi-injector==0.9.0"),
+    "fastapi_mcp": Library("fastapi-mcp==0.4.0", ("mcp<2",)),
+    "fastapi_pagination": Library("fastapi-pagination==0.16.1"),
+    "fastapi_users": Library("fastapi-users[sqlalchemy]==15.0.5", SQL),
+    "fastapi_utils": Library("fastapi-utils==0.8.0", ("typing-inspect",)),
+    "logfire": Library("logfire[fastapi]==5.4.0"),
+    "opentelemetry": Library(
+        "opentelemetry-instrumentation-fastapi==0.66b1",
+        ("opentelemetry-instrumentation-starlette==0.66b1", "opentelemetry-sdk"),
+    ),
+    "prometheus": Library("prometheus-fastapi-instrumentator==8.1.0"),
+    "sentry": Library("sentry-sdk==2.75.0"),
+    "slowapi": Library("slowapi==0.1.10"),
+    "sqladmin": Library("sqladmin==0.32.0", SQL),
+    "sqlmodel": Library("sqlmodel==0.0.50"),
+    "sse_starlette": Library("sse-starlette==3.7.0"),
+    "starlette_admin": Library("starlette-admin==1.0.3", SQL),
+    "strawberry": Library("strawberry-graphql[fastapi]==0.341.2"),
+    "svcs": Library("svcs==26.2.0"),
+    "taskiq": Library("taskiq-fastapi==0.5.0"),
+    "wireup": Library("wireup==2.13.0"),
+}
+
+
+def main() -> int:
+    """Print a line for each library; fail where fewer tests pass on microfw."""
+    parser = argparse.ArgumentParser(prog="scripts/ecosystem", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(LIBRARIES))
+    parser.add_argument("--keep", type=Path, help="Keep the environments in this folder.")
+    arguments = parser.parse_args()
+    unknown = [name for name in arguments.names if name not in LIBRARIES]
+    if unknown:
+        parser.error(f"there is no {unknown[0]}")
+    print("| library | tests | on FastAPI | on microfw | differences |")
+    print("|---|---|---|---|---|", flush=True)
+    fails = False
+    for name in arguments.names or LIBRARIES:
+        with tempfile.TemporaryDirectory(prefix="ecosystem-") as temporary:
+            folder = (arguments.keep or Path(temporary)) / name
+            fails |= compared(name, LIBRARIES[name], folder)
+    return int(fails)
+
+
+def compared(name: str, library: Library, folder: Path) -> bool:
+    """Run the tests of one library twice; tell whether there is a difference."""
+    python = environment(library, folder)
+    runs = {"ours": [str(HERE / f"check_{name}.py")]}
+    if library.suite:
+        runs["its own"] = [*library.options, str(source(library, python, folder) / library.suite)]
+    differs = False
+    for kind, tests in runs.items():
+        theirs, ours = (passed(python, tests, options) for options in ((), OURS))
+        lost = sorted(theirs - ours)
+        differs |= bool(lost)
+        row = (library.pinned, kind, str(len(theirs)), str(len(theirs & ours)), ", ".join(lost))
+        print(f"| {' | '.join(row)} |", flush=True)
+    return differs
+
+
+def environment(library: Library, folder: Path) -> Path:
+    """Make a virtual environment, with microfw of this checkout; return its Python."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+        wanted = (*COMMON, library.pinned, *library.needs)
+        _pip(python, "install", *wanted)
+        _pip(python, "install", "-e", str(ROOT))
+    return python
+
+
+def source(library: Library, python: Path, folder: Path) -> Path:
+    """Fetch and unpack the source distribution."""
+    _pip(python, "download", "--no-deps", "--no-binary", ":all:", "-d", str(folder), library.pinned)
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        opened.extractall(folder, filter="data")
+    return next(path for path in folder.iterdir() if archive.name.startswith(path.name))
+
+
+def _pip(python: Path, *arguments: str) -> None:
+    command = [str(python), "-m", "pip", "-q", "--disable-pip-version-check", *arguments]
+    subprocess.run(command, check=True)
+
+
+def passed(python: Path, tests: list[str], options: tuple[str, ...]) -> set[str]:
+    """The tests that pass, by their ids."""
+    command = [str(python), "-W", "ignore", "-m", "pytest", "-rA", "-q", "--tb=no", "--no-header"]
+    command += ["-p", "no:cacheprovider", "-W", "ignore", *options, *tests]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
+    done = subprocess.run(
+        command, cwd=HERE, env=environment, capture_output=True, text=True, check=False
+    )
+    found = re.findall(r"^PASSED (?:.*/)?(\S+\.py::.*)$", done.stdout, re.MULTILINE)
+    if not found:
+        print(done.stdout[-2000:], done.stderr[-2000:], file=sys.stderr)
+    return set(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
