@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs"
 SOURCES = PAGES / "src"
+CONFIGURATION = PAGES / "mkdocs.yml"
 BESIDES = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -100,7 +101,7 @@ def stage(pages: Path = PAGES, into: Path = STAGED) -> list[Path]:
     if into.exists():
         shutil.rmtree(into)
     waiting = [path for path in sorted(pages.rglob("*")) if path.is_file()]
-    waiting = [path for path in waiting if SOURCES not in path.parents]
+    waiting = [path for path in waiting if SOURCES not in path.parents and path != CONFIGURATION]
     waiting += [ROOT / name for name in BESIDES]
     done: list[Path] = []
     while waiting:
@@ -141,8 +142,10 @@ def moved(text: str, file: Path, page: PurePosixPath) -> str:
 def build() -> int:
     """Build the site; return Zensical's status."""
     stage()
-    shutil.rmtree(ROOT / ".cache", ignore_errors=True)  # Zensical's, which may be out of date
+    configuration = shutil.copy(CONFIGURATION, STAGED.parent)
+    shutil.rmtree(STAGED.parent / ".cache", ignore_errors=True)  # Zensical's may be out of date
     command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
+    command += ["--config-file", configuration]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
@@ -154,7 +157,7 @@ def serve(port: int) -> None:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"The site is on http://127.0.0.1:{server.server_port}")
-    for _ in watch(PAGES, ROOT / "mkdocs.yml", ROOT / "microfw"):
+    for _ in watch(PAGES, ROOT / "microfw"):
         build()
 
 

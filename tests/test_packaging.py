@@ -117,7 +117,6 @@ def test_the_sdist_holds_all_that_a_distributor_needs(built: Path) -> None:
         "docs",
         "examples",
         "microfw",
-        "mkdocs.yml",
         "proof",
         "pyproject.toml",
         "scripts",

@@ -13,7 +13,7 @@ import pytest
 
 from scripts._docs import ROOT, SITE, STAGED, stage
 
-CONFIGURATION = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+CONFIGURATION = (ROOT / "docs/mkdocs.yml").read_text(encoding="utf-8")
 LISTED = re.findall(r"^ +- (?:[^:\n]+: )?([\w./-]+\.md)$", CONFIGURATION, re.MULTILINE)
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent
+ROOT = HERE.parents[1]
 FASTAPI = "fastapi==0.165.0"
 COMMON = (FASTAPI, "pytest>=9", "httpx>=0.28", "httpx2>=2.0", "python-multipart", "itsdangerous")
 OURS = ("-p", "microfw.as_fastapi")
