@@ -418,8 +418,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
             if self._matcher.find(self.routes, other)[0] is not None:
                 other["query_string"] = _escaped(scope["query_string"])
                 other.update(_whole_path(other))
-                response = RedirectResponse(str(URL(scope=other)))
-                await response(scope, receive, send)
+                await RedirectResponse(str(URL(scope=other)))(scope, receive, send)
                 return
         await self.default(scope, receive, send)
 
