@@ -201,8 +201,8 @@ def test_what_nothing_calls_is_replaced_with_a_warning() -> None:
     """
 
     assert run(program).splitlines() == [
-        "1 fastapi.routing.solve_dependencies is replaced by <string>:8, and microfw does not call it: instrument the application with OpenTelemetry's FastAPIInstrumentor alone",
         "True",
+        "1 fastapi.routing.solve_dependencies is replaced by <string>:8, and microfw does not call it: instrument the application with OpenTelemetry's FastAPIInstrumentor alone",
         "handle_request",
     ]
 

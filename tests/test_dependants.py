@@ -137,6 +137,16 @@ def test_a_route_has_the_attributes_of_fastapis(name: str) -> None:
     assert getattr(declare(microfw), name) == getattr(declare(fastapi), name)
 
 
+def test_the_model_and_the_description_of_a_route_are_what_is_said_last() -> None:
+    app = App()
+    app.get("/", response_model=int)(lambda: "1")
+    route: Any = app.routes[-1]
+
+    route.description = "Count."
+
+    assert (route.response_model, route.description) == (int, "Count.")
+
+
 def test_what_fastapi_does_not_have_is_not_in_a_dependant() -> None:
     def pool() -> int:
         return 1

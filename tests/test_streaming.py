@@ -509,6 +509,25 @@ async def test_a_head_request_gets_the_head_alone_and_ends_the_generator(is_asyn
 
 
 @both
+async def test_a_head_request_for_an_empty_stream_gets_the_head(is_async: bool) -> None:
+    app = App()
+    items: list[int] = []
+
+    @app.head("/async")
+    async def yield_async() -> AsyncIterator[int]:
+        for item in items:
+            yield item
+
+    @app.head("/sync")
+    def yield_sync() -> Iterator[int]:
+        yield from items
+
+    answer = await request(app, "/async" if is_async else "/sync", "HEAD")
+
+    assert (answer.status, answer.body, answer.complete) == (200, b"", True)
+
+
+@both
 async def test_an_error_before_the_first_item_answers_a_head_request(is_async: bool) -> None:
     app = App()
     opened = True

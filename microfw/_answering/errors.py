@@ -23,7 +23,6 @@ from microfw.dependencies import (
     subject_of,
 )
 from microfw.exception_handlers import DEFAULT_HANDLERS, ExceptionHandler
-from microfw.exceptions import SwallowedExceptionError
 
 HANDLERS = "starlette.exception_handlers"
 """Under which name in the scope Starlette's layer tells its handlers: by class, and by status."""
@@ -142,9 +141,7 @@ def error_without_result(run: Run) -> Exception:
 
     That the client has gone is no error, whoever swallowed it: there is nobody to answer.
     """
-    swallowed = run.swallowed
-    if swallowed is None:
-        return SwallowedExceptionError("a dependency swallowed an exception")
+    swallowed: Any = run.swallowed  # nothing else leaves a run without a result
     if isinstance(swallowed.error, ClientDisconnect | WebSocketDisconnect):
         return swallowed.error
     return error_of_swallowing(swallowed)

@@ -3,7 +3,7 @@
 import copy
 import logging
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Protocol, Self
 
 import anyio
@@ -63,6 +63,10 @@ class Queue(Protocol):
 
     def plans(self) -> Iterator[Plan]:
         """The plans of its tasks."""
+        ...
+
+    def scheduling(self) -> AbstractAsyncContextManager[None]:
+        """Send what is scheduled, while scope "app" is open."""
         ...
 
     async def stop(self) -> None:

@@ -166,7 +166,11 @@ class PlannedApp(Starlette):
         for conflict in scope_conflicts(self._own_plans()):
             logger.warning(conflict)
         values, cleanup = app_state.app_values, app_state.cleanup
-        async with app_scope(values, self._app_steps(), cleanup, wait_for_requests):
+        async with AsyncExitStack() as stack:
+            steps = self._app_steps()
+            await stack.enter_async_context(app_scope(values, steps, cleanup, wait_for_requests))
+            for queue in app_state.queues:
+                await stack.enter_async_context(queue.scheduling())
             yield
 
     def _app_steps(self) -> Iterator[Step]:

@@ -70,7 +70,6 @@ def application() -> Any:
         if os.environ[_FREEZES]:
             app.gc_freeze = True
         if os.environ[_DEVELOPS]:
-            if app.document_lifecycle is None:
-                app.document_lifecycle = True
+            app.document_lifecycle = app.document_lifecycle is not False
             return WithTimeline(app)
     return app

@@ -236,18 +236,18 @@ class TaskQueue:
         try:
             await self.broker.startup()
             try:
-                async with self._scheduling():
-                    yield
+                yield
             finally:
                 await self.broker.shutdown()
         finally:
             self._is_served = False
 
     @asynccontextmanager
-    async def _scheduling(self) -> AsyncGenerator[None]:
+    async def scheduling(self) -> AsyncGenerator[None]:
         """Send what is scheduled, where tasks run in this process and no other process does."""
         tasks = self.broker.local_task_registry.values()
-        if not (self._facts.is_embedded and any("schedule" in task.labels for task in tasks)):
+        is_here = self._is_served and self._facts.is_embedded
+        if not (is_here and any("schedule" in task.labels for task in tasks)):
             yield
             return
         scheduling = asyncio.create_task(run_scheduler_task(self.scheduler))

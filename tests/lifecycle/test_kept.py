@@ -275,6 +275,23 @@ async def test_a_custom_handler_starts_over_without_them() -> None:
     assert len((await request(app)).header("set-cookie")) == 1
 
 
+async def test_final_headers_are_the_same_for_all_who_take_them() -> None:
+    """B7"""
+
+    def first(final: FinalHeaders) -> None:
+        final.headers["x-first"] = "1"
+
+    def second(final: FinalHeaders) -> None:
+        final.headers["x-second"] = final.headers["x-first"]
+
+    app = App(dependencies=[Depends(first), Depends(second)])
+    app.get("/")(lambda: "it")
+
+    headers = dict((await request(app)).headers)
+
+    assert (headers["x-first"], headers["x-second"]) == ("1", "1")
+
+
 def test_final_headers_have_no_status() -> None:
     with pytest.raises(AttributeError, match="who decides the response decides it"):
         FinalHeaders().status_code = 201

@@ -32,6 +32,7 @@ from microfw._models import (
     UnsupportedTypeError,
     parse_json,
 )
+from microfw._models.received import with_whole_numbers
 
 T = TypeVar("T")
 
@@ -742,3 +743,22 @@ def test_any_bytes_at_all_are_data_or_an_error(data):
         except Invalid as invalid:
             told = invalid.errors
         assert told is None or told[0]["msg"]
+
+
+def test_a_whole_number_of_json_s_is_an_integer_of_a_struct():
+    class Count(msgspec.Struct):
+        n: int
+        x: float = 0.0
+        parts: list["int"] = []
+
+    assert decode(Count, {"n": 126.0, "x": 2.0, "parts": [1.0, 2]}) == Count(126, 2.0, [1, 2])
+    assert errors(Count, {"n": 1.5})
+    assert errors(Count, {"n": 1.0, "x": "a"})
+
+
+def test_what_is_nested_too_deeply_keeps_its_numbers():
+    nested: list[object] = [1.0]
+    for _ in range(100_000):
+        nested = [nested]
+
+    assert with_whole_numbers(nested) is nested

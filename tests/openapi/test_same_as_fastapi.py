@@ -32,7 +32,12 @@ pytestmark = [
 PYDANTICS = {
     r"from msgspec import Meta, Struct": "from pydantic import BaseModel as Struct, Field as Meta"
 }
-ON_FASTAPI_TOO = {r"\bmicrofw\b": "fastapi", r"\bApp\b": "FastAPI", r"\bRouter\b": "APIRouter"}
+ON_FASTAPI_TOO = {
+    r"from microfw\.tasks import TaskQueue": "from unittest.mock import Mock\nTaskQueue = lambda *_: Mock()",
+    r"\bmicrofw\b": "fastapi",
+    r"\bApp\b": "FastAPI",
+    r"\bRouter\b": "APIRouter",
+}
 
 
 def shop(folder: Path, package: str, changes: Mapping[str, str]) -> Any:

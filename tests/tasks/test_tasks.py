@@ -665,6 +665,33 @@ async def test_what_is_scheduled_runs_where_tasks_run_in_the_process_that_sends_
             await ran.wait()
 
 
+async def test_nothing_that_is_scheduled_runs_before_scope_app_is_open() -> None:
+    """K4"""
+    import anyio
+
+    shop = Shop()
+    events: list[str] = []
+    ran = anyio.Event()
+
+    async def slow() -> AsyncIterator[None]:
+        await anyio.sleep(1.5)
+        events.append("open")
+        yield
+        events.append("closed")
+
+    @shop.queue.task(schedule=[{"interval": 1}])
+    async def sweep(_: Annotated[None, Depends(slow, scope="app")]) -> None:
+        events.append("sweep")
+        ran.set()
+
+    with anyio.fail_after(10):
+        async with shop.app.running():
+            await ran.wait()
+
+    assert events[:2] == ["open", "sweep"]
+    assert events[-1] == "closed"
+
+
 async def test_tasks_that_were_declared_before_the_queue_stay_taskiq_s() -> None:
     """K2"""
     app = App()
@@ -683,7 +710,7 @@ async def test_tasks_that_were_declared_before_the_queue_stay_taskiq_s() -> None
     ("missing", "says"),
     [
         ("taskiq", "ImportError: microfw.tasks needs taskiq: pip install 'microfw-asgi[taskiq]'"),
-        ("taskiq.api", "ModuleNotFoundError: import of taskiq.api halted; None in sys.modules"),
+        ("taskiq.api", "ModuleNotFoundError: import of taskiq.api halted;"),
     ],
 )
 def test_without_taskiq_the_error_says_what_to_install(missing: str, says: str) -> None:
@@ -691,7 +718,7 @@ def test_without_taskiq_the_error_says_what_to_install(missing: str, says: str) 
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
-    assert done.stderr.splitlines()[-1] == says
+    assert done.stderr.splitlines()[-1].startswith(says)
 
 
 async def test_a_parameter_that_has_to_be_named_is_asked_for() -> None:
@@ -704,5 +731,5 @@ async def test_a_parameter_that_has_to_be_named_is_asked_for() -> None:
 
     async with shop.app.running():
         assert await value_of(await pay.kiq(7, cents=5)) == 5
-        with pytest.raises(TypeError, match="missing a required argument: 'cents'"):
+        with pytest.raises(TypeError, match=r"missing a required .*argument: 'cents'"):
             await pay.kiq(7)

@@ -251,6 +251,23 @@ async def test_those_that_are_there_are_not_waited_for() -> None:
     served.timeline.stop()
 
 
+async def test_a_page_is_sent_what_ends_later_too() -> None:
+    served = WithTimeline(shop())
+
+    async def receive() -> Any: ...
+
+    async def ignore(message: Any) -> None: ...
+
+    events = served.timeline._follow()
+    assert (await anext(events)).comment == "here"
+    for number in ("1", "2"):
+        await served(request("/sync"), receive, ignore)
+        with anyio.fail_after(5):
+            assert (await anext(events)).id == number
+    await events.aclose()
+    served.timeline.stop()
+
+
 # ---------------------------------------------------------------------- to whom
 
 
