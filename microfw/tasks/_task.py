@@ -201,7 +201,7 @@ class Task(AsyncTaskiqDecoratedTask[Params, Returned], Enqueueable):
 
 def _executed(task: Task[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     """Make the function that taskiq runs in place of the author's."""
-    app_state, runs = task.queue.app_state, task.queue.runs
+    app, app_state, runs = task.queue.app, task.queue.app_state, task.queue.runs
     function, read, name = task.function, task.format.read, task.task_name
     is_interruptible = task.is_interruptible
 
@@ -213,16 +213,18 @@ def _executed(task: Task[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
         return FUNCTIONS.handler(function, overrides, app_state)
 
     async def execute(*args: Any, **kwargs: Any) -> Any:
-        return await runs.run(name, *prepared(args, kwargs), is_interruptible=is_interruptible)
+        with app.tracing.of_message(name, app):
+            return await runs.run(name, *prepared(args, kwargs), is_interruptible=is_interruptible)
 
     async def execute_with_context(
         *args: Any,
         microfw_context: Context = TaskiqDepends(),  # noqa: B008 - taskiq's way
         **kwargs: Any,
     ) -> Any:
-        run, work = prepared(args, kwargs)
-        run.context = microfw_context
-        return await runs.run(name, run, work, is_interruptible=is_interruptible)
+        with app.tracing.of_message(name, app):
+            run, work = prepared(args, kwargs)
+            run.context = microfw_context
+            return await runs.run(name, run, work, is_interruptible=is_interruptible)
 
     def prepared(
         args: Sequence[Any], kwargs: Mapping[str, Any]

@@ -12,7 +12,7 @@ from typing import Protocol, Self
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from microfw.dependencies import OverridesInForce
+from microfw.dependencies import OverridesInForce, current_tracer
 from microfw.tracing._ongoing import KEY, OngoingTrace
 from microfw.tracing._sinks import Listener, Predicate, Sink
 from microfw.tracing._trace import Trace
@@ -100,6 +100,20 @@ class Tracing:
         scope: Scope = {"type": "task", "path": name, "method": "TASK", "app": app}
         sinks = self.wanted(scope)
         return OngoingTrace(scope, sinks) if sinks else nullcontext()
+
+    @contextmanager
+    def of_message(self, name: str, app: object) -> Generator[None]:
+        """Trace a task of a queue while a `with` block runs, apart from what has sent its message.
+
+        In the process that sends it a task inherits the context of a request, whose trace ends
+        without it.
+        """
+        token = current_tracer.set(None)
+        try:
+            with self.of_task(name, app):
+                yield
+        finally:
+            current_tracer.reset(token)
 
     def wanted(self, scope: Scope) -> list[Sink]:
         """Those who want a trace of a request."""

@@ -31,6 +31,7 @@ from microfw.exceptions import (
 )
 from microfw.tasks import Task, TaskQueue
 from microfw.testclient import TestClient
+from microfw.tracing import Trace
 from tests.lifecycle.programs import Oops, lines
 from tests.tasks.shop import ConnectionDep, SessionDep, Shop, get_session, log, result_of, value_of
 
@@ -733,3 +734,42 @@ async def test_a_parameter_that_has_to_be_named_is_asked_for() -> None:
         assert await value_of(await pay.kiq(7, cents=5)) == 5
         with pytest.raises(TypeError, match=r"missing a required .*argument: 'cents'"):
             await pay.kiq(7)
+
+
+# ---------------------------------------------------------------------- traces
+
+
+@pytest.mark.parametrize("wants_tasks", [True, False], ids=["listening", "to requests alone"])
+async def test_a_task_has_a_trace_of_its_own_and_none_of_it_is_in_that_of_its_sender(
+    wants_tasks: bool,
+) -> None:
+    """Y2"""
+    shop = Shop()
+    traces: list[Trace] = []
+
+    @shop.queue.task(name="invoice")
+    async def invoice(session: SessionDep) -> None: ...
+
+    @shop.queue.task(name="remind")
+    async def remind(context: Context, session: SessionDep) -> None: ...
+
+    @shop.app.get("/")
+    async def place() -> None:
+        await invoice.kiq()
+        await remind.kiq()
+
+    with (
+        TestClient(shop.app) as client,
+        shop.app.tracing.listen(
+            traces.append, when=lambda scope: wants_tasks or scope["type"] == "http"
+        ),
+    ):
+        client.get("/")
+
+    *tasks, request = traces
+    assert request.order == ["endpoint place", "send"]
+    assert [(task.kind, task.name, task.order) for task in tasks] == [
+        ("task", name, ["setup get_session", f"endpoint {name}", "exit get_session"])
+        for name in ("invoice", "remind")
+        if wants_tasks
+    ]
