@@ -519,6 +519,15 @@ def test_what_there_is_after_start_up_is_frozen_for_the_garbage_collector_if_ask
     assert after < before + 10_000
 
 
+def test_what_is_frozen_stays_so_until_the_last_application_ends() -> None:
+    gc.unfreeze()
+    with TestClient(App(gc_freeze=True)):
+        with TestClient(App(gc_freeze=True)):
+            pass
+        assert gc.get_freeze_count() > 10_000
+    assert gc.get_freeze_count() < 10_000
+
+
 def test_scope_app_opens_again_with_the_next_lifespan() -> None:
     program = Program()
     app = App()

@@ -96,12 +96,20 @@ async def _call(handler: EventHandler) -> None:
         await result
 
 
+_freezing: set[object] = set()
+"""The blocks under way; what is frozen is the process's, and thawed when the last one ends."""
+
+
 @contextmanager
 def frozen_garbage() -> Generator[None]:
-    """Take what there is out of the garbage collector's sight until the block ends."""
+    """Take what there is out of the garbage collector's sight until the last such block ends."""
+    block = object()
     gc.collect()
     gc.freeze()
+    _freezing.add(block)
     try:
         yield
     finally:
-        gc.unfreeze()
+        _freezing.remove(block)
+        if not _freezing:
+            gc.unfreeze()
