@@ -5,6 +5,7 @@ the layer around the application's middleware, and has executions below it use t
 of each plan, which is compiled when it is first needed.
 """
 
+import logging
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
@@ -16,6 +17,8 @@ from microfw.dependencies import OverridesInForce, current_tracer
 from microfw.tracing._ongoing import KEY, OngoingTrace
 from microfw.tracing._sinks import Listener, Predicate, Sink
 from microfw.tracing._trace import Trace
+
+logger = logging.getLogger("microfw")
 
 
 class Traceable(Protocol):
@@ -117,7 +120,15 @@ class Tracing:
 
     def wanted(self, scope: Scope) -> list[Sink]:
         """Those who want a trace of a request."""
-        return [sink for sink in self._sinks if sink.wants(scope)]
+        return [sink for sink in self._sinks if _wants(sink, scope)]
+
+
+def _wants(sink: Sink, scope: Scope) -> bool:
+    try:
+        return sink.wants(scope)
+    except Exception:
+        logger.exception("a listener to traces failed to choose, and does not get this one")
+        return False
 
 
 def without_layer(stack: ASGIApp | None) -> ASGIApp | None:

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount
 from starlette.testclient import TestClient
+from starlette.types import Scope
 
 from microfw import App, BackgroundTasks, Depends, HTTPException, Request, Response, WebSocket
 from microfw._answering.tasks import BackgroundTask
@@ -928,6 +929,26 @@ def test_a_listener_that_fails_is_logged_and_disturbs_nobody(
         assert TestClient(app).get("/").status_code == 404
     assert len(traces) == 1
     assert [record.message for record in caplog.records] == ["a listener to traces failed"]
+
+
+async def test_a_choice_that_fails_is_logged_and_disturbs_nobody(
+    anyio_backend: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    traces: list[Trace] = []
+
+    async def close_the_books(day: int) -> int:
+        return day
+
+    def is_local(scope: Scope) -> bool:
+        return bool(scope["client"][0] == "127.0.0.1")  # a task has no client
+
+    with app.tracing.listen(traces.append, when=is_local), app.tracing.listen(traces.append):
+        assert await app.call(close_the_books, 1) == 1
+    assert len(traces) == 1
+    assert [record.message for record in caplog.records] == [
+        "a listener to traces failed to choose, and does not get this one"
+    ]
 
 
 def test_a_sink_has_nothing_to_do_unless_it_wants_to() -> None:
