@@ -194,6 +194,16 @@ def test_a_span_and_its_line_of_the_source_are_shown_together(timeline: Timeline
     assert timeline.row("endpoint", "place_order").get_attribute("aria-selected") == "true"
 
 
+def test_an_empty_line_of_the_source_and_each_key_have_their_place(timeline: Timeline) -> None:
+    timeline.client.get("/slow")
+    timeline.select("/slow")
+    line = timeline.page.locator(".source div").first
+    height = "line => { line.textContent = ''; return line.clientHeight }"
+    assert line.evaluate("line => line.clientHeight") - 1 <= line.evaluate(height)
+    keys = timeline.page.locator("#keys")
+    assert keys.evaluate("keys => keys.scrollWidth <= keys.clientWidth")
+
+
 def test_the_keyboard_is_enough(timeline: Timeline) -> None:
     page = timeline.page
     for number in (1, 2, 3):
