@@ -20,6 +20,7 @@ from microfw.cli._discovery import Found, find
 from microfw.cli._document import check_document, document_of
 from microfw.cli._failures import CommandError, ImportFailure
 from microfw.cli._graph import GRAPHS
+from microfw.cli._migrate import migrate
 from microfw.cli._printing import print_findings, print_source, print_table
 from microfw.cli._serving import AS_FASTAPI, install_if_asked, serve
 from microfw.cli._tasks import schedule as run_scheduler
@@ -81,9 +82,12 @@ def main(with_traceback: bool) -> None:
 
     APP is module:app, a file, or either with a factory, module:create_app(). Without it,
     MICROFW_APP, [tool.microfw] app in pyproject.toml and the usual places are tried.
-    MICROFW_AS_FASTAPI=1 has `import fastapi` answered by microfw.
+    MICROFW_AS_FASTAPI=1: microfw answers `import fastapi`.
     """
     install_if_asked()
+
+
+main.add_command(migrate)
 
 
 def _install(_: click.Context, __: click.Parameter, wanted: bool) -> None:

@@ -189,7 +189,7 @@ def test_the_version_of_what_is_not_installed_is_not_shown(folder: Folder) -> No
     assert "msgspec is not installed\n" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["", "dev", "run", "routes", "openapi", "explain"])
+@pytest.mark.parametrize("command", ["", "dev", "run", "routes", "openapi", "explain", "migrate"])
 def test_help_fits_a_screen(folder: Folder, command: str) -> None:
     shown = folder.output(*([command] if command else []), "--help").splitlines()
 

@@ -1,0 +1,82 @@
+"""What a name of FastAPI's is called here, and where the documentation says what became of it."""
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from microfw._as_fastapi.names import MODULES
+
+PACKAGE = "fastapi"
+OURS = "microfw"
+
+_WHOLE_MODULES = "Whole modules of fastapi"
+
+
+def is_of_fastapi(module: str) -> bool:
+    return module == PACKAGE or module.startswith(f"{PACKAGE}.")
+
+
+def home_of(module: str) -> str | None:
+    """The public module that has the names of one of FastAPI's."""
+    home, _ = MODULES.get(module, (None, {}))
+    return home if home is not None and _is_public(home) else None
+
+
+def is_the_same(module: str) -> bool:
+    """Whether a module can be passed around as FastAPI's can."""
+    return home_of(module) == f"{OURS}{module.removeprefix(PACKAGE)}" and not MODULES[module][1]
+
+
+def target_of(module: str, name: str) -> str | None:
+    """Where a name is found, such as microfw.routing.Route; a module counts as a name."""
+    if f"{module}.{name}" in MODULES:
+        return home_of(f"{module}.{name}")
+    home, others = MODULES.get(module, (None, {}))
+    target = others.get(name, f"{home}.{name}")
+    beside = f"{home}.{target.rpartition('.')[2]}" if target.startswith(OURS) else target
+    places = [place for place in (beside, target) if _is_public(place) and _exists(place)]
+    return places[0] if places else None
+
+
+def is_place(text: str) -> bool:
+    """Whether a text is the name of something of FastAPI's."""
+    first = text.split(".")[1]
+    return f"{PACKAGE}.{first}" in MODULES or target_of(PACKAGE, first) is not None
+
+
+def is_alias(home: str, name: str) -> bool:
+    """Whether a module has FastAPI's own name, too, as microfw has APIRouter."""
+    return _exists(f"{home}.{name}")
+
+
+def renamed() -> Iterator[str]:
+    """FastAPI's names that are other ones here."""
+    for _, others in MODULES.values():
+        for name, target in others.items():
+            if name != target.rpartition(".")[2]:
+                yield name
+
+
+def section_of(module: str) -> str:
+    """The section of docs/compatibility.md about a module."""
+    home, _ = MODULES.get(module, (None, {}))
+    if module == f"{PACKAGE}.logger":
+        return module
+    if home != f"{OURS}{module.removeprefix(PACKAGE)}":
+        return _WHOLE_MODULES
+    return {f"{PACKAGE}.status": PACKAGE, f"{PACKAGE}.openapi": f"{PACKAGE}.openapi.utils"}.get(
+        module, module
+    )
+
+
+def _is_public(place: str) -> bool:
+    return not place.startswith("None.") and not any(
+        part.startswith("_") for part in place.split(".")
+    )
+
+
+def _exists(place: str) -> bool:
+    home, _, name = place.rpartition(".")
+    try:
+        return hasattr(import_module(home), name)
+    except ImportError:  # of a package that is not installed; the names are the same
+        return True
