@@ -27,9 +27,7 @@ def is_the_same(module: str) -> bool:
 
 
 def target_of(module: str, name: str) -> str | None:
-    """Where a name is found, such as microfw.routing.Route; a module counts as a name."""
-    if f"{module}.{name}" in MODULES:
-        return home_of(f"{module}.{name}")
+    """Where a name is found here, such as microfw.routing.Route."""
     home, others = MODULES.get(module, (None, {}))
     target = others.get(name, f"{home}.{name}")
     beside = f"{home}.{target.rpartition('.')[2]}" if target.startswith(OURS) else target

@@ -173,7 +173,7 @@ def test_a_program_answers_as_it_did_with_fastapi() -> None:
                 " run_in_threadpool\n"
             ),
         ),
-        ("from .fastapi import X\nfrom . import fastapi\n", None),
+        ("from os import *\nfrom .fastapi import X\nfrom . import fastapi\n", None),
         ("import fastapi_users\nfrom fastapi_users import FastAPI\n", None),
         ("x = 'fastapi.log', b'fastapi.routing', title(name='FastAPI')\n", None),
     ],
@@ -273,6 +273,12 @@ def test_an_import_with_unknown_names_is_split_with_its_comments() -> None:
             2,
             "microfw has no fastapi.concurrency.AsyncExitStack, or not in the same module",
             "fastapi.concurrency",
+        ),
+        (
+            "from fastapi.dependencies import models as m, utils as m\nm.Dependant\n",
+            1,
+            "m is also another module",
+            "Whole modules of fastapi",
         ),
         ("import fastapi\nprint(fastapi)\n", 2, "fastapi is used as a whole", "fastapi"),
         (
