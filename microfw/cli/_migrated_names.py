@@ -1,5 +1,6 @@
 """What a name of FastAPI's is called here, and where the documentation says what became of it."""
 
+import warnings
 from collections.abc import Iterator
 from importlib import import_module
 
@@ -75,6 +76,8 @@ def _is_public(place: str) -> bool:
 def _exists(place: str) -> bool:
     home, _, name = place.rpartition(".")
     try:
-        return hasattr(import_module(home), name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # names that are deprecated are there, too
+            return hasattr(import_module(home), name)
     except ImportError:  # of a package that is not installed; the names are the same
         return True

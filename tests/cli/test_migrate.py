@@ -109,6 +109,10 @@ def test_a_program_answers_as_it_did_with_fastapi() -> None:
 @pytest.mark.parametrize(
     ("before", "expected"),
     [
+        (
+            "from fastapi.status import HTTP_422_UNPROCESSABLE_ENTITY\n",
+            "from microfw.status import HTTP_422_UNPROCESSABLE_ENTITY\n",
+        ),
         ("from fastapi import Depends\n", "from microfw import Depends\n"),
         ("from fastapi import FastAPI as F\nF()\n", "from microfw import App as F\nF()\n"),
         ("from fastapi import FastAPI\nFastAPI()\n", "from microfw import App\nApp()\n"),
