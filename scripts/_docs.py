@@ -145,7 +145,7 @@ def build() -> int:
     configuration = shutil.copy(CONFIGURATION, STAGED.parent)
     shutil.rmtree(STAGED.parent / ".cache", ignore_errors=True)  # Zensical's may be out of date
     command = [sys.executable, "-m", "zensical", "build", "--clean", "--strict"]
-    command += ["--config-file", configuration]
+    command += ["--config-file", str(configuration)]
     return subprocess.run(command, cwd=ROOT, check=False).returncode
 
 

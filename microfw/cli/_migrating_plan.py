@@ -45,12 +45,18 @@ class Plan:
         left: What does not change.
     """
 
-    imports: dict[cst.ImportAlias, tuple[str, cst.ImportAlias]] = field(default_factory=dict)
-    modules: dict[cst.ImportAlias, cst.ImportAlias] = field(default_factory=dict)
-    others: dict[cst.ImportAlias, Sequence[str]] = field(default_factory=dict)
-    names: dict[cst.Name, str] = field(default_factory=dict)
-    attributes: dict[cst.Attribute, str] = field(default_factory=dict)
-    left: list[Finding] = field(default_factory=list)
+    imports: dict[cst.ImportAlias, tuple[str, cst.ImportAlias]] = field(
+        default_factory=dict[cst.ImportAlias, tuple[str, cst.ImportAlias]]
+    )
+    modules: dict[cst.ImportAlias, cst.ImportAlias] = field(
+        default_factory=dict[cst.ImportAlias, cst.ImportAlias]
+    )
+    others: dict[cst.ImportAlias, Sequence[str]] = field(
+        default_factory=dict[cst.ImportAlias, Sequence[str]]
+    )
+    names: dict[cst.Name, str] = field(default_factory=dict[cst.Name, str])
+    attributes: dict[cst.Attribute, str] = field(default_factory=dict[cst.Attribute, str])
+    left: list[Finding] = field(default_factory=list[Finding])
 
     def leave(self, line: int, reason: str, module: str) -> None:
         self.left.append(Finding(line, reason, section_of(module)))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import libcst as cst
 from libcst.helpers import get_full_name_for_node_or_raise
@@ -159,7 +160,8 @@ class Reader(cst.CSTVisitor):
             self.texts.append(Text(line, frozenset([text]), False))
 
     def _line(self, node: cst.CSTNode) -> int:
-        line: int = self.get_metadata(PositionProvider, node).start.line
+        position: Any = self.get_metadata(PositionProvider, node)
+        line: int = position.start.line
         return line
 
 

@@ -258,7 +258,7 @@ async def test_a_page_is_sent_what_ends_later_too() -> None:
 
     async def ignore(message: Any) -> None: ...
 
-    events = served.timeline._follow()
+    events: Any = served.timeline._follow()
     assert (await anext(events)).comment == "here"
     for number in ("1", "2"):
         await served(request("/sync"), receive, ignore)
