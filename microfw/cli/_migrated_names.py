@@ -1,15 +1,19 @@
 """What a name of FastAPI's is called here, and where the documentation says what became of it."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-
-from microfw._as_fastapi.names import MODULES
 
 PACKAGE = "fastapi"
 OURS = "microfw"
 
 _WHOLE_MODULES = "Whole modules of fastapi"
+
+
+def _modules() -> Mapping[str, tuple[str | None, Mapping[str, str]]]:
+    from microfw._as_fastapi.names import MODULES  # which nothing else of the command needs
+
+    return MODULES
 
 
 def is_of_fastapi(module: str) -> bool:
@@ -18,18 +22,18 @@ def is_of_fastapi(module: str) -> bool:
 
 def home_of(module: str) -> str | None:
     """The public module that has the names of one of FastAPI's."""
-    home, _ = MODULES.get(module, (None, {}))
+    home, _ = _modules().get(module, (None, {}))
     return home if home is not None and _is_public(home) else None
 
 
 def is_the_same(module: str) -> bool:
     """Whether a module can be passed around as FastAPI's can."""
-    return home_of(module) == f"{OURS}{module.removeprefix(PACKAGE)}" and not MODULES[module][1]
+    return home_of(module) == f"{OURS}{module.removeprefix(PACKAGE)}" and not _modules()[module][1]
 
 
 def target_of(module: str, name: str) -> str | None:
     """Where a name is found here, such as microfw.routing.Route."""
-    home, others = MODULES.get(module, (None, {}))
+    home, others = _modules().get(module, (None, {}))
     target = others.get(name, f"{home}.{name}")
     beside = f"{home}.{target.rpartition('.')[2]}" if target.startswith(OURS) else target
     places = [place for place in (beside, target) if _is_public(place) and _exists(place)]
@@ -39,7 +43,7 @@ def target_of(module: str, name: str) -> str | None:
 def is_place(text: str) -> bool:
     """Whether a text is the name of something of FastAPI's."""
     first = text.split(".")[1]
-    return f"{PACKAGE}.{first}" in MODULES or target_of(PACKAGE, first) is not None
+    return f"{PACKAGE}.{first}" in _modules() or target_of(PACKAGE, first) is not None
 
 
 def is_alias(home: str, name: str) -> bool:
@@ -49,7 +53,7 @@ def is_alias(home: str, name: str) -> bool:
 
 def renamed() -> Iterator[str]:
     """FastAPI's names that are other ones here."""
-    for _, others in MODULES.values():
+    for _, others in _modules().values():
         for name, target in others.items():
             if name != target.rpartition(".")[2]:
                 yield name
@@ -57,7 +61,7 @@ def renamed() -> Iterator[str]:
 
 def section_of(module: str) -> str:
     """The section of docs/compatibility.md about a module."""
-    home, _ = MODULES.get(module, (None, {}))
+    home, _ = _modules().get(module, (None, {}))
     if module == f"{PACKAGE}.logger":
         return module
     if home != f"{OURS}{module.removeprefix(PACKAGE)}":

@@ -2,6 +2,7 @@
 
 import re
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import walk_packages
 from time import process_time
 from typing import Annotated
@@ -14,6 +15,7 @@ from microfw._models import Constraints, Invalid, text_converter
 PATTERNS = {
     f"{info.name}.{name}": value
     for info in walk_packages(microfw.__path__, "microfw.")
+    if find_spec("libcst") or not info.name.startswith("microfw.cli._migrating")
     for name, value in vars(import_module(info.name)).items()
     if isinstance(value, re.Pattern)
 }
