@@ -14,6 +14,7 @@ import httpx2
 import msgspec
 import pytest
 
+from microfw.cli._serving import application
 from tests.cli.conftest import Folder
 from tests.servers import PATIENCE, Log
 
@@ -405,6 +406,20 @@ def test_a_worker_that_cannot_import_the_application_says_why(folder: Folder) ->
         server.log.wait_until(lambda log: "cure: " in log, "explained")
 
     assert "main.py:2: ZeroDivisionError: division by zero\n" in server.log.text
+
+
+def test_a_process_that_cannot_import_the_application_ends(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.write("broken_shop.py", "1 / 0\n")
+    monkeypatch.setenv("MICROFW_SERVED", "broken_shop:app")
+    monkeypatch.setenv("MICROFW_SERVED_FROM", str(folder.path))
+
+    with pytest.raises(SystemExit) as raised:
+        application()
+
+    assert raised.value.code == 1
+    assert "broken_shop.py:1: ZeroDivisionError: division by zero\n" in capsys.readouterr().err
 
 
 def test_run_answers_for_fastapi_in_each_worker(folder: Folder, client: httpx2.Client) -> None:
