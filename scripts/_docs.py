@@ -31,7 +31,6 @@ SITE = ROOT / "build" / "site"
 
 FENCE = re.compile(r"^( *)(`{3,}|~{3,})[^\n]*\n.*?^\1\2[ \t]*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<=\]\()([^)\s#]+)(#[^)\s]*)?(?=(?: \"[^\"]*\")?\))")
-INCLUDE = re.compile(r'^# --8<-- "([\w./]+)(?::(\w+))?"$', re.MULTILINE)
 SCHEME = re.compile(r"[a-z]+:")
 LANGUAGES = {".py": "python", ".json": "json", ".toml": "toml", "": "sh"}
 
@@ -51,15 +50,6 @@ def links_of(text: str) -> Iterator[tuple[str, str]]:
     for target, anchor in LINK.findall(FENCE.sub("", text)):
         if not SCHEME.match(target):
             yield target, anchor.removeprefix("#")
-
-
-def included(name: str, section: str | None) -> str:
-    """The code of docs/src that a page includes: a file, or a section of it, without its marks."""
-    code = (SOURCES / name).read_text(encoding="utf-8")
-    if section:
-        code = code.split(f"# --8<-- [start:{section}]\n")[1]
-        code = code.split(f"# --8<-- [end:{section}]\n")[0]
-    return code.strip("\n")
 
 
 def staged_name(file: Path) -> PurePosixPath:
@@ -127,7 +117,7 @@ def stage(pages: Path = PAGES, into: Path = STAGED) -> list[Path]:
 
 
 def moved(text: str, file: Path, page: PurePosixPath) -> str:
-    """A page's text, with the code it includes, and links that fit where it is on the site."""
+    """A page's text with links that fit where it is on the site."""
 
     def change(found: re.Match[str]) -> str:
         linked = (file.parent / found[1]).resolve()
@@ -135,8 +125,7 @@ def moved(text: str, file: Path, page: PurePosixPath) -> str:
             return found[0]  # which Zensical complains of, if it is no page
         return relative(staged_name(linked), page) + (found[2] or "")
 
-    text = outside_of_fences(text, functools.partial(LINK.sub, change))
-    return INCLUDE.sub(lambda found: included(*found.groups()), text)
+    return outside_of_fences(text, functools.partial(LINK.sub, change))
 
 
 def build() -> int:

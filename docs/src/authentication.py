@@ -19,7 +19,7 @@ from microfw.security import (
 app = App()
 
 
-# --8<-- [start:first]
+# region first
 bearer = OAuth2PasswordBearer(tokenUrl="token", scopes={"berths": "Give away berths"})
 
 
@@ -28,10 +28,10 @@ async def show_token(token: Annotated[str, Depends(bearer)]) -> str:
     return token
 
 
-# --8<-- [end:first]
+# endregion first
 
 
-# --8<-- [start:password]
+# region password
 hashes = PasswordHash.recommended()
 
 
@@ -47,10 +47,10 @@ PILOTS = {
     "bob": Pilot("bob", hashes.hash("low tide"), frozenset()),
 }
 NOBODY = Pilot("", hashes.hash(secrets.token_urlsafe()), frozenset())
-# --8<-- [end:password]
+# endregion password
 
 
-# --8<-- [start:token]
+# region token
 KEY = secrets.token_bytes(32)  # keep one outside of the code, so that tokens outlive the process
 
 
@@ -71,10 +71,10 @@ def log_in(
     return {"access_token": token, "token_type": "bearer"}
 
 
-# --8<-- [end:token]
+# endregion token
 
 
-# --8<-- [start:pilot]
+# region pilot
 async def get_pilot(needed: SecurityScopes, token: Annotated[str, Depends(bearer)]) -> Pilot:
     try:
         claims = jwt.decode(  # pyright: ignore[reportUnknownMemberType]
@@ -100,10 +100,10 @@ async def give(number: int, pilot: Annotated[Pilot, Security(get_pilot, scopes=[
     return f"{pilot.name} gives away berth {number}"
 
 
-# --8<-- [end:pilot]
+# endregion pilot
 
 
-# --8<-- [start:basic]
+# region basic
 basic = HTTPBasic(realm="harbour")
 
 
@@ -120,10 +120,10 @@ async def read_gate(guard: Annotated[str, Depends(get_guard)]) -> str:
     return f"{guard} is at the gate"
 
 
-# --8<-- [end:basic]
+# endregion basic
 
 
-# --8<-- [start:key]
+# region key
 key = APIKeyHeader(name="X-Key", auto_error=False)
 
 
@@ -132,4 +132,4 @@ async def read_tides(key: Annotated[str | None, Depends(key)]) -> str:
     return "tides of today" if key is None else "tides of the year"
 
 
-# --8<-- [end:key]
+# endregion key

@@ -11,7 +11,7 @@ from microfw import App, Body
 app = App()
 
 
-# --8<-- [start:model]
+# region model
 class Ship(BaseModel):
     name: str = Field(min_length=1)
     metres: float = Field(gt=0)
@@ -23,10 +23,10 @@ async def add_ship(ship: Ship) -> Ship:
     return ship
 
 
-# --8<-- [end:model]
+# endregion model
 
 
-# --8<-- [start:kinds]
+# region kinds
 @dataclass
 class Berth:
     number: int
@@ -59,19 +59,19 @@ async def put_crane(crane: Crane) -> Crane:
     return crane
 
 
-# --8<-- [end:kinds]
+# endregion kinds
 
 
-# --8<-- [start:several]
+# region several
 @app.put("/berths/{number}")
 async def dock(number: int, ship: Ship, days: Annotated[int, Body(ge=1)]) -> str:
     return f"{ship.name} stays {days} days at berth {number}"
 
 
-# --8<-- [end:several]
+# endregion several
 
 
-# --8<-- [start:update]
+# region update
 class ShipUpdate(BaseModel):
     name: str | None = None
     metres: float | None = None
@@ -83,4 +83,4 @@ async def update_ship(name: str, update: ShipUpdate) -> Ship:
     return known.model_copy(update=update.model_dump(exclude_unset=True))
 
 
-# --8<-- [end:update]
+# endregion update

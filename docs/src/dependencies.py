@@ -6,7 +6,7 @@ from microfw import App, Depends, Header, HTTPException, Query
 app = App()
 
 
-# --8<-- [start:function]
+# region function
 @dataclass
 class Page:
     offset: int
@@ -22,10 +22,10 @@ async def list_ships(page: Annotated[Page, Depends(get_page)]) -> Page:
     return page
 
 
-# --8<-- [end:function]
+# endregion function
 
 
-# --8<-- [start:class]
+# region class
 class ShipFilter:
     def __init__(self, flag: str | None = None, longer_than: float = 0) -> None:
         self.flag = flag
@@ -37,10 +37,10 @@ async def search(wanted: Annotated[ShipFilter, Depends()]) -> str:
     return f"flag {wanted.flag}, longer than {wanted.longer_than} m"
 
 
-# --8<-- [end:class]
+# endregion class
 
 
-# --8<-- [start:sub]
+# region sub
 async def get_pilot(pilot: Annotated[str | None, Header()] = None) -> str:
     if pilot is None:
         raise HTTPException(401, "who is the pilot?")
@@ -59,19 +59,19 @@ async def dock(ship: str, pilot: Pilot, licence: Annotated[str, Depends(get_lice
     return f"{pilot} docks {ship} ({licence})"
 
 
-# --8<-- [end:sub]
+# endregion sub
 
 
-# --8<-- [start:list]
+# region list
 @app.delete("/ships/{ship}", dependencies=[Depends(get_pilot)])
 async def cast_off(ship: str) -> str:
     return f"{ship} has left"
 
 
-# --8<-- [end:list]
+# endregion list
 
 
-# --8<-- [start:parameterised]
+# region parameterised
 class AtMost:
     def __init__(self, metres: float) -> None:
         self.metres = metres
@@ -87,4 +87,4 @@ async def reserve(length: Annotated[float, Depends(AtMost(12))]) -> float:
     return length
 
 
-# --8<-- [end:parameterised]
+# endregion parameterised

@@ -4,7 +4,7 @@ from pydantic import BaseModel
 
 from microfw import App, Depends, HTTPException, Path, Query, Router
 
-# --8<-- [start:app]
+# region app
 app = App(
     title="Harbour",
     version="1.0",
@@ -12,10 +12,10 @@ app = App(
     openapi_tags=[{"name": "berths", "description": "Places to dock"}],
     servers=[{"url": "https://harbour.example"}],
 )
-# --8<-- [end:app]
+# endregion app
 
 
-# --8<-- [start:operation]
+# region operation
 class Berth(BaseModel):
     number: int
     ship: str | None = None
@@ -59,10 +59,10 @@ async def health() -> str:
     return "ok"
 
 
-# --8<-- [end:operation]
+# endregion operation
 
 
-# --8<-- [start:callbacks]
+# region callbacks
 callbacks = Router()
 
 
@@ -81,4 +81,4 @@ async def storm(beaufort: int) -> None:
     """What we send to everybody who has subscribed."""
 
 
-# --8<-- [end:callbacks]
+# endregion callbacks

@@ -8,7 +8,7 @@ from microfw.responses import JSONResponse, Response
 app = App()
 
 
-# --8<-- [start:http]
+# region http
 @app.get("/berths/{number}")
 async def read_berth(number: int) -> str:
     if number > 40:
@@ -16,10 +16,10 @@ async def read_berth(number: int) -> str:
     return "free"
 
 
-# --8<-- [end:http]
+# endregion http
 
 
-# --8<-- [start:handler]
+# region handler
 class StormError(Exception):
     def __init__(self, beaufort: int) -> None:
         self.beaufort = beaufort
@@ -51,17 +51,17 @@ async def depart(
     return "fair winds"
 
 
-# --8<-- [end:handler]
+# endregion handler
 
 
-# --8<-- [start:validation]
+# region validation
 @app.exception_handler(RequestValidationError)
 async def count_invalid(request: Request, error: RequestValidationError) -> Response:
     print(f"{len(error.errors())} invalid values for {request.url.path}")
     return await request_validation_exception_handler(request, error)
 
 
-# --8<-- [end:validation]
+# endregion validation
 
 
 @app.get("/broken")

@@ -7,7 +7,7 @@ from microfw import App, BackgroundTasks, File, Form, UploadFile
 app = App(form_limits={"max_files": 20})
 
 
-# --8<-- [start:form]
+# region form
 class Declaration(BaseModel):
     ship: str
     crates: int
@@ -19,10 +19,10 @@ async def declare(declaration: Annotated[Declaration, Form()]) -> Declaration:
     return declaration
 
 
-# --8<-- [end:form]
+# endregion form
 
 
-# --8<-- [start:file]
+# region file
 @app.post("/charts")
 async def upload(
     chart: UploadFile, area: Annotated[str, Form()], tasks: BackgroundTasks
@@ -42,4 +42,4 @@ async def upload_photos(photos: Annotated[list[UploadFile], File()]) -> list[str
     return [photo.filename for photo in photos]
 
 
-# --8<-- [end:file]
+# endregion file

@@ -6,7 +6,7 @@ from microfw import App, Depends
 app = App()
 
 
-# --8<-- [start:limit]
+# region limit
 async def get_diver() -> AsyncIterator[str]:
     yield "the diver"
 
@@ -19,4 +19,4 @@ async def look_at_hull(diver: Diver) -> str:
     return f"{diver} sees no barnacles"
 
 
-# --8<-- [end:limit]
+# endregion limit

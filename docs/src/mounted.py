@@ -9,7 +9,7 @@ from microfw.templating import Jinja2Templates
 
 FILES = Path(__file__).parent / "files"
 
-# --8<-- [start:templates]
+# region templates
 app = App()
 templates = Jinja2Templates(FILES / "templates")
 
@@ -19,10 +19,10 @@ async def show_ship(name: str, request: Request) -> Response:
     return templates.TemplateResponse(request, "ship.html", {"name": name})
 
 
-# --8<-- [end:templates]
+# endregion templates
 
 
-# --8<-- [start:mounts]
+# region mounts
 office = App(title="Harbour office")
 
 
@@ -37,4 +37,4 @@ async def opening_hours(desk: Annotated[str, Depends(get_desk, scope="app")]) ->
 
 app.mount("/office", office)
 app.mount("/static", StaticFiles(directory=FILES / "static"))
-# --8<-- [end:mounts]
+# endregion mounts

@@ -7,7 +7,7 @@ from microfw.responses import JSONResponse
 app = App()
 
 
-# --8<-- [start:outcome]
+# region outcome
 async def get_logbook(outcome: Outcome) -> AsyncIterator[list[str]]:
     lines: list[str] = []
     yield lines
@@ -25,4 +25,4 @@ async def arrive(
     return JSONResponse({"detail": "welcome"})
 
 
-# --8<-- [end:outcome]
+# endregion outcome

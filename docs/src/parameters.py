@@ -8,7 +8,7 @@ from microfw import App, Cookie, Header, Path, Query
 app = App()
 
 
-# --8<-- [start:path]
+# region path
 class Kind(Enum):
     CARGO = "cargo"
     FERRY = "ferry"
@@ -29,10 +29,10 @@ async def read_chart(file: str) -> str:
     return file
 
 
-# --8<-- [end:path]
+# endregion path
 
 
-# --8<-- [start:query]
+# region query
 @app.get("/ships")
 async def list_ships(
     flag: str | None = None,
@@ -43,10 +43,10 @@ async def list_ships(
     return {"flag": flag, "longer_than": longer_than, "kind": kind, "name": name}
 
 
-# --8<-- [end:query]
+# endregion query
 
 
-# --8<-- [start:header]
+# region header
 @app.get("/radio")
 async def read_radio(
     call_sign: Annotated[str, Header()],  # the header Call-Sign
@@ -55,10 +55,10 @@ async def read_radio(
     return f"{call_sign} on channel {channel}"
 
 
-# --8<-- [end:header]
+# endregion header
 
 
-# --8<-- [start:group]
+# region group
 class Page(BaseModel):
     model_config = {"extra": "forbid"}
 
@@ -71,4 +71,4 @@ async def list_arrivals(page: Annotated[Page, Query()]) -> Page:
     return page
 
 
-# --8<-- [end:group]
+# endregion group

@@ -6,7 +6,7 @@ import anyio
 from microfw import App
 
 
-# --8<-- [start:lifespan]
+# region lifespan
 async def measure_tides() -> None:
     while True:
         print("measure the tide")
@@ -22,7 +22,7 @@ async def lifespan(app: App) -> AsyncGenerator[None, None]:
 
 
 app = App(lifespan=lifespan)
-# --8<-- [end:lifespan]
+# endregion lifespan
 
 
 @app.get("/")

@@ -6,7 +6,7 @@ from microfw import App, Depends, Query, WebSocket, WebSocketDisconnect, WebSock
 app = App()
 
 
-# --8<-- [start:radio]
+# region radio
 async def get_channel(number: Annotated[int, Query(ge=1, le=88)] = 16) -> AsyncIterator[str]:
     print(f"channel {number}: tuned in")
     yield f"channel {number}"
@@ -34,4 +34,4 @@ async def radio(
         print(f"{call_sign} has left")
 
 
-# --8<-- [end:radio]
+# endregion radio

@@ -10,7 +10,7 @@ from microfw.responses import FileResponse, FinalHeaders, RedirectResponse
 app = App()
 
 
-# --8<-- [start:filter]
+# region filter
 class PublicShip(BaseModel):
     name: str
     fee: Decimal
@@ -38,10 +38,10 @@ async def read_name() -> Ship:
     return ARIEL
 
 
-# --8<-- [end:filter]
+# endregion filter
 
 
-# --8<-- [start:response]
+# region response
 @app.put("/berths/{number}", status_code=201)
 async def reserve(number: int, response: Response) -> dict[str, int]:
     response.headers["Location"] = f"/berths/{number}"
@@ -49,10 +49,10 @@ async def reserve(number: int, response: Response) -> dict[str, int]:
     return {"berth": number}
 
 
-# --8<-- [end:response]
+# endregion response
 
 
-# --8<-- [start:final]
+# region final
 @app.get("/berths/{number}")
 async def read_berth(number: int, final: FinalHeaders) -> int:
     final.headers["X-Harbour"] = "Brest"
@@ -61,10 +61,10 @@ async def read_berth(number: int, final: FinalHeaders) -> int:
     return number
 
 
-# --8<-- [end:final]
+# endregion final
 
 
-# --8<-- [start:classes]
+# region classes
 @app.get("/")
 async def start() -> RedirectResponse:
     return RedirectResponse("/ship")
@@ -79,4 +79,4 @@ async def read_chart() -> FileResponse:
 async def free(number: int) -> None: ...
 
 
-# --8<-- [end:classes]
+# endregion classes

@@ -6,7 +6,7 @@ from microfw import App, Depends
 app = App()
 
 
-# --8<-- [start:mistake]
+# region mistake
 def get_session() -> Iterator[str]:
     yield "a session, for one request"
 
@@ -23,7 +23,7 @@ def get_cache(ships: Annotated[Ships, Depends()]) -> Iterator[Ships]:
 def list_ships(cache: Annotated[Ships, Depends(get_cache, scope="app")]) -> None: ...
 
 
-# --8<-- [end:mistake]
+# endregion mistake
 
 
 def make_mistake() -> None:

@@ -6,7 +6,7 @@ from microfw import App, Depends, Header, HTTPException
 app = App()
 
 
-# --8<-- [start:use]
+# region use
 async def get_session() -> AsyncIterator[dict[str, str]]:
     print("  session: taken from the pool")
     yield {"rope": "Ann"}
@@ -29,4 +29,4 @@ async def write_log(captain: Annotated[str, Depends(get_captain)], entry: list[s
     return f"{captain} has written"
 
 
-# --8<-- [end:use]
+# endregion use

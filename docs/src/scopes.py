@@ -6,7 +6,7 @@ from microfw import App, BackgroundTasks, Depends
 app = App()
 
 
-# --8<-- [start:scopes]
+# region scopes
 async def get_harbour() -> AsyncIterator[str]:
     print("  harbour (app): opens")
     yield "Brest"
@@ -38,4 +38,4 @@ async def dock(
     return f"docked at {berth}, listening on {radio}"
 
 
-# --8<-- [end:scopes]
+# endregion scopes

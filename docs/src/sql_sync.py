@@ -12,7 +12,7 @@ from microfw.responses import JSONResponse
 app = App()
 
 
-# --8<-- [start:model]
+# region model
 class Base(DeclarativeBase):
     pass
 
@@ -24,10 +24,10 @@ class Ship(Base):
     metres: Mapped[float]
 
 
-# --8<-- [end:model]
+# endregion model
 
 
-# --8<-- [start:session]
+# region session
 def get_engine() -> Iterator[Engine]:
     engine = create_engine("sqlite:///harbour.sqlite3")
     Base.metadata.create_all(engine)
@@ -45,7 +45,7 @@ def get_session(
 
 
 SessionDep = Annotated[Session, Depends(get_session)]
-# --8<-- [end:session]
+# endregion session
 
 
 def show_transactions(engine: Engine) -> None:
@@ -57,7 +57,7 @@ def show(name: str, _: Connection) -> None:
     print(name)
 
 
-# --8<-- [start:routes]
+# region routes
 @app.post("/ships/{name}", status_code=201)
 def add_ship(name: str, metres: float, session: SessionDep) -> str:
     session.add(Ship(name=name, metres=metres))
@@ -73,13 +73,13 @@ def list_ships(session: SessionDep) -> Sequence[str]:
     return session.scalars(select(Ship.name)).all()
 
 
-# --8<-- [end:routes]
+# endregion routes
 
 
-# --8<-- [start:handler]
+# region handler
 @app.exception_handler(IntegrityError)
 def conflict(request: Request, error: IntegrityError) -> JSONResponse:
     return JSONResponse({"detail": "that ship is known"}, 409)
 
 
-# --8<-- [end:handler]
+# endregion handler

@@ -19,7 +19,7 @@ async def get_logbook() -> AsyncIterator[list[str]]:
 Logbook = Annotated[list[str], Depends(get_logbook)]
 
 
-# --8<-- [start:lines]
+# region lines
 class Movement(BaseModel):
     ship: str
     direction: str
@@ -32,10 +32,10 @@ async def movements(logbook: Logbook) -> AsyncIterator[Movement]:
         yield Movement(ship=ship, direction=direction)
 
 
-# --8<-- [end:lines]
+# endregion lines
 
 
-# --8<-- [start:csv]
+# region csv
 class CSVResponse(StreamingResponse):
     media_type = "text/csv"
 
@@ -46,10 +46,10 @@ async def movements_as_csv(logbook: Logbook) -> AsyncIterator[str]:
         yield line.replace(" ", ",") + "\n"
 
 
-# --8<-- [end:csv]
+# endregion csv
 
 
-# --8<-- [start:events]
+# region events
 @app.get("/events", response_class=EventSourceResponse)
 async def events(
     logbook: Logbook, last_event_id: Annotated[int, Header()] = 0
@@ -58,10 +58,10 @@ async def events(
         yield ServerSentEvent(data=line, event="movement", id=str(number))
 
 
-# --8<-- [end:events]
+# endregion events
 
 
-# --8<-- [start:returned]
+# region returned
 @app.get("/logbook")
 async def read_logbook(
     logbook: Annotated[list[str], Depends(get_logbook, scope="request")],
@@ -73,4 +73,4 @@ async def read_logbook(
     return StreamingResponse(lines(), media_type="text/plain")
 
 
-# --8<-- [end:returned]
+# endregion returned

@@ -9,17 +9,17 @@ from microfw.middleware import Middleware
 from microfw.middleware.cors import CORSMiddleware
 from microfw.middleware.trustedhost import TrustedHostMiddleware
 
-# --8<-- [start:app]
+# region app
 app = App(
     middleware=[
         Middleware(TrustedHostMiddleware, allowed_hosts=["localhost"]),
         Middleware(CORSMiddleware, allow_origins=["https://harbour.example"]),
     ]
 )
-# --8<-- [end:app]
+# endregion app
 
 
-# --8<-- [start:own]
+# region own
 class Timed:
     """Says in a header how long the answer took."""
 
@@ -42,7 +42,7 @@ class Timed:
 
 
 router = Router(prefix="/tides", middleware=[Middleware(Timed)])
-# --8<-- [end:own]
+# endregion own
 
 
 async def get_gauge() -> AsyncIterator[float]:

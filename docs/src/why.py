@@ -10,7 +10,7 @@ class Logbook(list[str]):
     async def commit(self) -> None: ...
 
 
-# --8<-- [start:app]
+# region app
 async def get_logbook() -> AsyncIterator[Logbook]:
     logbook = Logbook()
     yield logbook
@@ -23,4 +23,4 @@ async def arrive(ship: str, logbook: Annotated[Logbook, Depends(get_logbook)]) -
     return "welcome"
 
 
-# --8<-- [end:app]
+# endregion app

@@ -8,7 +8,7 @@ from microfw import App, Depends
 app = App()
 
 
-# --8<-- [start:class]
+# region class
 class Lock:
     """Fills when a ship goes in, and empties when it goes out."""
 
@@ -30,10 +30,10 @@ async def get_lock() -> AsyncIterator[Lock]:
         yield lock
 
 
-# --8<-- [end:class]
+# endregion class
 
 
-# --8<-- [start:decorated]
+# region decorated
 @asynccontextmanager
 async def tug() -> AsyncGenerator[str, None]:
     print("tug: here")
@@ -47,4 +47,4 @@ async def enter(lock: Annotated[Lock, Depends(get_lock)], tug: Annotated[str, De
     return f"{tug} brings you in"
 
 
-# --8<-- [end:decorated]
+# endregion decorated

@@ -6,7 +6,7 @@ from microfw import App, BackgroundTasks, Depends, HTTPException
 app = App()
 
 
-# --8<-- [start:crane]
+# region crane
 class Crane:
     def __init__(self) -> None:
         self.lifted = 0
@@ -31,10 +31,10 @@ async def unload(crates: int, crane: Annotated[Crane, Depends(get_crane)]) -> st
     return "unloaded"
 
 
-# --8<-- [end:crane]
+# endregion crane
 
 
-# --8<-- [start:finally]
+# region finally
 async def get_safe_crane() -> AsyncIterator[Crane]:
     crane = Crane()
     print("crane: start")
@@ -50,10 +50,10 @@ async def unload_safely(crates: int, crane: Annotated[Crane, Depends(get_safe_cr
     return "unloaded"
 
 
-# --8<-- [end:finally]
+# endregion finally
 
 
-# --8<-- [start:sub]
+# region sub
 async def get_berth() -> AsyncIterator[str]:
     print("berth: reserved")
     try:
@@ -76,10 +76,10 @@ async def board(gangway: Annotated[str, Depends(get_gangway)]) -> str:
     return f"aboard by the {gangway}"
 
 
-# --8<-- [end:sub]
+# endregion sub
 
 
-# --8<-- [start:http_exception]
+# region http_exception
 class NotYoursError(Exception):
     pass
 
@@ -105,10 +105,10 @@ def open_container(
     return "bananas"
 
 
-# --8<-- [end:http_exception]
+# endregion http_exception
 
 
-# --8<-- [start:swallow]
+# region swallow
 async def get_leaky_crane() -> AsyncIterator[Crane]:
     try:
         yield Crane()
@@ -122,10 +122,10 @@ async def unload_leaky(crates: int, crane: Annotated[Crane, Depends(get_leaky_cr
     return "unloaded"
 
 
-# --8<-- [end:swallow]
+# endregion swallow
 
 
-# --8<-- [start:raise]
+# region raise
 async def get_honest_crane() -> AsyncIterator[Crane]:
     try:
         yield Crane()
@@ -140,10 +140,10 @@ async def unload_honest(crates: int, crane: Annotated[Crane, Depends(get_honest_
     return "unloaded"
 
 
-# --8<-- [end:raise]
+# endregion raise
 
 
-# --8<-- [start:tasks]
+# region tasks
 async def get_logbook() -> AsyncIterator[list[str]]:
     lines: list[str] = []
     print("logbook: open")
@@ -165,4 +165,4 @@ async def arrive(ship: str, logbook: Logbook, tasks: BackgroundTasks) -> str:
     return f"welcome, {ship}"
 
 
-# --8<-- [end:tasks]
+# endregion tasks

@@ -1,9 +1,11 @@
-"""Run what the pages show, and fill in what it answers, prints and raises.
+"""Run what the pages show, and fill in their code, and what it answers, prints and raises.
 
 `python -m tests.docs.pages [PAGE...]` writes that into the pages. Read what has changed.
 
 A comment ahead of a block of code says where the block comes from:
 
+    <!-- code: first_steps.py -->      what docs/src/first_steps.py holds; `scopes.py:use` is what is
+                                       between `# region use` and `# endregion use` there
     <!-- run: first_steps -->           commands, `curl` and `microfw`, and what they answer
     <!-- execute: first_steps -->       Python, which runs beside docs/src/first_steps.py
     <!-- printed -->                    what the last one has printed
@@ -40,7 +42,7 @@ from microfw.testclient import TestClient
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCES = ROOT / "docs" / "src"
 BLOCK = re.compile(
-    r"^ *<!-- (?P<kind>run|execute|printed|raised|mistake)(?:: (?P<what>[^\n]*?))? -->\n\n?"
+    r"^ *<!-- (?P<kind>code|run|execute|printed|raised|mistake)(?:: (?P<what>[^\n]*?))? -->\n\n?"
     r"(?P<open> *```[^\n]*\n)(?P<text>.*?)(?P<close>^ *```$)",
     re.MULTILINE | re.DOTALL,
 )
@@ -72,12 +74,19 @@ class Page:
     def filled(self, block: re.Match[str]) -> str:
         """The block with what comes out when it is run."""
         what, text = block["what"] or "", block["text"]
-        if block["kind"] != "printed":
+        if block["kind"] not in {"code", "printed"}:
             self._printed = io.StringIO()
         with contextlib.redirect_stdout(self._printed):
             shown = getattr(self, block["kind"])(what, text)
         head = block[0][: block.start("text") - block.start()]
         return f"{head}{shown.rstrip()}\n{block['close']}"
+
+    def code(self, source: str, _: str) -> str:
+        name, _, region = source.partition(":")
+        text = (SOURCES / name).read_text(encoding="utf-8")
+        if region:
+            text = text.split(f"# region {region}\n")[1].split(f"# endregion {region}\n")[0]
+        return text.strip("\n")
 
     def run(self, module: str, text: str) -> str:
         commands = re.findall(r"^\$ (?:.*\\\n)*.*\n", text, re.MULTILINE)

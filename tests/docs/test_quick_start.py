@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts._docs import FENCE, INCLUDE, ROOT, included
+from scripts._docs import FENCE, ROOT
 from tests.docs.pages import BLOCK
 from tests.servers import PATIENCE, READY
 from tests.test_packaging import address_of, environment
@@ -23,12 +23,11 @@ HARBOUR = ("bigger", "sql", "settings", "testing")
 
 
 def titled(page: str) -> Iterator[tuple[str, str]]:
-    """The files of a page, with the code that they include."""
+    """The files of a page, with their code."""
     for fence in FENCE.finditer(page):
         head, text = fence[0].split("\n", 1)
         if found := re.fullmatch(r'```python title="(.*)"', head):
-            code = INCLUDE.sub(lambda each: included(*each.groups()), text)
-            yield found[1], code.removesuffix("```")
+            yield found[1], text.removesuffix("```")
 
 
 RUN, LOOK = (block["text"] for block in BLOCK.finditer(PAGE) if block["kind"] == "run")
