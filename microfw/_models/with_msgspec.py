@@ -3,24 +3,16 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from functools import partial
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_origin
-from uuid import UUID
+from typing import Annotated, Any, get_origin
 
 import msgspec
 
 from microfw._models.annotations import bare, is_sequence, name_of_type, types_in
 from microfw._models.constraints import ConstraintError, Constraints
-from microfw._models.encoding import encode_declared, encoder_of_subclass
-from microfw._models.errors import (
-    Convert,
-    Invalid,
-    UnsupportedTypeError,
-    error,
-)
+from microfw._models.encoding import NoJSONValueError, encode_declared, encoder_of_subclass
+from microfw._models.errors import Convert, Invalid, UnsupportedTypeError, error
+from microfw._models.exact_structs import exact_classes, is_flat
 from microfw._models.fields import fields_of, is_attrs, is_model, is_named_tuple, is_struct
 from microfw._models.msgspec_errors import RefusedError, errors_of
 from microfw._models.plain import is_array, is_class, is_mapping
@@ -45,7 +37,8 @@ class MsgspecConverter:
         self._type = _told(annotation)
         self._others = _converters(annotation, converter_of)
         self._readable = _readable(annotation)
-        self._is_flat = is_struct(self._type) and _is_flat(self._type)
+        self._is_flat = is_flat(self._type)
+        self._exact = exact_classes(annotation)
         self._lacks_defaults = any(_leaves_defaults(kind) for kind, _ in types_in(annotation))
         try:
             self._decoder = msgspec.json.Decoder(self._type, dec_hook=self._received)
@@ -121,17 +114,18 @@ class MsgspecConverter:
         return lambda value: encode_declared(select(narrow(value)))
 
     def _exact_first(self, encode: Encode) -> Encode:
-        """Write at once what is of the very class, where no field can hold more than it shows."""
-        kind, check = self._type, self._decoder.decode
-        if not self._is_flat:
+        """Write at once what is of exactly the declared classes, and so shows nothing else."""
+        if not self._exact:
             return encode
+        look_of, check = self._exact.get, self._decoder.decode
 
         def encode_at_once(value: Any) -> bytes:
-            if type(value) is kind:
-                data = encode_declared(value)
+            look = look_of(type(value), _never)
+            if look is None or look((value,)):
                 try:
+                    data = encode_declared(value)
                     check(data)
-                except REFUSED:
+                except _UNFIT:
                     return encode(value)
                 return data
             return encode(value)
@@ -233,6 +227,13 @@ def _completed(value: Any) -> Any:
 
 def _unchanged(value: Any) -> Any:
     return value
+
+
+_UNFIT: tuple[type[Exception], ...] = (*REFUSED, NoJSONValueError)
+
+
+def _never(values: Iterable[Any]) -> bool:
+    return False
 
 
 class _UnknownError(Exception):
@@ -373,20 +374,6 @@ def _is_custom(kind: Any) -> bool:
     except (TypeError, ValueError, KeyError, NotImplementedError):
         return False  # said when the decoder is made
 
-
-_FLAT = {
-    *(str, int, float, bool, bytes, type(None), datetime, date, time, timedelta, Decimal, UUID),
-    *(list, set, frozenset, tuple, Union, UnionType, Literal, msgspec.UnsetType),
-}
-
-
-def _is_flat(kind: Any) -> bool:
-    inner = [part for part, _ in types_in(kind) if part is not kind]
-    return all((get_origin(part) or part) in _FLAT and part not in _UNTYPED for part in inner)
-
-
-_UNTYPED = (list, set, frozenset, tuple)
-"""Collections of anything."""
 
 _OF_OTHERS = {"annotated_types", "pydantic", "pydantic_core"}
 

@@ -320,7 +320,7 @@ def test_where_the_annotation_says_nothing_everything_is_sent(annotation):
     [
         (int, "x", [("int_parsing", ("response",))]),
         (Struct, {"name": 3}, [("value_error", ("response", "name"))]),
-        (Struct, Struct(WRONG), [("value_error", ("response",))]),
+        (Struct, Struct(WRONG), [("value_error", ("response", "name"))]),
         (list[Struct], [Struct(WRONG)], [("value_error", ("response", 0, "name"))]),
         (Struct, None, [("value_error", ("response",))]),
         (Struct, 3, [("value_error", ("response",))]),
@@ -712,12 +712,16 @@ def test_integers_of_more_than_64_bits_are_sent_but_beside_what_msgspec_does_not
     class Large(msgspec.Struct):
         number: int
 
+    class SecretLarge(Large):
+        password: str = "secret"
+
     class LargeOfAll(msgspec.Struct):
         model: Model
         number: int
 
     large = Large(2**70)
     assert encode(Large, large) == encode(list[Large], [large])[0] == {"number": 2**70}
+    assert encode(list[Large], [SecretLarge(2**70)]) == [{"number": 2**70}]
     assert encode(Large, SimpleNamespace(number=2**70)) == {"number": 2**70}
     assert errors(LargeOfAll, LargeOfAll(Model(name="a"), 2**70)) == [
         ("value_error", ("response",))
