@@ -24,8 +24,8 @@ from starlette.websockets import WebSocket
 from microfw._answering import (
     DEFAULT_CLEANUP_TIMEOUT,
     AppState,
-    BodyLimitMiddleware,
     Calls,
+    FirstStation,
     LastStation,
     Station,
     answer_through_middleware,
@@ -228,11 +228,11 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
             return self.tracing.around(
                 DirectApplication(stack, self.router) if is_direct else stack
             )
-        limit = Middleware(BodyLimitMiddleware, self.app_state.limits.max_body_size)
+        first = Middleware(FirstStation, self.app_state.limits.max_body_size)
         last = Middleware(DirectRoutes, self.router) if is_direct else Middleware(LastStation)
         stations = [Middleware(Station) for _ in own[:-1]]
         passed = chain.from_iterable(zip(own, (*stations, last), strict=True))
-        self.user_middleware = [limit, *passed]
+        self.user_middleware = [first, *passed]
         try:
             stack = super().build_middleware_stack()
         finally:

@@ -24,7 +24,7 @@ from microfw import (
 )
 from microfw._answering.state import DEFAULT_CLEANUP_TIMEOUT
 from microfw._models.errors import MOST_ERRORS
-from microfw._reading.limits import Limits
+from microfw._reading.body_limits import Limits
 from microfw.exceptions import RegistrationError, RequestValidationError
 from microfw.responses import JSONResponse
 from microfw.security import APIKeyCookie, HTTPBasic, HTTPBasicCredentials, HTTPBearer

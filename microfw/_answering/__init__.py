@@ -1,6 +1,5 @@
 """Result to wire: responses, errors and background tasks of one request or WebSocket."""
 
-from microfw._answering.body_limit import BodyLimitMiddleware
 from microfw._answering.calls import Calls, FunctionRun, source_of
 from microfw._answering.errors import (
     HANDLERS,
@@ -15,6 +14,7 @@ from microfw._answering.invalid import ERRORS_OF_REQUESTS
 from microfw._answering.messages import Enqueueable, Message
 from microfw._answering.passage import (
     PASSAGE,
+    FirstStation,
     LastStation,
     Passage,
     Station,
@@ -36,10 +36,10 @@ __all__ = [
     "AppState",
     "BackgroundTask",
     "BackgroundTasks",
-    "BodyLimitMiddleware",
     "Calls",
     "Enqueueable",
     "Exchange",
+    "FirstStation",
     "FunctionRun",
     "Functions",
     "Handlers",

@@ -1,8 +1,7 @@
 """Wire to arguments: parameters, the body and its limits, forms, groups."""
 
 from microfw._reading.binding import RequestBinder
-from microfw._reading.forms import ReceivedForm, is_urlencoded, parse_whole, receive_form
-from microfw._reading.limits import (
+from microfw._reading.body_limits import (
     DEFAULT_MAX_BODY_SIZE,
     BodyLimit,
     ContentTooLargeError,
@@ -12,6 +11,7 @@ from microfw._reading.limits import (
     allow,
     changes_of,
 )
+from microfw._reading.forms import ReceivedForm, is_urlencoded, parse_whole, receive_form
 from microfw._reading.outside_request import refuse_request_values
 from microfw._reading.query import QueryValues
 from microfw._reading.receiving import (

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.types import Message, Scope
 
 from microfw._models import Error, is_array, is_mapping
-from microfw._reading.limits import Limits
+from microfw._reading.body_limits import Limits
 from microfw._reading.query import parse_pairs
 from microfw.exceptions import HTTPException
 
