@@ -55,7 +55,7 @@ def links_of(text: str) -> Iterator[tuple[str, str]]:
 def staged_name(file: Path) -> PurePosixPath:
     """Where a file of the repository is found on the site."""
     name = PurePosixPath(file.relative_to(ROOT).as_posix())
-    if name.parts[0] == "docs":
+    if name.parts[0] == "docs" and SOURCES not in file.parents:
         return PurePosixPath(*name.parts[1:])
     if len(name.parts) == 1:
         return PurePosixPath("project", name.name.lower())

@@ -449,7 +449,8 @@ def test_goals_that_are_missed_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["lifecycle", "speed", "scope-function", "scope-request", "scope-app"]
+    "name",
+    ["lifecycle", "speed", "scope-use", "scope-function", "scope-request", "scope-app"],
 )
 def test_the_pictures_are_what_the_script_draws(name: str) -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "picture"))

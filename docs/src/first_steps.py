@@ -8,23 +8,28 @@ app = App(title="Harbour")
 berths = {1: "Ariel", 2: "Beagle"}
 
 
+async def get_ship(number: int) -> str:
+    if number not in berths:
+        raise HTTPException(404, "no such berth")
+    return berths[number]
+
+
 async def get_crane() -> AsyncIterator[str]:
     print("crane: start")
     yield "the crane"
     print("crane: stop")
 
 
+Ship = Annotated[str, Depends(get_ship)]
 Crane = Annotated[str, Depends(get_crane)]
 
 
 @app.get("/berths/{number}")
-async def read_berth(number: int) -> dict[str, str]:
-    if number not in berths:
-        raise HTTPException(404, "no such berth")
-    return {"ship": berths[number]}
+async def read_berth(ship: Ship) -> dict[str, str]:
+    return {"ship": ship}
 
 
 @app.post("/berths/{number}/unload")
-async def unload(number: int, crane: Crane, crates: int = 1) -> str:
+async def unload(ship: Ship, crane: Crane, crates: int = 1) -> str:
     print(f"unloading {crates} crates")
-    return f"{crane} has unloaded {berths[number]}"
+    return f"{crane} has unloaded {ship}"

@@ -29,7 +29,7 @@ class Ship(Base):
 
 # region session
 def get_engine() -> Iterator[Engine]:
-    engine = create_engine("sqlite:///harbour.sqlite3")
+    engine = create_engine("sqlite:///ships.sqlite3")
     Base.metadata.create_all(engine)
     show_transactions(engine)
     yield engine

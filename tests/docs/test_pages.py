@@ -24,6 +24,15 @@ def test_what_a_page_shows_is_what_happens(page: Path) -> None:
     assert filled(text) == text  # `python -m tests.docs.pages` writes what happens now
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_a_page_that_shows_a_region_of_a_program_links_to_the_whole(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    shown = {block["what"] for block in BLOCK.finditer(text) if block["kind"] == "code"}
+
+    for program in {what.split(":")[0] for what in shown if ":" in what}:
+        assert f"[{program}](src/{program})" in text
+
+
 def test_all_code_that_is_there_is_on_a_page() -> None:
     texts = [page.read_text(encoding="utf-8") for page in PAGES]
     blocks = [block for text in texts for block in BLOCK.finditer(text)]
