@@ -5,13 +5,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
 from types import EllipsisType
 from typing import Any, Unpack, cast
-from urllib.parse import quote
 
 import starlette.routing
-from starlette.datastructures import URL
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
@@ -42,9 +39,12 @@ from microfw._routes import (
     iter_route_contexts,
     limited,
     moved,
-    path_of,
+    redirect_to,
+    refuse_method,
     request_response,
     surrounded,
+    whole_path,
+    with_other_slash,
 )
 from microfw.dependencies import DependencyScope, Lifetime, place_of
 
@@ -59,8 +59,6 @@ __all__ = [
     "iter_route_contexts",
     "request_response",
 ]
-
-_ASCII = bytes(range(128))
 
 
 class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
@@ -385,8 +383,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request to the first route that matches it.
 
-        A path that matches with other methods only is answered with 405 and all of them in
-        `Allow` (RFC 9110, section 15.5.6).
+        A path that matches with other methods only is answered with 405 and all of them.
         """
         if scope["type"] not in ("http", "websocket"):
             await super().app(scope, receive, send)
@@ -398,10 +395,10 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
             return
         scope["route"] = route
         if "root_path" in child_scope:
-            child_scope = {**_whole_path(scope), **child_scope}
+            child_scope = {**whole_path(scope), **child_scope}
         scope.update(child_scope)
         if allowed:
-            await _refuse_method(allowed, scope, receive, send)
+            await refuse_method(allowed, scope, receive, send)
         else:
             if scope["type"] == "http" and not getattr(route, "limits_body", False):
                 receive, send = limited(route, scope, receive, send)
@@ -411,15 +408,10 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
 
     async def _serve_unmatched(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Redirect to the path with a slash more or less, where there is one; or else give up."""
-        path = path_of(scope)
-        if scope["type"] == "http" and self.redirect_slashes and path != "/":
-            whole: str = scope["path"]
-            other = {**scope, "path": whole.rstrip("/") if path.endswith("/") else f"{whole}/"}
-            if self._matcher.find(self.routes, other)[0] is not None:
-                other["query_string"] = _escaped(scope["query_string"])
-                other.update(_whole_path(other))
-                await RedirectResponse(str(URL(scope=other)))(scope, receive, send)
-                return
+        other = with_other_slash(scope) if self.redirect_slashes else None
+        if other is not None and self._matcher.find(self.routes, other)[0] is not None:
+            await redirect_to(other)(scope, receive, send)
+            return
         await self.default(scope, receive, send)
 
 
@@ -427,24 +419,3 @@ def _contains(router: object, other: Router) -> bool:
     """Whether a router includes another one, at any depth."""
     included = router.included if isinstance(router, Router) else ()
     return any(each is other or _contains(each, other) for each in included)
-
-
-async def _refuse_method(
-    allowed: Collection[str], scope: Scope, receive: Receive, send: Send
-) -> None:
-    headers = {"Allow": ", ".join(sorted(allowed))}
-    if "app" in scope:
-        raise HTTPException(405, headers=headers)
-    await PlainTextResponse("Method Not Allowed", 405, headers)(scope, receive, send)
-
-
-def _whole_path(scope: Scope) -> Scope:
-    """The path with the `root_path` that a proxy has stripped of it (ASGI has it in both)."""
-    path, root_path = scope["path"], scope.get("root_path", "")
-    is_whole = not root_path or path == root_path or path.startswith(f"{root_path}/")
-    return {} if is_whole else {"path": root_path + path}
-
-
-def _escaped(query: bytes) -> bytes:
-    """Escape bytes that no URL holds (RFC 3986, section 2), though they may have been sent."""
-    return quote(query, safe=_ASCII).encode()

@@ -129,7 +129,7 @@ MUTATIONS = (
         "return opening[-1] if opening else -1",
     ),
     Mutation(
-        "_compiler",
+        "_writer",
         "values do not reach the function in which a deep plan goes on",
         "call = self._call_of_steps(number, last, given)",
         "call = self._call_of_steps(number, last)",
@@ -147,7 +147,7 @@ MUTATIONS = (
         "            pass\n",
     ),
     Mutation(
-        "_compiler",
+        "_writer",
         "exit code that awaits is not shielded",
         "'shielded' if shield else 'opened'",
         "'opened' if shield else 'opened'",
@@ -206,14 +206,14 @@ MUTATIONS = (
         "scope.deadline = math.inf",
     ),
     Mutation(
-        "_runtime",
+        "_thread_blocks",
         "no exit code, if the request is cancelled while a thread runs the setup",
         "                await self.__aexit__(type(error), error, error.__traceback__)\n"
         "            raise\n",
         "            raise\n",
     ),
     Mutation(
-        "_runtime",
+        "_thread_blocks",
         "exit code in a thread does not handle the exception that it sees",
         "            if error is None:\n                return self._block",
         "            if True:\n                return self._block",
@@ -305,7 +305,7 @@ MUTATIONS = (
         "pass",
     ),
     Mutation(
-        "_compiler",
+        "_writer",
         "the exit code of scope app is not shielded",
         "shield = step.signature.can_suspend",
         "shield = step.signature.can_suspend and not self._shape.is_lifespan",
@@ -322,16 +322,17 @@ LIKELIEST = {
     "_late_opening": ("app_scope",),
     "_cancellation": ("cancellation",),
     "_cleanup": ("cancellation",),
-    "_compiler": ("order", "scopes", "cancellation", "validation_order"),
     "_expressions": ("validation_order",),
     "_graph": ("order", "scopes", "overrides", "validation_order"),
     "_layout": ("order", "scopes", "threads"),
     "_order": ("order", "scopes", "use_scope"),
     "_plan": ("validation_order",),
     "_runtime": ("cancellation", "exceptions"),
+    "_thread_blocks": ("threads", "cancellation"),
     "_threads": ("threads", "cancellation"),
     "_uninterrupted": ("cancellation",),
     "_walk": ("order", "scopes", "overrides"),
+    "_writer": ("order", "scopes", "cancellation", "validation_order"),
 }
 """By module, those of the tests of the lifecycle that see most."""
 

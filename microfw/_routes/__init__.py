@@ -16,7 +16,7 @@ from microfw._routes.direct import DirectApplication, DirectRoutes, can_be_direc
 from microfw._routes.documentation import AppDocumentation, check_documentation
 from microfw._routes.foreign import limited, moved, surrounded
 from microfw._routes.lifespans import Lifespans
-from microfw._routes.matching import Matcher, Routes, path_of
+from microfw._routes.matching import Matcher, Routes
 from microfw._routes.merging import RouteDefaults
 from microfw._routes.mistakes import (
     check_declares_nothing,
@@ -32,6 +32,7 @@ from microfw._routes.planned_app import PlannedApp
 from microfw._routes.route import Route
 from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern
 from microfw._routes.surroundings import ProvidedOverrides, Surroundings
+from microfw._routes.unmatched import redirect_to, refuse_method, whole_path, with_other_slash
 from microfw._routes.websocket_route import WebSocketRoute
 
 __all__ = [
@@ -73,7 +74,10 @@ __all__ = [
     "iter_route_contexts",
     "limited",
     "moved",
-    "path_of",
+    "redirect_to",
+    "refuse_method",
     "request_response",
     "surrounded",
+    "whole_path",
+    "with_other_slash",
 ]

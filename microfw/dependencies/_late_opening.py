@@ -20,7 +20,6 @@ from collections import deque
 from collections.abc import Hashable
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar, copy_context
-from types import TracebackType
 from typing import NoReturn, Self
 
 import anyio
@@ -30,6 +29,7 @@ from microfw.dependencies._app_steps import opened_app_steps
 from microfw.dependencies._app_values import AppValues, not_running
 from microfw.dependencies._cancellation import is_cancellation
 from microfw.dependencies._cleanup import Cleanup
+from microfw.dependencies._exit_arguments import Error, ErrorClass, Traceback
 from microfw.dependencies._plain_run import PlainRun
 from microfw.dependencies._plan import Step
 from microfw.dependencies._signals import Loop, Signal
@@ -47,10 +47,10 @@ class _Waiting:
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
         self.signal = Signal()
-        self._error: BaseException | None = None
-        self._traceback: TracebackType | None = None
+        self._error: Error = None
+        self._traceback: Traceback = None
 
-    def end(self, error: BaseException | None = None) -> None:
+    def end(self, error: Error = None) -> None:
         """Wake who waits."""
         self._error = error
         self._traceback = None if error is None else error.__traceback__
@@ -126,12 +126,7 @@ class LateOpener:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    async def __aexit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> bool:
         """Close what has opened; it sees `error`, as in `with` blocks inside of all others."""
         self._is_closing = True
         if self._task is None:
@@ -234,7 +229,7 @@ class LateOpener:
             raise self._seen
 
     async def _open(self, opening: _Opening, stack: AsyncExitStack) -> None:
-        error: BaseException | None = None
+        error: Error = None
         opening.is_running = True
         token = _current.set(opening)
         try:

@@ -16,7 +16,7 @@ Rules
 6. A step is `fallible` when a value it reads, or that of a step it uses, may turn out invalid.
    Only then does the compiler guard it.
 
-Theory of operation: `_graph` makes plans from declarations, `_compiler` turns them into source.
+Theory of operation: `_graph` makes plans from declarations, `_writer` turns them into source.
 A plan knows nothing of either, nor of HTTP.
 """
 

@@ -9,13 +9,14 @@ import functools
 import re
 from collections.abc import Callable, Mapping
 from time import perf_counter_ns
-from types import TracebackType
 from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from microfw.dependencies import _runtime as runtime
+from microfw.dependencies import _thread_blocks as thread_blocks
 from microfw.dependencies._cancellation import is_cancellation
+from microfw.dependencies._exit_arguments import Error, ErrorClass, Traceback
 from microfw.dependencies._limits import Limit, waiting_for
 from microfw.dependencies._plan import Step
 from microfw.dependencies._signatures import place_of
@@ -184,12 +185,7 @@ class _Watched(runtime.opened):
             self._tracer.end(span, outcome_of(error), error)
             raise
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    def __exit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> bool:
         span = self._begin_exit(error)
         try:
             swallowed = super().__exit__(kind, error, traceback)
@@ -201,12 +197,7 @@ class _Watched(runtime.opened):
             del error  # whose traceback may hold this frame
         return swallowed
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    async def __aexit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> bool:
         span = self._begin_exit(error)
         try:
             swallowed = await super().__aexit__(kind, error, traceback)
@@ -222,12 +213,12 @@ class _Watched(runtime.opened):
         self._span = self._tracer.begin("open", self._subject)
         return self._span
 
-    def _begin_exit(self, error: BaseException | None) -> OpenSpan:
+    def _begin_exit(self, error: Error) -> OpenSpan:
         span = self._tracer.begin("exit", self._subject)
         span.saw = None if error is None else shown(error)
         return span
 
-    def _end_exit(self, span: OpenSpan, error: BaseException | None, *, swallowed: bool) -> None:
+    def _end_exit(self, span: OpenSpan, error: Error, *, swallowed: bool) -> None:
         if error is None or swallowed:
             self._tracer.end(span, "ok" if error is None else "swallowed")
             self._tracer.end(self._span, "ok")
@@ -236,9 +227,7 @@ class _Watched(runtime.opened):
         self._tracer.end(span, "cut off" if self._gave_up else "passed")
         self._tracer.end(self._span, outcome_of(error), error)
 
-    def _fail_exit(
-        self, span: OpenSpan, error: BaseException | None, raised: BaseException
-    ) -> None:
+    def _fail_exit(self, span: OpenSpan, error: Error, raised: BaseException) -> None:
         outcome: Outcome = "raised" if error is None else "replaced"
         if isinstance(raised, CleanupTimeoutError):
             outcome = "cut off"
@@ -247,9 +236,7 @@ class _Watched(runtime.opened):
         self._tracer.end(span, outcome, raised)
         self._tracer.end(self._span, outcome_of(raised), raised)
 
-    def _lets_out(
-        self, error: BaseException, raised: BaseException, traceback: TracebackType | None
-    ) -> bool:
+    def _lets_out(self, error: BaseException, raised: BaseException, traceback: Traceback) -> bool:
         lets_out = super()._lets_out(error, raised, traceback)
         self._gave_up = not lets_out
         return lets_out
@@ -259,7 +246,7 @@ class _WatchedShielded(_Watched, runtime.shielded):
     """The same of one that is shielded from cancellation."""
 
 
-class _WaitingForThread(runtime.in_thread):
+class _WaitingForThread(thread_blocks.in_thread):
     """Writes down how long a call has waited for a worker thread."""
 
     _since: int
@@ -271,12 +258,7 @@ class _WaitingForThread(runtime.in_thread):
         self._arrived()
         return super()._enter()
 
-    def _exit(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    def _exit(self, kind: ErrorClass, error: Error, traceback: Traceback) -> bool:
         try:
             self._arrived()
             return super()._exit(kind, error, traceback)
@@ -287,12 +269,7 @@ class _WaitingForThread(runtime.in_thread):
         self._since = perf_counter_ns()
         return await super().__aenter__()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    async def __aexit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> bool:
         self._since = perf_counter_ns()
         try:
             return await super().__aexit__(kind, error, traceback)
@@ -315,7 +292,7 @@ class _WatchedInThread(_WaitingForThread):
         return self._subject
 
 
-class _WatchedStepsInThread(_WaitingForThread, runtime.steps_in_thread):
+class _WatchedStepsInThread(_WaitingForThread, thread_blocks.steps_in_thread):
     """Opens neighbouring sync dependencies in one call, which have probes of their own."""
 
 
@@ -329,7 +306,7 @@ class _WatchedWaiting(waiting_for):
 
 async def _call_in_thread(run: runtime.Run, function: Callable[..., Result], *args: Any) -> Result:
     call = arriving(function, Subject(function.__name__.removesuffix("_in_thread")))
-    return await runtime.call_in_thread(run, call, *args)
+    return await thread_blocks.call_in_thread(run, call, *args)
 
 
 def arriving(

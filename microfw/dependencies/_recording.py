@@ -1,14 +1,15 @@
 """Tells what a dependency declares for that purpose which exception its exit code sees."""
 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from types import TracebackType
 from typing import Any, Protocol
+
+from microfw.dependencies._exit_arguments import Error, ErrorClass, Traceback
 
 
 class Record(Protocol):
     """What one step is given to look at in its exit code."""
 
-    def begin(self, error: BaseException | None) -> None:
+    def begin(self, error: Error) -> None:
         """Exit code begins; it sees this exception."""
 
     def end(self) -> None:
@@ -31,12 +32,7 @@ class recording:  # noqa: N801 - reads as a word in generated code
     def __enter__(self) -> Any:
         return self._block.__enter__()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> Any:
+    def __exit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> Any:
         self._record.begin(error)
         try:
             return self._block.__exit__(kind, error, traceback)
@@ -47,12 +43,7 @@ class recording:  # noqa: N801 - reads as a word in generated code
     async def __aenter__(self) -> Any:
         return await self._block.__aenter__()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> Any:
+    async def __aexit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> Any:
         self._record.begin(error)
         try:
             return await self._block.__aexit__(kind, error, traceback)

@@ -19,8 +19,7 @@ from collections.abc import (
     Iterable,
     Mapping,
 )
-from inspect import GEN_SUSPENDED, getgeneratorstate
-from types import CodeType, CoroutineType, TracebackType
+from types import CodeType, CoroutineType
 from typing import Any, TypeVar
 
 import anyio
@@ -28,6 +27,7 @@ import anyio
 from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._cancellation import is_being_cancelled, is_cancellation, scope_for
 from microfw.dependencies._cleanup import Cleanup
+from microfw.dependencies._exit_arguments import Error, ErrorClass, Traceback
 from microfw.dependencies._signatures import place_of
 from microfw.dependencies._swallowing import Swallowed
 from microfw.dependencies._threads import Threads
@@ -126,12 +126,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
         except StopIteration:
             raise YieldError(f"{self._place()} did not yield") from None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    def __exit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> bool:
         generator: Generator[Any, None, object] = self._generator
         try:
             try:
@@ -162,12 +157,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
         except StopAsyncIteration:
             raise YieldError(f"{self._place()} did not yield") from None
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    async def __aexit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> bool:
         generator: AsyncGenerator[Any, None] = self._generator
         try:
             if error is None:
@@ -205,9 +195,7 @@ class opened:  # noqa: N801 - reads as a word in generated code
             self._run.swallowed = Swallowed(error, self._place())
         return True
 
-    def _lets_out(
-        self, error: BaseException, raised: BaseException, traceback: TracebackType | None
-    ) -> bool:
+    def _lets_out(self, error: BaseException, raised: BaseException, traceback: Traceback) -> bool:
         """Whether `error`, not `raised`, is what goes on outward."""
         if raised is not error and not _is_stop_in_disguise(error, raised):
             if is_cancellation(raised) or not self._is_cancelled(error):
@@ -250,12 +238,7 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
         finally:
             current_asker.reset(token)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    async def __aexit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> bool:
         scope = self._scope
         if scope is not None:
             scope.shield = True
@@ -289,9 +272,7 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
             scope.__exit__(None, None, None)
         return swallowed
 
-    async def _exit_on_trio(
-        self, exit_code: Coroutine[Any, Any, bool], error: BaseException | None
-    ) -> bool:
+    async def _exit_on_trio(self, exit_code: Coroutine[Any, Any, bool], error: Error) -> bool:
         scope = self._scope
         cleanup = self._run.cleanup
         if cleanup.timeout is not None:
@@ -325,96 +306,6 @@ class shielded(opened):  # noqa: N801 - reads as a word in generated code
             scope.shield = True
 
 
-class in_thread:  # noqa: N801 - reads as a word in generated code
-    """Open a sync dependency in a worker thread, for the length of an `async with` block."""
-
-    __slots__ = ("_block", "_generator", "_threads")
-
-    def __init__(self, generator: Any, run: Run) -> None:
-        self._generator: Any = generator
-        self._block = opened(generator, run)
-        self._threads = run.threads
-
-    def _enter(self) -> Any:
-        return self._block.__enter__()
-
-    def _exit(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        try:
-            if error is None:
-                return self._block.__exit__(kind, error, traceback)
-            try:
-                raise error
-            except BaseException:  # as in a `with` block, which handles it while exit code runs
-                error.with_traceback(traceback)
-                return self._block.__exit__(kind, error, traceback)
-        finally:
-            del error  # whose traceback may hold this frame
-
-    async def __aenter__(self) -> Any:
-        try:
-            value = await self._threads.call(self._enter)
-        except BaseException as error:
-            if getgeneratorstate(self._generator) == GEN_SUSPENDED:  # cancelled once it was open
-                self._threads.holding += 1
-                await self.__aexit__(type(error), error, error.__traceback__)
-            raise
-        self._threads.holding += 1
-        return value
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        swallowed = False
-        try:
-            swallowed = await self._threads.call_surely(self._exit, kind, error, traceback)
-        finally:
-            self._threads.holding -= 1
-        return swallowed
-
-
-class steps_in_thread(in_thread):  # noqa: N801 - reads as a word in generated code
-    """Open neighbouring sync dependencies in one call to a worker thread.
-
-    Their `with` blocks stand in a generator. The block's value is what that yields; `None` where
-    it does not get there, because one of them swallowed an exception of those further inside.
-    """
-
-    __slots__ = ()
-
-    def _enter(self) -> Any:
-        return next(self._generator, None)
-
-    def _exit(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        try:
-            return self._block.__exit__(kind, error, traceback)  # the inmost block handles it
-        finally:
-            del error  # whose traceback may hold this frame
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        if self._generator.gi_frame is None:
-            self._threads.holding -= 1
-            return False
-        return await in_thread.__aexit__(self, kind, error, traceback)
-
-
 def no_coroutine(value: Result, of: Callable[..., Any]) -> Result:
     """Return what a sync callable has returned.
 
@@ -434,11 +325,6 @@ def not_awaited(coroutine: Any, of: Callable[..., Any]) -> NotAwaitedError:
         f"{place_of(of)} returned a coroutine, of {code.co_qualname}"
         f" ({code.co_filename}:{code.co_firstlineno}), that nobody awaits: was `await` forgotten?"
     )
-
-
-async def call_in_thread(run: Run, function: Callable[..., Result], *args: Any) -> Result:
-    """Call neighbouring sync steps, none of which stays open, in one call to a worker thread."""
-    return await run.threads.call(function, run, *args)
 
 
 def _is_stop_in_disguise(error: BaseException, raised: BaseException) -> bool:

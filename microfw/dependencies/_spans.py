@@ -16,12 +16,12 @@ unless somebody listens, and then nothing here is called.
 from contextvars import ContextVar
 from threading import get_ident
 from time import perf_counter_ns
-from types import TracebackType
 from typing import Literal, Protocol, cast
 
 from msgspec import Struct
 
 from microfw.dependencies._cancellation import is_cancellation
+from microfw.dependencies._exit_arguments import Error, ErrorClass, Traceback
 
 # fmt: off
 SpanKind = Literal[
@@ -177,7 +177,7 @@ class SpanObserver(Protocol):
     def began(self, span: OpenSpan) -> None:
         """Something begins, in the thread and the context in which it runs."""
 
-    def ended(self, span: OpenSpan, error: BaseException | None) -> None:
+    def ended(self, span: OpenSpan, error: Error) -> None:
         """It has ended, in the same context; or something is over that did not begin here."""
 
 
@@ -231,7 +231,7 @@ class Tracer:
         """Note that a span goes on in the current thread."""
         span.thread = self._threads.setdefault(get_ident(), len(self._threads))
 
-    def end(self, span: OpenSpan, outcome: Outcome, error: BaseException | None = None) -> None:
+    def end(self, span: OpenSpan, outcome: Outcome, error: Error = None) -> None:
         """End a span, and what has begun inside of it and was not ended.
 
         Args:
@@ -245,7 +245,7 @@ class Tracer:
             self._end(self._open.pop(), "unfinished", None)
         self._end(self._open.pop(), outcome, error)
 
-    def _end(self, span: OpenSpan, outcome: Outcome, error: BaseException | None) -> None:
+    def _end(self, span: OpenSpan, outcome: Outcome, error: Error) -> None:
         span.end = perf_counter_ns()
         span.outcome = outcome
         if error is not None:
@@ -332,19 +332,14 @@ class during:  # noqa: N801 - reads as a word in a `with` statement
         self._span = self._tracer.begin(self._kind, self._subject)
         return self._span
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> None:
         try:
             self._tracer.end(self._span, outcome_of(error), error)
         finally:
             del error  # whose traceback may hold this frame
 
 
-def outcome_of(error: BaseException | None) -> Outcome:
+def outcome_of(error: Error) -> Outcome:
     """How something ended that this exception came out of."""
     if error is None:
         return "ok"
@@ -365,7 +360,7 @@ def _is_of_task(span: OpenSpan | None) -> bool:
     return span is not None
 
 
-def _place_of(traceback: TracebackType | None) -> str | None:
+def _place_of(traceback: Traceback) -> str | None:
     """Where an exception was raised."""
     if traceback is None:
         return None

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from microfw import App, BackgroundTasks, Depends, Header, Query
 from microfw._answering.tasks import _FUNCTIONS
-from microfw.dependencies._compiler import _RUNTIME
+from microfw.dependencies._writer import _RUNTIME
 from microfw.exceptions import DeclarationError
 from microfw.params import Declaration
 from tests.asgi import request
