@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
+from anyio import Event, create_task_group
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -39,13 +39,24 @@ class Application:
     overrides: Mapping[Function, Function]
     default: int = FUNCTION
     app_values: dict[Any, Any] = field(default_factory=dict[Any, Any])
+    known: dict[Function, list[Step]] = field(default_factory=dict[Function, list[Step]])
+    late: list["LateOpener"] = field(default_factory=list["LateOpener"])
 
     def steps(self, function: Function) -> list[Step]:
-        return steps_of(function, self.overrides, self.default)
+        if function not in self.known:
+            self.known[function] = steps_of(function, self.overrides, self.default)
+        return self.known[function]
 
-    @cached_property
+    @property
     def endpoint_steps(self) -> list[Step]:
         return self.steps(self.endpoint)
+
+    async def run_task(self, function: Function, text: str) -> None:
+        """B3: its own dependencies, opened fresh."""
+        steps = self.steps(function)
+        if any(step.scope == APP and step.key not in self.app_values for step in steps):
+            await self.late[0].ask_for(steps)
+        await Execution(self.app_values, {"text": text}).run(steps)
 
     @asynccontextmanager
     async def lifespan(self, _: Any) -> AsyncIterator[None]:
@@ -56,7 +67,9 @@ class Application:
                 if step.scope == APP:
                     self.app_values[step.key] = await self.open(step, stack, swallowed)
             swallowed = []
-            yield
+            self.late[:] = [LateOpener(self)]
+            async with self.late[0].running():
+                yield
         if swallowed:
             raise swallowed[0]
 
@@ -67,6 +80,89 @@ class Application:
         if function.yields:
             return await stack.enter_async_context(watched(function, arguments, swallowed))
         return await called(function, arguments)
+
+
+class Asked:
+    """Somebody who waits until some steps are open."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self.steps, self.is_open = steps, Event()
+        self.error: Exception | None = None
+
+
+class LateOpener:
+    """S2: what start-up does not know of opens in one task, which lives as long as the lifespan."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+        self.asked = list[Asked]()
+        self.is_asked, self.is_closing = Event(), False
+        self.raised: list[Exception] = []
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with create_task_group() as group:
+            group.start_soon(self.live)
+            yield
+            self.is_closing = True
+            self.is_asked.set()
+        if self.raised:
+            raise self.raised[0]
+
+    async def ask_for(self, steps: list[Step]) -> None:
+        asked = Asked(steps)
+        self.asked.append(asked)
+        self.is_asked.set()
+        await asked.is_open.wait()
+        if asked.error is not None:
+            raise asked.error
+
+    async def live(self) -> None:
+        while True:
+            opened = dict[Any, str]()
+            error: Exception | None = None
+            try:
+                async with AsyncExitStack() as stack:
+                    await self.open_what_is_asked_for(stack, opened)
+            except Exception as raised:
+                error = raised
+            for key in opened:
+                del self.application.app_values[key]
+            if self.is_closing:
+                self.raised += [error] if error else []
+                return
+            logger.error(CLOSED_EARLY, ", ".join(opened.values()), exc_info=error)
+
+    async def open_what_is_asked_for(self, stack: AsyncExitStack, opened: dict[Any, str]) -> None:
+        while not self.is_closing:
+            await self.is_asked.wait()
+            self.is_asked = Event()
+            while self.asked:
+                asked = self.asked.pop()
+                try:
+                    opened |= await self.open(asked.steps, stack)
+                except Exception as error:
+                    asked.error = error
+                asked.is_open.set()
+
+    async def open(self, steps: list[Step], stack: AsyncExitStack) -> dict[Any, str]:
+        values = self.application.app_values
+        opened, swallowed = dict[Any, str](), list[Exception]()
+        async with AsyncExitStack() as own:
+            for step in steps:
+                if step.scope == APP and step.key not in values:
+                    values[step.key] = await self.application.open(step, own, swallowed)
+                    opened[step.key] = step.function.place
+            stack.push_async_exit(own.pop_all())
+        if swallowed:
+            raise swallowed[0]
+        return opened
+
+
+CLOSED_EARLY = (
+    "of scope 'app' these dependencies opened after start-up and have closed before"
+    " shutdown, because one of them failed: %s. They open again when they are needed"
+)
 
 
 @asynccontextmanager
@@ -93,12 +189,30 @@ def swallowed_error(place: str, error: BaseException) -> Exception:
 
 
 class Tasks(list[tuple[Callable[..., Any], tuple[Any, ...]]]):
-    def __init__(self, declared: Mapping[Callable[..., Any], Function]) -> None:
-        self.declared = declared
+    """B2: the one list; B6: what is kept of it where an exception decides the response."""
+
+    def __init__(
+        self, declared: Mapping[Callable[..., Any], Function], kept: Sequence[Any] = ()
+    ) -> None:
+        super().__init__(kept)
+        self.declared, self.kept = declared, [*kept]
 
     def add_task(self, function: Callable[..., Any], *arguments: Any) -> None:
         steps_of(self.declared[function], {}, FUNCTION)  # B3: mistakes are told here
         self.append((function, arguments))
+
+    @property
+    def always(self) -> "Always":
+        return Always(self)
+
+
+@dataclass
+class Always:
+    tasks: Tasks
+
+    def add_task(self, function: Callable[..., Any], *arguments: Any) -> None:
+        self.tasks.add_task(function, *arguments)
+        self.tasks.kept.append(self.tasks[-1])
 
 
 class Connection(Execution):
@@ -109,6 +223,23 @@ class Connection(Execution):
     def __init__(self, application: Application, connection: Any) -> None:
         super().__init__(application.app_values, {})
         self.application, self.connection = application, connection
+        self.tasks, self.failures = Tasks(application.tasks), list[Exception]()
+
+    def drop_tasks(self) -> None:
+        """B6"""
+        self.tasks = Tasks(self.application.tasks, self.tasks.kept)
+
+    async def run_tasks(self) -> None:
+        """B4: the others run whatever becomes of one."""
+        tasks, self.tasks = self.tasks, Tasks(self.application.tasks)
+        for function, arguments in tasks:
+            task = self.application.tasks[function]
+            try:
+                await self.application.run_task(task, arguments[0])
+            except Exception as error:
+                name = task.place.partition(" ")[0]
+                logger.exception("background task %s failed", name)
+                self.failures.append(error)
 
     def handler_of(self, error: Exception) -> Callable[..., Any] | None:
         """E6"""
@@ -123,12 +254,26 @@ class Connection(Execution):
 
     async def answer(self, handler: Callable[..., Any], error: Exception) -> None: ...
 
+    async def fail(self) -> None: ...
+
     async def handle(self) -> None:
+        unanswered: Exception | None = None
         try:
             await self.execute()
         except Exception as error:
-            if not await self.is_answered(error):
-                raise
+            self.drop_tasks()
+            try:
+                if not await self.is_answered(error):
+                    raise
+            except Exception as raised:
+                unanswered = raised
+                await self.fail()
+        await self.run_tasks()  # B4: not chained to what was raised
+        if unanswered is not None:
+            raise unanswered
+        if self.failures:
+            one, *others = self.failures
+            raise ExceptionGroup("background tasks failed", self.failures) if others else one
 
     async def is_answered(self, error: Exception, *, again: bool = True) -> bool:
         """E6, E7; what a handler raises is answered too, once."""
@@ -152,12 +297,7 @@ class Exchange(Connection):
         self.response: Response | None = None
         self.sent_head: Response | None = None
         self.is_sending = self.delivered = self.is_built = False
-        self.failures: list[Exception] = []
-        self.prepare()
-
-    def prepare(self) -> None:
-        self.injected, self.tasks = Response(), Tasks(self.application.tasks)
-        self.injected.raw_headers, self.injected.status_code = [], None  # type: ignore[assignment]
+        self.injected, self.final = empty_response(), empty_response()
 
     async def receive(self) -> None:
         self.body = json.loads(await self.connection.body())
@@ -172,17 +312,11 @@ class Exchange(Connection):
         if not self.delivered:
             await self.deliver()
 
-    async def handle(self) -> None:
-        await super().handle()
-        if self.failures:  # B4
-            one, *others = self.failures
-            raise ExceptionGroup("background tasks failed", self.failures) if others else one
-
     async def answer(self, handler: Callable[..., Any], error: Exception) -> None:
-        self.prepare()  # B1, B2: what was prepared is dropped
+        self.injected = empty_response()  # B1: what was prepared is dropped
         self.is_built = False
         self.response = await handler(self.connection, error)
-        await self.deliver()
+        await self.send_response()
 
     async def finish(self, returned: Any) -> None:
         if inspect.isgenerator(returned) or inspect.isasyncgen(returned):
@@ -208,25 +342,30 @@ class Exchange(Connection):
 
     async def deliver(self) -> None:
         """Send the response, then run the tasks."""
+        await self.send_response()
+        self.delivered = True
+        await self.run_tasks()
+
+    async def send_response(self) -> None:
         assert self.response is not None
         own = self.response.background
-        if not self.sent:
+        if own is not None:  # B2
+            self.tasks.insert(0, (own.func, own.args))
             self.response.background = None
+        if not self.sent:
             self.complete(self.response)
             self.sent_head = head_of(self.response)
             self.sent = self.is_sending = True
             await self.response(self.connection.scope, self.connection.receive, self.send)
             self.is_sending = False
-        self.delivered = True
-        for function, arguments in [*([(own.func, own.args)] if own else []), *self.tasks]:  # B2
-            await self.run_task(self.application.tasks[function], arguments)
 
     def complete(self, response: Response) -> None:
-        """B1: a response of the endpoint's own keeps its status, and its headers."""
-        headers, added = response.raw_headers, self.injected.raw_headers
-        kept, less = (added, headers) if self.is_built else (headers, added)
-        names = {name for name, _ in kept} - {b"set-cookie"}
-        response.raw_headers = kept + [header for header in less if header[0] not in names]
+        """B1: a response of the endpoint's own keeps its status, and its headers; B7."""
+        for added in (self.injected.raw_headers, self.final.raw_headers):
+            headers = response.raw_headers
+            kept, less = (added, headers) if self.is_built else (headers, added)
+            names = {name for name, _ in kept} - {b"set-cookie"}
+            response.raw_headers = kept + [header for header in less if header[0] not in names]
         if self.is_built:
             response.status_code = self.injected.status_code or response.status_code
             if response.status_code == 204:  # without content (RFC 9110, section 15.3.5)
@@ -254,20 +393,16 @@ class Exchange(Connection):
             message = {"status": head.status_code, "headers": head.raw_headers}
             await self.send({"type": "http.response.start", **message})
 
-    async def run_task(self, task: Function, arguments: Sequence[Any]) -> None:
-        """B3: its own dependencies, opened fresh; B4: the others run whatever becomes of it."""
-        try:
-            given = {"text": arguments[0]}
-            await Execution(self.application.app_values, given).run(self.application.steps(task))
-        except Exception as error:
-            name = task.place.partition(" ")[0]
-            logger.exception("background task %s failed", name)
-            self.failures.append(error)
-
 
 async def each(items: Any) -> AsyncIterator[Any]:
     for item in items:
         yield item
+
+
+def empty_response() -> Response:
+    response = Response()
+    response.raw_headers, response.status_code = [], None  # type: ignore[assignment]
+    return response
 
 
 def head_of(response: Response) -> Response:
@@ -286,14 +421,17 @@ class Conversation(Connection):
         if not self.has_ended:
             assert self.swallowed is not None
             raise swallowed_error(*self.swallowed)
+        await self.run_tasks()
         await self.close(1000)
 
-    async def handle(self) -> None:
-        try:
-            await super().handle()
-        except Exception:
-            await self.fail()
-            raise
+    async def between(self) -> None:
+        if self.has_ended:
+            await self.run_tasks()
+
+    async def run_tasks(self) -> None:
+        if self.tasks:
+            await self.close(1000)
+        await super().run_tasks()
 
     async def fail(self) -> None:
         if self.can_be_denied():

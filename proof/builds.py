@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket
 import microfw
 from microfw.exceptions import RequestValidationError, ResponseValidationError, WebSocketException
 from microfw.exceptions import WebSocketRequestValidationError as InvalidHandshake
+from microfw.responses import FinalHeaders
 from proof import answers, reference
 from proof.functions import (
     Conflict,
@@ -59,14 +60,23 @@ HANDLED: dict[Handled, Any] = {
 
 
 def needs(it: Dependency | Endpoint) -> set[str]:
-    """Which objects of the request a function is given: "response", "tasks"."""
+    """Which objects of the request a function is given: "response", "final", "tasks"."""
     if isinstance(it, Endpoint):
         actions = [*it.does]
     else:
         actions = [*it.setup, *it.on_success, *it.on_error]
-    kinds = {type(action) for action in actions}
-    objects = {"response"} if kinds & {SetHeader, SetCookie, SetStatus} else set()
-    return objects | ({"tasks"} if AddTask in kinds else set())
+    objects = set[str]()
+    for action in actions:
+        match action:
+            case SetHeader() | SetCookie():
+                objects.add("final" if action.is_final else "response")
+            case SetStatus():
+                objects.add("response")
+            case AddTask():
+                objects.add("tasks")
+            case _:
+                pass
+    return objects
 
 
 # ---------------------------------------------------------------------- frameworks
@@ -104,6 +114,7 @@ def of_fastapi(use: Use, it: Dependency, call: Any) -> Any:
 MICROFW = Framework(
     {
         "response": microfw.Response,
+        "final": FinalHeaders,
         "tasks": microfw.BackgroundTasks,
         "websocket": microfw.WebSocket,
         "scopes": microfw.SecurityScopes,
@@ -362,6 +373,7 @@ READERS: dict[str, Callable[[Any, reference.Step], Any]] = {
     "scopes": lambda execution, step: microfw.SecurityScopes(step.security),
     "outcome": lambda execution, step: execution.outcome(step),
     "response": lambda execution, step: execution.injected,
+    "final": lambda execution, step: execution.final,
     "tasks": lambda execution, step: execution.tasks,
     "websocket": lambda execution, step: execution.connection,
     "body": lambda execution, step: execution.body,

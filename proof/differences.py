@@ -48,23 +48,47 @@ def without_extras(program: Program) -> Program:
     def in_thread(it: Any) -> Any:
         return replace(it, flavour="thread") if it.flavour == "loop" else it
 
+    def known(actions: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Without those that decide for whatever response is sent; a WebSocket has no tasks."""
+        if program.protocol == "websocket":
+            return tuple(each for each in actions if not isinstance(each, AddTask))
+        return tuple(map(usual, actions))
+
     def changed(number: int, it: Dependency) -> Any:
         style = "except" if number in starred[1:] else it.style
         takes = tuple(each for each in it.takes if each not in ("outcome", "body"))
-        return replace(in_thread(it), style=style, takes=takes, fails_closing=False)
+        it = replace(in_thread(it), style=style, takes=takes, fails_closing=False)
+        return replace(
+            it,
+            setup=known(it.setup),
+            on_success=known(it.on_success),
+            on_error=known(it.on_error),
+        )
 
     def unscoped(use: Use) -> Use:
         return replace(use, scope=None)
 
     program = with_uses(program, unscoped)
+    endpoint = without_body(program.endpoint)
     return replace(
         program,
         dependencies=tuple(changed(n, it) for n, it in enumerate(program.dependencies)),
-        endpoint=replace(without_body(program.endpoint), streams=None),
+        endpoint=replace(endpoint, streams=None, does=known(endpoint.does)),
         tasks=tuple(replace(in_thread(it), uses=()) for it in program.tasks),
         default_scope="function",
         status=None if program.status == 204 else program.status,
     )
+
+
+def usual(action: Any) -> Any:
+    """An action without what makes it count after an exception, too."""
+    match action:
+        case AddTask(task):
+            return AddTask(task)
+        case SetHeader(name) | SetCookie(name):
+            return type(action)(name)
+        case _:
+            return action
 
 
 def comparable(observations: Observations) -> Any:

@@ -168,14 +168,16 @@ class Does:
             match action:
                 case Fail(failure):
                     raise made(failure, text)
-                case SetHeader(name):
-                    given["response"].headers[name] = text
-                case SetCookie(name):
-                    given["response"].set_cookie(name, text.replace(" ", "-"))
+                case SetHeader(name, is_final):
+                    given["final" if is_final else "response"].headers[name] = text
+                case SetCookie(name, is_final):
+                    response = given["final" if is_final else "response"]
+                    response.set_cookie(name, text.replace(" ", "-"))
                 case SetStatus(status):
                     given["response"].status_code = status
-                case AddTask(task):
-                    given["tasks"].add_task(self.world.tasks[task], text)
+                case AddTask(task, always):
+                    tasks = given["tasks"].always if always else given["tasks"]
+                    tasks.add_task(self.world.tasks[task], text)
                 case Remember():
                     remembered.set(text)
                 case _:
@@ -200,7 +202,7 @@ class Does:
                 pass
 
 
-_UNSHOWN = {"response", "tasks", "websocket", "outcome"}
+_UNSHOWN = {"response", "final", "tasks", "websocket", "outcome"}
 
 _CAUGHT: dict[Style, type[BaseException]] = {
     "except": BaseException,

@@ -45,12 +45,18 @@ class Fail:
 
 @dataclass(frozen=True)
 class SetHeader:
+    """Set a header of the response, or of whatever response is sent."""
+
     name: str = "x-one"
+    is_final: bool = False
 
 
 @dataclass(frozen=True)
 class SetCookie:
+    """The same with a cookie."""
+
     name: str = "one"
+    is_final: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,10 @@ class SetStatus:
 
 @dataclass(frozen=True)
 class AddTask:
+    """Add a background task, which may be one that runs whatever decides the response."""
+
     task: int = 0
+    always: bool = False
 
 
 @dataclass(frozen=True)
@@ -261,6 +270,8 @@ FAILURES = [Fail(failure) for failure in get_args(Failure)]
 CHANGES: list[Any] = [
     *(SetHeader("x-one"), SetHeader("x-two"), SetCookie("one"), SetCookie("two")),
     *(SetStatus(202), SetStatus(404), Remember(), AddTask(0), AddTask(1)),
+    *(AddTask(0, always=True), AddTask(1, always=True), SetCookie("one", is_final=True)),
+    *(SetHeader("x-one", is_final=True), SetHeader("x-two", is_final=True)),
 ]
 SOME_ACTIONS: list[Actions] = [
     *(actions for length in (1, 2) for actions in product(CHANGES, repeat=length)),
@@ -343,7 +354,10 @@ STREAMS: list[tuple[int | None, int | None]] = mostly(
 )
 ENDS: list[tuple[Any, ...]] = mostly((), (EndHeld(),), (CancelRequest(),))
 RETURNS: list[Returns] = mostly("text", *get_args(Returns))
-SPEECH: list[Any] = [None, Accept(), Accept(), Say(), Close(), Remember(), *FAILURES]
+SPEECH: list[Any] = [
+    *(None, Accept(), Accept(), Say(), Close(), Remember(), *FAILURES),
+    *(AddTask(0), AddTask(1), AddTask(0, always=True)),
+]
 
 
 def some_endpoint(choose: Choices, uses: tuple[Use, ...]) -> Endpoint:
@@ -522,10 +536,10 @@ def with_uses(program: Program, change: Callable[[Use], Use]) -> Program:
 
 
 def without_requests(it: Dependency) -> Dependency:
-    """Leave out what a WebSocket has not: a body, a response and background tasks."""
+    """Leave out what a WebSocket has not: a body and a response."""
 
     def left(actions: Actions) -> Actions:
-        return tuple(each for each in actions if isinstance(each, Fail | Remember))
+        return tuple(each for each in actions if isinstance(each, Fail | Remember | AddTask))
 
     return replace(
         without_body(it),

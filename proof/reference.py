@@ -17,7 +17,7 @@ from typing import Any
 
 from anyio import CancelScope, current_effective_deadline, get_cancelled_exc_class
 
-from microfw.exceptions import AppScopeError, RequestValidationError, ScopeError, YieldError
+from microfw.exceptions import RequestValidationError, ScopeError, YieldError
 
 USE, FUNCTION, REQUEST, APP = range(4)
 
@@ -251,13 +251,6 @@ def is_block(step: Step) -> bool:
 # ---------------------------------------------------------------------- one execution
 
 
-class Values(dict[Any, Any]):
-    """What steps have injected, by their keys."""
-
-    def __missing__(self, key: Any) -> Any:
-        raise AppScopeError  # S2: all others are there
-
-
 @dataclass
 class Outcome:
     """R1, R3: what one step sees of what became of its execution."""
@@ -295,7 +288,7 @@ class Execution:
     is_received = True
 
     def __init__(self, app_values: Mapping[Any, Any], arguments: Mapping[str, Any]) -> None:
-        self.values, self.arguments = Values(app_values), arguments
+        self.values, self.arguments = dict[Any, Any](app_values), arguments
         self.errors: list[Any] = []
         self.seen = dict[Step, BaseException]()
         self.blocks: list[Step] = []  # S7: those that are open

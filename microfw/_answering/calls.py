@@ -56,8 +56,8 @@ class FunctionRun(ObservedRun):
             finished: Finished | None = self.result
             if finished is None:
                 raise error_without_result(self)
-        except Exception:
-            await run_tasks(self._tasks and self._tasks.kept(), self.app_state)
+        except Exception as error:
+            await run_tasks(self._tasks and self._tasks.kept(), self.app_state, after=error)
             raise
         finally:
             self.swallowed = None

@@ -257,8 +257,11 @@ class Exchange(Run):
         self.form = None
         await form.close()
 
-    async def deliver(self) -> None:
+    async def deliver(self, after: Exception | None = None) -> None:
         """Send the response, unless it was streamed already; then run the background tasks.
+
+        Args:
+            after: The exception that has decided the response.
 
         Raises:
             ClientDisconnect: The client has gone before the end of a response that sends itself.
@@ -281,9 +284,9 @@ class Exchange(Run):
         self.delivered = True
         if background is not None or self._tasks is not None:
             app_state, threads = self.app_state, self._threads
-            self._failures = await run_tasks(background, app_state, threads)
+            self._failures = await run_tasks(background, app_state, threads, after)
             if self._tasks is not background:
-                self._failures += await run_tasks(self._tasks, app_state, threads)
+                self._failures += await run_tasks(self._tasks, app_state, threads, after)
         if self.form is not None:
             await self.close_form(self.form)
         if not is_whole:
@@ -332,12 +335,12 @@ class Exchange(Run):
             return False
         return is_complete or not has_left
 
-    async def run_kept_tasks(self) -> None:
-        """Run those that run always, where no response has led to that."""
+    async def run_kept_tasks(self, after: Exception) -> None:
+        """Run those that run always, after an exception that nothing has answered."""
         kept = self._tasks and self._tasks.kept()
         self._tasks = None
         if not self.delivered and kept is not None:
-            await run_tasks(kept, self.app_state, self._threads)
+            await run_tasks(kept, self.app_state, self._threads, after)
 
     def raise_failures(self) -> None:
         """Raise what background tasks have raised, now that everything has exited."""
@@ -360,7 +363,7 @@ class Exchange(Run):
         if self.result is None:
             raise TypeError(f"the exception handler {place_of(handler)} returned no response")
         with suppress(ClientDisconnect):
-            await self.deliver()
+            await self.deliver(error)
 
     def _completed(self, response: Response) -> Response:
         """The response with what was set on the one under construction.

@@ -65,18 +65,20 @@ class WebSocketExchange(Run):
         """Make what shows a step of this scope what becomes of the WebSocket."""
         return WebSocketOutcome(self, scope, self.websocket)
 
-    async def run_tasks(self, *, sends: bool = True) -> None:
+    async def run_tasks(self, after: Exception | None = None, *, sends: bool = True) -> None:
         """Close the connection and run the background tasks, if there are any, once.
 
         Args:
+            after: The exception that has ended the WebSocket.
             sends: Whether function scope has exited well, so that what was enqueued is sent.
         """
         tasks, self._tasks = self._tasks, None
         if tasks is not None:
             if sends:
                 self.unsent = await send_messages(tasks)
-            await self.close(NORMAL_CLOSURE)
-            self._failures = await run_tasks(tasks, self.app_state, self._threads)
+            if tasks.tasks:
+                await self.close(NORMAL_CLOSURE)
+            self._failures = await run_tasks(tasks, self.app_state, self._threads, after)
 
     def drop_tasks(self) -> None:
         """Leave only those tasks that run always."""

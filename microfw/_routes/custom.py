@@ -105,11 +105,11 @@ class OfferingExchange(Exchange):
         execution, self.execution = self.execution, None
         return await execution.offer(self.complete(response))
 
-    async def deliver(self) -> None:
+    async def deliver(self, after: Exception | None = None) -> None:
         if not self.started:
             self.result = await self.offered(self.result)
         if self.result is not _DROPPED:
-            await super().deliver()
+            await super().deliver(after)
 
 
 class _Handling:

@@ -198,16 +198,16 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
                     raise error_without_result(exchange)
                 if not exchange.delivered:
                     await exchange.deliver()
-            except ClientDisconnect:  # there is nobody to answer
-                await exchange.run_kept_tasks()
+            except ClientDisconnect as error:  # there is nobody to answer
+                await exchange.run_kept_tasks(error)
             except Exception as error:
                 if exchange.is_sending:
                     self._log_closed(exchange, error)
                 try:
                     if not await answered(exchange, error, self.exception_handlers):
                         raise
-                except Exception:  # a handler's own, too
-                    await exchange.run_kept_tasks()
+                except Exception as unanswered:  # a handler's own, too
+                    await exchange.run_kept_tasks(unanswered)
                     raise
             finally:
                 exchange.swallowed = None

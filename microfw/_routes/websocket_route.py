@@ -103,21 +103,21 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
                 raise error_without_result(exchange)
             await exchange.run_tasks()
             await exchange.close(NORMAL_CLOSURE)
-        except WebSocketDisconnect:  # as most connections end
-            await exchange.run_tasks(sends=False)
+        except WebSocketDisconnect as error:  # as most connections end
+            await exchange.run_tasks(error, sends=False)
         except Exception as error:
             exchange.drop_tasks()
             try:
                 if not await answered(exchange, error, self.exception_handlers):
                     raise
-            except WebSocketDisconnect:  # while the handler was at it
-                await exchange.run_tasks()
+            except WebSocketDisconnect as left:  # while the handler was at it
+                await exchange.run_tasks(left)
                 return
-            except Exception:  # a handler's own, too
+            except Exception as unanswered:  # a handler's own, too
                 await exchange.fail()
-                await exchange.run_tasks()
+                await exchange.run_tasks(unanswered)
                 raise
-            await exchange.run_tasks()
+            await exchange.run_tasks(error)
         finally:
             exchange.swallowed = None
             app_state.requests.end()

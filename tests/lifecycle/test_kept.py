@@ -160,6 +160,41 @@ async def test_a_failing_task_for_always_is_logged(caplog: pytest.LogCaptureFixt
     assert [record.message for record in caplog.records] == ["background task fail failed"]
 
 
+@pytest.mark.parametrize("is_answered", [False, True])
+async def test_the_error_of_a_task_is_not_chained_to_that_which_decided_the_response(
+    is_answered: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """B4, B6"""
+    app = App()
+
+    def fail() -> None:
+        raise Oops("sync")
+
+    async def fail_twice() -> None:
+        await checkpoint()
+        try:
+            raise ZeroDivisionError
+        except ZeroDivisionError:
+            raise Oops("async")
+
+    @app.get("/")
+    def read(tasks: BackgroundTasks) -> None:
+        tasks.always.add_task(fail)
+        tasks.always.add_task(fail_twice)
+        raise HTTPException(404) if is_answered else KeyError
+
+    await request(app)
+
+    chains: list[list[str]] = []
+    for record in caplog.records:
+        link = record.exc_info and record.exc_info[1]
+        chains.append([])
+        while link:
+            chains[-1].append(type(link).__name__)
+            link = link.__context__
+    assert chains == [["Oops"], ["Oops", "ZeroDivisionError"]]
+
+
 async def test_in_a_websocket_and_in_a_call_it_runs_too() -> None:
     """B6, W1"""
     log = Log()
