@@ -51,16 +51,22 @@ class FunctionRun(ObservedRun):
             SwallowedExceptionError: A dependency swallowed an exception: there is no result.
             Exception: What the function or a dependency raises, or a background task.
         """
+        error: Exception | None = None
         try:
             await handler.call(self, args, kwargs)
-            finished: Finished | None = self.result
-            if finished is None:
-                raise error_without_result(self)
-        except Exception as error:
-            await run_tasks(self._tasks and self._tasks.kept(), self.app_state, after=error)
-            raise
+            if self.result is None:
+                error = error_without_result(self)
+        except Exception as raised:
+            error = raised
         finally:
             self.swallowed = None
+        if error is not None:
+            try:
+                await run_tasks(self._tasks and self._tasks.kept(), self.app_state)
+                raise error
+            finally:
+                del error  # whose traceback holds this frame
+        finished: Finished = self.result
         if self._tasks is not None:
             await send_messages(self._tasks)
             raise_failures(await run_tasks(self._tasks, self.app_state))

@@ -16,7 +16,13 @@ from microfw._answering.errors import call_handler
 from microfw._answering.outcomes import RequestOutcome, Sending
 from microfw._answering.passage import PASSAGE, Passage
 from microfw._answering.state import AppState
-from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks, send_messages
+from microfw._answering.tasks import (
+    BackgroundTask,
+    BackgroundTasks,
+    raise_failures,
+    run_tasks,
+    send_messages,
+)
 from microfw._answering.waits import note_wait
 from microfw._reading import (
     BodyLimit,
@@ -94,6 +100,7 @@ class Exchange(Run):
     _failures: list[Exception] | None = None
     _sending: Sending | None = None
     _final_headers: FinalHeaders | None = None
+    _background: BackgroundTask | None = None
 
     def __init__(
         self,
@@ -257,11 +264,11 @@ class Exchange(Run):
         self.form = None
         await form.close()
 
-    async def deliver(self, after: Exception | None = None) -> None:
+    async def deliver(self, *, runs_tasks: bool = True) -> None:
         """Send the response, unless it was streamed already; then run the background tasks.
 
         Args:
-            after: The exception that has decided the response.
+            runs_tasks: Whether they run now, and not when what has been raised is handled.
 
         Raises:
             ClientDisconnect: The client has gone before the end of a response that sends itself.
@@ -281,12 +288,12 @@ class Exchange(Run):
             else:
                 is_whole = await self._run(response)
             self.is_sending = False
+        if not runs_tasks:
+            self._background = background
+            return
         self.delivered = True
         if background is not None or self._tasks is not None:
-            app_state, threads = self.app_state, self._threads
-            self._failures = await run_tasks(background, app_state, threads, after)
-            if self._tasks is not background:
-                self._failures += await run_tasks(self._tasks, app_state, threads, after)
+            await self._run_tasks(background)
         if self.form is not None:
             await self.close_form(self.form)
         if not is_whole:
@@ -335,23 +342,31 @@ class Exchange(Run):
             return False
         return is_complete or not has_left
 
-    async def run_kept_tasks(self, after: Exception) -> None:
-        """Run those that run always, after an exception that nothing has answered."""
-        kept = self._tasks and self._tasks.kept()
-        self._tasks = None
-        if not self.delivered and kept is not None:
-            await run_tasks(kept, self.app_state, self._threads, after)
+    async def _run_tasks(self, background: BackgroundTask | None) -> None:
+        app_state, threads = self.app_state, self._threads
+        self._failures = await run_tasks(background, app_state, threads)
+        if self._tasks is not background:
+            self._failures += await run_tasks(self._tasks, app_state, threads)
 
-    def raise_failures(self) -> None:
-        """Raise what background tasks have raised, now that everything has exited."""
-        if self._failures:
-            failures, self._failures = self._failures, None
-            raise_failures(failures)
+    async def run_left_tasks(self) -> None:
+        """Run what an exception leaves: those of its handler's response, and those for always."""
+        self._tasks = self._tasks and self._tasks.kept()
+        await self._run_tasks(self._background)
+
+    def raise_failures(self, unanswered: Exception | None) -> None:
+        """Raise what nothing has answered, or else what background tasks have raised."""
+        failures, self._failures = self._failures, None
+        try:
+            if unanswered is not None:
+                raise unanswered
+            raise_failures(failures or [])
+        finally:
+            del unanswered, failures  # whose tracebacks hold this frame
 
     async def answer(self, handler: ExceptionHandler, error: Exception) -> None:
         """Have an exception handler make the response; what was prepared until now is dropped.
 
-        Then it is sent.
+        Then it is sent. Its background tasks run when the exception has been handled.
 
         Raises:
             TypeError: The handler has returned none.
@@ -363,7 +378,7 @@ class Exchange(Run):
         if self.result is None:
             raise TypeError(f"the exception handler {place_of(handler)} returned no response")
         with suppress(ClientDisconnect):
-            await self.deliver(error)
+            await self.deliver(runs_tasks=False)
 
     def _completed(self, response: Response) -> Response:
         """The response with what was set on the one under construction.

@@ -187,10 +187,7 @@ def plan_of(func: Callable[..., Any], *, default_scope: DependencyScope = "funct
 
 
 async def run_tasks(
-    background: BackgroundTask | None,
-    app_state: AppState,
-    threads: Threads | None = None,
-    after: BaseException | None = None,
+    background: BackgroundTask | None, app_state: AppState, threads: Threads | None = None
 ) -> list[Exception]:
     """Run background work, each task whether or not those before it failed.
 
@@ -199,7 +196,6 @@ async def run_tasks(
         app_state: That of the application.
         threads: Those of the request. While they hold sync dependencies open, no task waits for a
             free thread (T4).
-        after: The exception that is being handled; those of tasks are not chained to it.
 
     Returns:
         The exceptions of those that failed; they have been logged.
@@ -218,8 +214,6 @@ async def run_tasks(
             else:
                 await task()
         except Exception as error:
-            if after is not None:
-                _unchain(error, after)
             logger.exception("background task %s failed", name_of(task.func))
             # Without this function's frame, which holds the list, and would make a cycle.
             failures.append(
@@ -228,16 +222,7 @@ async def run_tasks(
     try:
         return failures
     finally:
-        del failures, after  # which the frames of the tasks lead back to
-
-
-def _unchain(error: BaseException, after: BaseException) -> None:
-    """End the chain of an exception ahead of another one."""
-    link: BaseException | None = error
-    while link is not None:
-        if link.__context__ is after:
-            link.__context__ = None
-        link = link.__context__
+        del failures  # which the frames of the tasks lead back to
 
 
 async def _run_watched(

@@ -65,11 +65,10 @@ class WebSocketExchange(Run):
         """Make what shows a step of this scope what becomes of the WebSocket."""
         return WebSocketOutcome(self, scope, self.websocket)
 
-    async def run_tasks(self, after: Exception | None = None, *, sends: bool = True) -> None:
+    async def run_tasks(self, *, sends: bool = True) -> None:
         """Close the connection and run the background tasks, if there are any, once.
 
         Args:
-            after: The exception that has ended the WebSocket.
             sends: Whether function scope has exited well, so that what was enqueued is sent.
         """
         tasks, self._tasks = self._tasks, None
@@ -78,16 +77,21 @@ class WebSocketExchange(Run):
                 self.unsent = await send_messages(tasks)
             if tasks.tasks:
                 await self.close(NORMAL_CLOSURE)
-            self._failures = await run_tasks(tasks, self.app_state, self._threads, after)
+            self._failures = await run_tasks(tasks, self.app_state, self._threads)
 
     def drop_tasks(self) -> None:
         """Leave only those tasks that run always."""
         self._tasks = self._tasks and self._tasks.kept()
 
-    def raise_failures(self) -> None:
-        """Raise what background tasks have raised, now that everything has exited."""
+    def raise_failures(self, unanswered: Exception | None) -> None:
+        """Raise what nothing has answered, or else what background tasks have raised."""
         failures, self._failures = self._failures, []
-        raise_failures(failures)
+        try:
+            if unanswered is not None:
+                raise unanswered
+            raise_failures(failures)
+        finally:
+            del unanswered, failures  # whose tracebacks hold this frame
 
     async def answer(self, handler: ExceptionHandler, error: Exception) -> None:
         """Have an exception handler refuse or close the connection."""

@@ -105,11 +105,11 @@ class OfferingExchange(Exchange):
         execution, self.execution = self.execution, None
         return await execution.offer(self.complete(response))
 
-    async def deliver(self, after: Exception | None = None) -> None:
+    async def deliver(self, *, runs_tasks: bool = True) -> None:
         if not self.started:
             self.result = await self.offered(self.result)
         if self.result is not _DROPPED:
-            await super().deliver(after)
+            await super().deliver(runs_tasks=runs_tasks)
 
 
 class _Handling:

@@ -191,6 +191,7 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         """
         app_state = exchange.app_state
         app_state.requests.begin()
+        unanswered: Exception | None = None
         try:
             try:
                 await self._entry.get(app_state).call(exchange)
@@ -198,27 +199,30 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
                     raise error_without_result(exchange)
                 if not exchange.delivered:
                     await exchange.deliver()
-            except ClientDisconnect as error:  # there is nobody to answer
-                await exchange.run_kept_tasks(error)
+            except ClientDisconnect:  # there is nobody to answer
+                pass
             except Exception as error:
-                if exchange.is_sending:
-                    self._log_closed(exchange, error)
+                self._log_closed(exchange, error)
                 try:
                     if not await answered(exchange, error, self.exception_handlers):
                         raise
-                except Exception as unanswered:  # a handler's own, too
-                    await exchange.run_kept_tasks(unanswered)
-                    raise
+                except Exception as raised:  # a handler's own, too
+                    unanswered = raised
             finally:
                 exchange.swallowed = None
-            exchange.raise_failures()
+            if not exchange.delivered:
+                await exchange.run_left_tasks()
+            exchange.raise_failures(unanswered)
         finally:
+            del unanswered  # whose traceback holds this frame
             app_state.requests.end()
             if exchange.form is not None:
                 await exchange.close_form(exchange.form)
 
     def _log_closed(self, exchange: Exchange, error: Exception) -> None:
         """Name what had closed before a stream (or file) failed, which may have read from it."""
+        if not exchange.is_sending:
+            return
         closed = self.plans.closed_before_sending(exchange.app_state)
         if closed and type(exchange.result).__call__ is not Response.__call__:
             logger.error(

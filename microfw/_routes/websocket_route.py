@@ -97,31 +97,33 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
         """
         app_state = exchange.app_state
         app_state.requests.begin()
+        unanswered: Exception | None = None
         try:
-            await self.plans.get(app_state).call(exchange)
-            if exchange.result is None:
-                raise error_without_result(exchange)
-            await exchange.run_tasks()
-            await exchange.close(NORMAL_CLOSURE)
-        except WebSocketDisconnect as error:  # as most connections end
-            await exchange.run_tasks(error, sends=False)
-        except Exception as error:
-            exchange.drop_tasks()
             try:
-                if not await answered(exchange, error, self.exception_handlers):
-                    raise
-            except WebSocketDisconnect as left:  # while the handler was at it
-                await exchange.run_tasks(left)
-                return
-            except Exception as unanswered:  # a handler's own, too
-                await exchange.fail()
-                await exchange.run_tasks(unanswered)
-                raise
-            await exchange.run_tasks(error)
+                await self.plans.get(app_state).call(exchange)
+                if exchange.result is None:
+                    raise error_without_result(exchange)
+                await exchange.run_tasks()
+                await exchange.close(NORMAL_CLOSURE)
+            except WebSocketDisconnect:  # as most connections end
+                pass
+            except Exception as error:
+                exchange.drop_tasks()
+                try:
+                    if not await answered(exchange, error, self.exception_handlers):
+                        raise
+                except WebSocketDisconnect:  # while the handler was at it
+                    pass
+                except Exception as raised:  # a handler's own, too
+                    unanswered = raised
+                    await exchange.fail()
+            finally:
+                exchange.swallowed = None
+            await exchange.run_tasks(sends=False)
+            exchange.raise_failures(unanswered)
         finally:
-            exchange.swallowed = None
+            del unanswered  # whose traceback holds this frame
             app_state.requests.end()
-        exchange.raise_failures()
 
     def _shape(self, _: Bodies) -> Shape:
         return Shape(
