@@ -290,6 +290,7 @@ class Execution:
     def __init__(self, app_values: Mapping[Any, Any], arguments: Mapping[str, Any]) -> None:
         self.values, self.arguments = dict[Any, Any](app_values), arguments
         self.errors: list[Any] = []
+        self.invalid_values = set[Any]()
         self.seen = dict[Step, BaseException]()
         self.blocks: list[Step] = []  # S7: those that are open
 
@@ -374,7 +375,12 @@ class Execution:
             try:
                 arguments[name] = read(self, step)
             except Invalid as invalid:
-                self.errors += invalid.args
+                value = step.function, step.security, name
+                is_shared = isinstance(step.key, tuple)
+                if not (is_shared and value in self.invalid_values):  # V2
+                    self.errors += invalid.args
+                if is_shared:
+                    self.invalid_values.add(value)
                 arguments[name] = Invalid
         return arguments
 

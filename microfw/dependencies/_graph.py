@@ -159,6 +159,7 @@ def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> 
     numbers = {id(node): number for number, node in enumerate(nodes)}
     asked, said = _asked_scopes(nodes), _said_responses(nodes)
     steps: list[Step] = []
+    reporting: set[Hashable] = set()
     for node in nodes:
         used = {parameter.name: use for parameter, use in node.uses if parameter is not None}
         arguments: list[Argument] = []
@@ -167,6 +168,8 @@ def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> 
             below = used.get(parameter.name)
             if below is None:
                 source = _surrounding(parameter, node, bind)
+                if isinstance(source, Reader) and node.dependency.use_cache:
+                    source = _reporting_once(source, parameter, node, reporting)
             elif id(below) in app_keys:
                 source = AppValue(app_keys[id(below)], below.signature.name)
             else:
@@ -242,6 +245,17 @@ def _surrounding(parameter: Parameter, node: StepNode, bind: Bind) -> Surroundin
     if parameter.annotation is SecurityScopes:
         return Constant(SecurityScopes(node.security_scopes))
     return bind(parameter, Site(node.signature, node.path))
+
+
+def _reporting_once(
+    reader: Reader, parameter: Parameter, node: StepNode, reporting: set[Hashable]
+) -> Reader:
+    """V2: of several steps of one dependency, the first reports what is invalid."""
+    key: Hashable = (id(node.callable), node.security_scopes, parameter.name)
+    if key in reporting:
+        return reader.again()
+    reporting.add(key)
+    return reader
 
 
 def _may_be_invalid(source: ArgumentSource, steps: list[Step]) -> bool:

@@ -21,10 +21,12 @@ A plan knows nothing of either, nor of HTTP.
 """
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import wraps
 from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from microfw.dependencies._declared import DependencyScope, Lifetime
 from microfw.dependencies._limits import Limit
@@ -74,6 +76,19 @@ class Reader(Struct, frozen=True):
     """The readers of one step are called by turns, those of the same turn as declared."""
     is_received: bool = False
     """Whether it reads what an execution receives, and has not got from the start."""
+
+    def again(self) -> "Reader":
+        """The same for another step: the errors have been noted by the one before."""
+        read = self.read
+
+        @wraps(read)
+        def read_again(run: Any) -> Any:
+            errors = run.errors
+            value = read(run)
+            run.errors = errors
+            return value
+
+        return replace(self, read=read_again)
 
 
 class Constant(Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
-from microfw import App, Body, Cookie, Depends, Header, HTTPException, RequestValidationError
+from microfw import App, Body, Cookie, Depends, Header, HTTPException, Query, RequestValidationError
 from tests.lifecycle.programs import Log, lines, request
 
 
@@ -64,6 +64,36 @@ async def test_a_session_rolls_back_when_values_are_invalid(is_async: bool) -> N
         ["query", "page"],
         ["body", "amount"],
     ]
+
+
+@both
+async def test_what_two_steps_of_one_dependency_read_is_reported_once(is_async: bool) -> None:
+    """V2, O3"""
+
+    async def paged_async(page: int, size: Annotated[int, Query(le=9)] = 5) -> AsyncIterator[int]:
+        yield page
+
+    def paged_sync(page: int, size: Annotated[int, Query(le=9)] = 5) -> Iterator[int]:
+        yield page
+
+    paged = paged_async if is_async else paged_sync
+
+    def endpoint(
+        use: Annotated[int, Depends(paged, scope="use")],
+        function: Annotated[int, Depends(paged, scope="function")],
+        request: Annotated[int, Depends(paged, scope="request")],
+        again: Annotated[int, Depends(paged, use_cache=False)],
+    ) -> list[int]:
+        return [use, function, request, again]
+
+    app = App()
+    app.get("/")(endpoint)
+
+    answers = [await request(app, "/", query=query) for query in ("page=x&size=10", "page=1")]
+
+    errors = [entry["loc"] for entry in answers[0].json()["detail"]]
+    assert errors == [["query", "page"], ["query", "size"]] * 2  # the last is a use of its own
+    assert answers[1].json() == [1, 1, 1, 1]
 
 
 @both
