@@ -32,6 +32,7 @@ __all__ = [
     "encode_json",
     "model_of",
     "responder",
+    "response_classes_of",
 ]
 
 Respond = Callable[[Any], Response]
@@ -174,14 +175,23 @@ def _content_of(results: ResultConverter, response_class: type[Response]) -> Cal
 
 def model_of(annotation: Any) -> Any:
     """Find what results are validated by: the annotation without what it says of responses."""
-    members = get_args(annotation) if get_origin(annotation) in _UNIONS else (annotation,)
-    values = [member for member in members if not _is_response(member)]
+    members = _members(annotation)
+    values = [member for member in members if _response_of(member) is None]
     if annotation is EMPTY or not values:
         return None
     return annotation if len(values) == len(members) else Union[tuple(values)]  # noqa: UP007 - made
 
 
-def _is_response(kind: Any) -> bool:
+def response_classes_of(annotation: Any) -> list[type[Response] | None]:
+    """Find which response each member of an annotation is; `None` of what is none."""
+    return [_response_of(member) for member in _members(annotation)]
+
+
+def _members(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in _UNIONS else (annotation,)
+
+
+def _response_of(kind: Any) -> type[Response] | None:
     if get_origin(kind) is Annotated:
-        return _is_response(kind.__origin__)
-    return isinstance(kind, type) and issubclass(kind, Response)
+        return _response_of(kind.__origin__)
+    return kind if isinstance(kind, type) and issubclass(kind, Response) else None

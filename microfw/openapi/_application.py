@@ -5,16 +5,22 @@ from typing import Any
 
 import starlette.routing
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import CONVERTOR_TYPES
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Receive, Scope, Send
 
+from microfw._answering import Exchange, answered, app_state_of
 from microfw._routes import AppDocumentation, MatchesInLinearTime, PathPattern
 from microfw.exceptions import PathError
 from microfw.routing import Route, Router
 
 _KEPT_PREFIXES = 16
+_METHODS = {"GET", "HEAD"}
+_FILES = "/swagger-ui/{digest}/{file}"
+_OF_FILES = dict.fromkeys(("digest", "file"), CONVERTOR_TYPES["str"])
+_NO_CONVERTORS: dict[str, Any] = {}
 _SAID = {
     "title": "title",
     "version": "version",
@@ -36,22 +42,54 @@ class DocumentationRoute(MatchesInLinearTime, starlette.routing.Route):
     """A route of the documentation's own; it is not documented.
 
     Every application has five of these: to make one takes a tenth of what Starlette's takes.
+
+    Attributes:
+        is_direct: Whether a request can go straight to `respond`: until others replace `app` or
+            `handle` to get at its requests.
+        limits_body: Whether it holds bodies to the limit. It reads none.
     """
 
+    is_direct: bool = True
+    limits_body: bool = True
+
     def __init__(self, path: str, endpoint: Any, name: str) -> None:
-        self.path = self.path_format = path
-        self.endpoint = endpoint
-        self.app = self._answer
-        self.name = name
-        self.methods = {"GET", "HEAD"}
-        self.include_in_schema = False
-        self.param_convertors = {}
-        if "{" in path:
+        vars(self).update(
+            path=path,
+            path_format=path,
+            endpoint=endpoint,
+            app=self._answer,
+            name=name,
+            methods=_METHODS,
+            include_in_schema=False,
+            param_convertors=_OF_FILES if path.endswith(_FILES) else _NO_CONVERTORS,
+        )
+        if "{" in path.removesuffix(_FILES):
             PathPattern.set_path(self, path)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        vars(self)[name] = value
+        if name in ("app", "handle"):
+            self.is_direct = False
+
+    def exchange(self, scope: Scope, receive: Receive, send: Send) -> Exchange:
+        """Make what accompanies one request."""
+        return Exchange(app_state_of(scope), scope, receive, send)
+
+    async def respond(self, exchange: Exchange) -> None:
+        """Answer a request.
+
+        Raises:
+            Exception: What no exception handler of the application answers.
+        """
+        try:
+            exchange.result = await self.endpoint(exchange.scope)
+            await exchange.deliver()
+        except Exception as error:
+            if not await answered(exchange, error):
+                raise
+
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.endpoint(Request(scope, receive, send))
-        await response(scope, receive, send)
+        await self.respond(self.exchange(scope, receive, send))
 
 
 class Webhook(Route):
@@ -75,50 +113,49 @@ class DescribedApp:
 
     router: Router
     documentation: AppDocumentation
-    openapi_schema: dict[str, Any] | None
-    title: str
-    version: str
-    summary: str | None
-    description: str
-    openapi_version: str
-    openapi_url: str | None
-    docs_url: str | None
-    redoc_url: str | None
-    swagger_ui_oauth2_redirect_url: str | None
-    swagger_ui_init_oauth: Mapping[str, Any] | None
-    swagger_ui_parameters: Mapping[str, Any] | None
-    openapi_tags: Sequence[Mapping[str, Any]] | None
-    openapi_external_docs: Mapping[str, Any] | None
-    servers: Sequence[Mapping[str, Any]] | None
-    terms_of_service: str | None
-    contact: Mapping[str, Any] | None
-    license_info: Mapping[str, Any] | None
-    root_path_in_servers: bool
-    separate_input_output_schemas: bool
-    document_lifecycle: bool | None
+    openapi_schema: dict[str, Any] | None = None
+    title: str = "microfw"
+    version: str = "0.1.0"
+    summary: str | None = None
+    description: str = ""
+    openapi_version: str = "3.1.0"
+    openapi_url: str | None = "/openapi.json"
+    docs_url: str | None = "/docs"
+    redoc_url: str | None = "/redoc"
+    swagger_ui_oauth2_redirect_url: str | None = "/docs/oauth2-redirect"
+    swagger_ui_init_oauth: Mapping[str, Any] | None = None
+    swagger_ui_parameters: Mapping[str, Any] | None = None
+    openapi_tags: Sequence[Mapping[str, Any]] | None = None
+    openapi_external_docs: Mapping[str, Any] | None = None
+    servers: Sequence[Mapping[str, Any]] | None = None
+    terms_of_service: str | None = None
+    contact: Mapping[str, Any] | None = None
+    license_info: Mapping[str, Any] | None = None
+    root_path_in_servers: bool = True
+    separate_input_output_schemas: bool = True
+    document_lifecycle: bool | None = None
     limits_bodies: bool
+    _made: tuple[Any, Any] = None, None
+    _bytes: tuple[Any, dict[str, bytes]] = ..., {}
+    _webhooks: Sequence[BaseRoute] | Router = ()
 
     def _document(self, documentation: AppDocumentation, *, limits_bodies: bool) -> None:
         """Keep what is said of the application."""
         self.documentation = documentation
         self.limits_bodies = limits_bodies
-        self.openapi_schema = None
-        self._made: tuple[Any, Any] = None, None
-        self._bytes: tuple[Any, dict[str, bytes]] = None, {}
-        self._webhooks: Sequence[BaseRoute] | Router | None = documentation.get("webhooks")
-        for name, default in _DEFAULTS.items():
-            setattr(self, name, documentation.get(name, default))
+        for name, value in documentation.items():
+            setattr(self, name, value)
 
     @property
     def webhooks(self) -> Router:
         """The requests that the application sends."""
         if not isinstance(self._webhooks, Router):
-            self._webhooks = Router(self._webhooks or (), route_class=Webhook)
+            self._webhooks = Router(self._webhooks, route_class=Webhook)
         return self._webhooks
 
     @webhooks.setter
-    def webhooks(self, webhooks: Sequence[BaseRoute] | Router) -> None:
-        self._webhooks = webhooks
+    def webhooks(self, webhooks: Sequence[BaseRoute] | Router | None) -> None:
+        self._webhooks = webhooks or ()
 
     def openapi(self) -> dict[str, Any]:
         """Return the document that describes the routes, OpenAPI.
@@ -158,8 +195,8 @@ class DescribedApp:
             self._add(self.redoc_url, self._serve_reading, "redoc_html")
         first = self.docs_url or self.redoc_url
         if first:
-            self._assets = f"{first.rstrip('/')}/swagger-ui"
-            self._add(f"{self._assets}/{{digest}}/{{file}}", self._serve_asset, "swagger_ui_file")
+            self._files = first.rstrip("/") + _FILES
+            self._add(self._files, self._serve_asset, "swagger_ui_file")
 
     def _add(self, path: str, endpoint: Any, name: str) -> None:
         if not path.startswith("/"):
@@ -167,7 +204,7 @@ class DescribedApp:
             raise PathError(what, where="App(...)", cure=f"write {'/' + path!r}")
         self.router.routes.append(DocumentationRoute(path, endpoint, name))
 
-    async def _serve_page(self, request: Request) -> Response:
+    async def _serve_page(self, scope: Scope) -> Response:
         from microfw.openapi.docs import get_swagger_ui_html, relative_url
 
         page, back = str(self.docs_url), self.swagger_ui_oauth2_redirect_url
@@ -180,12 +217,12 @@ class DescribedApp:
             **self._urls_of_assets(page),
         )
 
-    async def _serve_redirect(self, request: Request) -> Response:
+    async def _serve_redirect(self, scope: Scope) -> Response:
         from microfw.openapi.docs import get_swagger_ui_oauth2_redirect_html
 
         return get_swagger_ui_oauth2_redirect_html()
 
-    async def _serve_reading(self, request: Request) -> Response:
+    async def _serve_reading(self, scope: Scope) -> Response:
         from microfw.openapi.docs import get_redoc_html, relative_url
 
         page = str(self.redoc_url)
@@ -195,24 +232,25 @@ class DescribedApp:
             **self._urls_of_assets(page),
         )
 
-    async def _serve_asset(self, request: Request) -> Response:
+    async def _serve_asset(self, scope: Scope) -> Response:
         from microfw.openapi._assets import serve_asset
 
-        return await serve_asset(request)
+        return serve_asset(Request(scope))
 
     def _urls_of_assets(self, page: str) -> dict[str, Any]:
         from microfw.openapi._assets import digest
         from microfw.openapi.docs import relative_url
 
-        folder = relative_url(page, f"{self._assets}/{digest()}")
+        folder = relative_url(page, self._files.removesuffix("/{file}"))
+        folder = folder.replace("{digest}", digest())
         return {
             "swagger_js_url": f"{folder}/swagger-ui-bundle.js",
             "swagger_css_url": f"{folder}/swagger-ui.css",
             "init_js_url": f"{folder}/init.js",
         }
 
-    async def _serve_document(self, request: Request) -> Response:
-        prefix = request.scope.get("root_path", "").rstrip("/")
+    async def _serve_document(self, scope: Scope) -> Response:
+        prefix = scope.get("root_path", "").rstrip("/")
         # To make it takes long where there are many routes, and others are not to wait for that.
         made = self.openapi_schema
         document = self.openapi() if made else await run_in_threadpool(self.openapi)
@@ -234,27 +272,3 @@ class DescribedApp:
         if prefix and self.root_path_in_servers and all(each["url"] != prefix for each in servers):
             document = {**document, "servers": [{"url": prefix}, *servers]}
         return encode_json(document)
-
-
-_DEFAULTS: dict[str, Any] = {
-    "title": "microfw",
-    "version": "0.1.0",
-    "summary": None,
-    "description": "",
-    "openapi_version": "3.1.0",
-    "openapi_url": "/openapi.json",
-    "docs_url": "/docs",
-    "redoc_url": "/redoc",
-    "swagger_ui_oauth2_redirect_url": "/docs/oauth2-redirect",
-    "swagger_ui_init_oauth": None,
-    "swagger_ui_parameters": None,
-    "openapi_tags": None,
-    "openapi_external_docs": None,
-    "servers": None,
-    "terms_of_service": None,
-    "contact": None,
-    "license_info": None,
-    "root_path_in_servers": True,
-    "separate_input_output_schemas": True,
-    "document_lifecycle": None,
-}

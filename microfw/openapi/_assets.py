@@ -46,7 +46,7 @@ def manifest() -> dict[str, object]:
     return told
 
 
-async def serve_asset(request: Request) -> Response:
+def serve_asset(request: Request) -> Response:
     """Serve one of the files; compressed to those who take that.
 
     Raises:

@@ -87,6 +87,9 @@ class Operations:
             self.security,
             is_received=self._is_received,
         )
+        if method == "HEAD":  # RFC 9110, section 9.3.2: it is answered without content
+            for answer in operation["responses"].values():
+                answer.pop("content", None)
         merge(operation, options.get("openapi_extra") or {})
         return operation
 

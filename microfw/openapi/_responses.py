@@ -8,16 +8,21 @@ from functools import cache
 from typing import Any
 
 from msgspec import Struct
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from microfw._answering import data_of_events, item_of
 from microfw._routes import Route
-from microfw.dependencies import EMPTY
 from microfw.openapi._merging import merge
 from microfw.openapi._schemas import Schemas
 from microfw.openapi._values import label_of, steps_from_endpoint
 from microfw.openapi._wants import Want
-from microfw.responses import EventSourceResponse, StreamingResponse, allows_body, model_of
+from microfw.responses import (
+    EventSourceResponse,
+    StreamingResponse,
+    allows_body,
+    model_of,
+    response_classes_of,
+)
 
 _RANGES = {
     "1XX": "Information",
@@ -28,19 +33,21 @@ _RANGES = {
     "DEFAULT": "Default Response",
 }
 _JSON = "application/json"
+_ANY = "*/*"
+"""Of responses whose media type is known when one is made: files, streams, any `Response`."""
 
 
 class Answers(Struct):
     """What a route answers, with the schemas that this needs.
 
     Attributes:
-        kind: The class of the response.
+        kinds: The classes of the response; the first has the media type of further models.
         result: What the endpoint returns; or an item, where it yields.
         said: What the author says of further answers of the route and of its dependencies.
         others: The models of these, by status.
     """
 
-    kind: type[Response]
+    kinds: list[type[Response]]
     streams: str
     result: Want | None
     said: dict[int | str, Any]
@@ -52,15 +59,13 @@ def answers_of(route: Route, unique_id: str, schemas: Schemas) -> Answers:
     endpoint = route.plan.endpoint.signature
     options = route.options
     annotation: Any = options.get("response_model", endpoint.returns)
-    kind: Any = options.get("response_class", JSONResponse)
-    streams = _stream_of(kind) if endpoint.yields else ""
+    kinds = _kinds_of(route)
+    streams = _stream_of(kinds[0]) if endpoint.yields else ""
     if streams:
         model = _item(annotation, options.get("response_model"), streams)
         name = f"StreamItem_{unique_id}"
     else:
         model, name = model_of(annotation), f"Response_{unique_id}"
-        if _is_response(endpoint.returns) and "response_class" not in options:
-            kind = endpoint.returns
 
     def want(model: Any, name: str) -> Want:
         told = endpoint.where, (), label_of(route), f"what {endpoint.name!r} answers"
@@ -72,9 +77,25 @@ def answers_of(route: Route, unique_id: str, schemas: Schemas) -> Answers:
         for status, answer in said.items()
         if answer.get("model") is not None
     }
-    is_json = streams or issubclass(kind, JSONResponse)
+    is_json = streams or issubclass(kinds[0], JSONResponse)
     result = want(model, name) if model is not None and is_json else None
-    return Answers(kind, streams, result, said, others)
+    return Answers(kinds, streams, result, said, others)
+
+
+def _kinds_of(route: Route) -> list[type[Response]]:
+    """What a route answers with: its class for values, and those that the annotation names.
+
+    Of an annotated class the route's own may be a narrower one.
+    """
+    options = route.options
+    declared = options.get("response_class")
+    usual = declared or JSONResponse
+    if options.get("response_model") is not None:
+        return [usual]
+    classes = response_classes_of(route.plan.endpoint.signature.returns)
+    own = [each for each in classes if each is not None]
+    kinds = [declared if declared and issubclass(declared, each) else each for each in own]
+    return kinds if len(own) == len(classes) else [usual, *kinds]
 
 
 def _said(route: Route) -> dict[int | str, Any]:
@@ -97,23 +118,20 @@ def _item(annotation: Any, default: Any, media_type: str) -> Any:
     return data_of_events(item) if media_type == "text/event-stream" else item
 
 
-def _is_response(kind: Any) -> bool:
-    return kind is not EMPTY and isinstance(kind, type) and issubclass(kind, Response)
-
-
 def responses_of(route: Route, answers: Answers, version: str) -> dict[str, Any]:
     """Describe the answers of a route, those of `responses=` too."""
     options = route.options
     status = options.get("status_code")
-    success: dict[str, Any] = {
-        "description": options.get("response_description", "Successful Response")
-    }
-    if status is None or allows_body(status):
-        content = _content(answers, version)
+    description = options.get("response_description", "Successful Response")
+    described: dict[str, Any] = {}
+    kind: Any
+    for kind in answers.kinds:
+        own = _status_of(kind) if status is None else status
+        success = described.setdefault(str(own), {"description": description})
+        content = _content(kind, answers, version) if allows_body(own) else {}
         if content:
-            success["content"] = content
-    kind: Any = answers.kind
-    described = {str(_status_of(kind) if status is None else status): success}
+            known = success.get("content", {})
+            success["content"] = known | content | known
     for code, said in answers.said.items():
         _add(described, code, said, answers)
     return described
@@ -125,19 +143,18 @@ def _status_of(kind: Any) -> int:
     return parameter.default if parameter and isinstance(parameter.default, int) else 200
 
 
-def _content(answers: Answers, version: str) -> dict[str, Any]:
+def _content(kind: type[Response], answers: Answers, version: str) -> dict[str, Any]:
     item = "itemSchema" if version >= "3.2" else "schema"
     schema = answers.result.titled() if answers.result else {}
     if answers.streams == "text/event-stream":
         return {answers.streams: {item: _event(answers.result)}}
     if answers.streams:
         return {answers.streams: {item: schema}}
-    media_type = answers.kind.media_type
-    if not media_type:
-        return {}
-    if not issubclass(answers.kind, JSONResponse):
+    if not kind.media_type:
+        return {} if issubclass(kind, RedirectResponse) else {_ANY: {}}
+    if not issubclass(kind, JSONResponse):
         schema = {"type": "string"}
-    return {media_type: {"schema": schema}}
+    return {kind.media_type: {"schema": schema}}
 
 
 def _event(data: Want | None) -> dict[str, Any]:
@@ -160,7 +177,7 @@ def _add(described: dict[str, Any], code: int | str, said: Mapping[str, Any], of
     response = described.setdefault(key, {})
     if code in of.others:
         content = own.setdefault("content", {})
-        schema = content.setdefault(of.kind.media_type or _JSON, {}).setdefault("schema", {})
+        schema = content.setdefault(of.kinds[0].media_type or _JSON, {}).setdefault("schema", {})
         merge(schema, of.others[code].titled())
     description = own.get("description") or response.get("description") or phrase_of(code)
     merge(response, own)

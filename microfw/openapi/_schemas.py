@@ -42,6 +42,7 @@ class Schemas:
         self._known: dict[Any, Want] = {}
         self.definitions: Definitions = {}
         self.mistakes: list[DeclarationError] = []
+        self._failed: set[Want] = set()
 
     def want(self, want: Want) -> Want:
         """Ask for a schema; what has been asked for already, of a class, is the same."""
@@ -57,36 +58,58 @@ class Schemas:
         try:
             self.definitions = _made(wants, separate=separate)
         except Exception:
-            found = {want: _mistake(want, separate=separate) for want in wants}
-            self.mistakes = [mistake for mistake in found.values() if mistake is not None]
-            if not self.mistakes:
-                raise
-            others = [want for want, mistake in found.items() if mistake is None]
-            self.definitions = _made(others, separate=separate)
+            self._make_alone()
+            self._make_together([want for want in wants if want not in self._failed])
+
+    def _make_alone(self) -> None:
+        """Find those that cannot be made."""
+        for want in self._wants:
+            try:
+                _made([want], separate=self._separate)
+            except Exception as problem:
+                self._fail(want, "has no schema", problem)
+
+    def _make_together(self, wants: list[Want]) -> None:
+        """Make those that can be made together, the first ones of those that cannot.
+
+        Those that cannot are found by halves: each is named, whatever the number of the others.
+        """
+        good: list[Want] = []
+        groups = [wants]
+        while groups:
+            group = groups.pop()
+            try:
+                _made([*good, *group], separate=self._separate)
+            except Exception as problem:
+                half = len(group) // 2
+                if half:
+                    groups += group[half:], group[:half]
+                else:
+                    self._fail(group[0], "has no schema beside those of the others", problem)
+            else:
+                good += group
+        self.definitions = _made(good, separate=self._separate)
+
+    def _fail(self, want: Want, what: str, problem: Exception) -> None:
+        self._failed.add(want)
+        want.schema = {}
+        text = str(problem).partition("\n")[0]
+        self.mistakes.append(
+            DeclarationError(
+                f"{want.route}: {want.parameter} {what}, so that the OpenAPI document"
+                f" allows anything: {text}",
+                where=want.place,
+                path=want.path,
+                cure="use a type that has a JSON schema, or leave the route out of the document:"
+                " include_in_schema=False",
+            )
+        )
 
     def resolved(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a schema refers to; itself where it does not refer to another."""
         while "$ref" in schema:
             schema = self.definitions[schema["$ref"].removeprefix(REF_PREFIX)]
         return schema
-
-
-def _mistake(want: Want, *, separate: bool) -> DeclarationError | None:
-    """Say what is wrong where a type has no schema."""
-    try:
-        _made([want], separate=separate)
-    except Exception as problem:
-        want.schema = {}
-        text = str(problem).partition("\n")[0]
-        return DeclarationError(
-            f"{want.route}: {want.parameter} has no schema, so that the OpenAPI document"
-            f" allows anything: {text}",
-            where=want.place,
-            path=want.path,
-            cure="use a type that has a JSON schema, or leave the route out of the document:"
-            " include_in_schema=False",
-        )
-    return None
 
 
 def _made(wants: list[Want], *, separate: bool) -> Definitions:

@@ -44,9 +44,12 @@ def pydantic_schemas(
 
         def bytes_schema(self, schema: Any) -> Any:
             made = super().bytes_schema(schema)
-            if made.pop("format") == "base64url":
-                made["contentEncoding"] = "base64"
-            return {**made, **FILE}
+            del made["format"]  # it is of bytes that are written, here of those that are read, too
+            config = self._config
+            writes = self.mode == "serialization"
+            encoding = config.ser_json_bytes if writes else config.val_json_bytes
+            encoded = {"contentEncoding": "base64"} if encoding == "base64" else {}
+            return {**made, **encoded, **FILE}
 
         def encode_default(self, dft: Any) -> Any:
             # pydantic makes an adapter for each.

@@ -16,9 +16,10 @@ JSON_OF_ANYTHING: Document = {"application/json": {"schema": {}}}
 def compared(ours: Document, theirs: Document) -> tuple[Document, Document]:
     """Both documents, without their differences that have a name."""
     ours, theirs = copy.deepcopy(ours), copy.deepcopy(theirs)
-    for own, other in _operations(ours, theirs):
+    for method, own, other in _operations(ours, theirs):
         _only_what_can_go_wrong(own, other)
-        _no_json_for_what_is_none(own, other)
+        _the_media_type_of_a_response(own, other)
+        _no_content_of_a_head(method, other)
         _items_in_a_document_of_version_3_1(other)
         _all_credentials_that_are_required(own, other)
         _an_id_for_each_method(own, other)
@@ -28,29 +29,35 @@ def compared(ours: Document, theirs: Document) -> tuple[Document, Document]:
     return ours, _with_plain_names(theirs)
 
 
-def _operations(ours: Document, theirs: Document) -> Iterator[tuple[Document, Document]]:
+def _operations(ours: Document, theirs: Document) -> Iterator[tuple[str, Document, Document]]:
     for kind in ("paths", "webhooks"):
         for path, methods in ours.get(kind, {}).items():
             for method, operation in methods.items():
-                yield operation, theirs[kind][path][method]
+                yield method, operation, theirs[kind][path][method]
 
 
 def _only_what_can_go_wrong(own: Document, other: Document) -> None:
-    """422 is there only where something may be invalid; 400, 401 and 413 are there."""
-    for status in ("400", "401", "413"):
+    """422 is there only where something may be invalid; 400, 401, 403 and 413 are there."""
+    for status in ("400", "401", "403", "413"):
         if "HTTPError" in str(own["responses"].get(status)):
             del own["responses"][status]
     if "422" not in own["responses"]:
         other["responses"].pop("422", None)
 
 
-def _no_json_for_what_is_none(own: Document, other: Document) -> None:
+def _the_media_type_of_a_response(own: Document, other: Document) -> None:
     """A response that the endpoint makes itself has the media type and the status of its class."""
     (status, answer), *_ = own["responses"].items()
     (other_status, other_answer), *_ = other["responses"].items()
-    if other_answer.get("content") == JSON_OF_ANYTHING != answer.get("content"):
+    content, others = answer.get("content"), other_answer.get("content")
+    if content != others and (others == JSON_OF_ANYTHING or content == {"*/*": {}}):
         other["responses"][status] = other["responses"].pop(other_status)
-        del other_answer["content"]
+        other_answer.pop("content", None)
+        answer.pop("content", None)
+
+
+def _no_content_of_a_head(method: str, other: Document) -> None:
+    for answer in other["responses"].values() if method == "head" else ():
         answer.pop("content", None)
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from pydantic import BaseModel, ConfigDict
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Mount
 
 from microfw import (
@@ -25,12 +27,15 @@ from microfw import (
     Security,
     UploadFile,
 )
+from microfw.openapi._with_pydantic import pydantic_schemas
 from microfw.openapi.utils import get_openapi
 from microfw.responses import (
     EventSourceResponse,
     FileResponse,
     HTMLResponse,
+    JSONResponse,
     RedirectResponse,
+    Response,
     StreamingResponse,
 )
 from microfw.security import APIKeyCookie, APIKeyHeader, HTTPBearer, OAuth2PasswordBearer
@@ -173,6 +178,50 @@ def test_documents_are_kept_for_some_prefixes_only() -> None:
         served = client.get(f"/{number}/openapi.json").json()
         assert served["servers"] == [{"url": f"/{number}"}]
     assert len(app._bytes[1]) == 16
+
+
+def test_the_document_is_answered_as_directly_as_a_route() -> None:
+    app = App()
+
+    def is_direct() -> bool:
+        scope = {"type": "http", "method": "GET", "path": "/openapi.json"}
+        return app.router.direct_route(scope) is not None
+
+    assert is_direct()
+    (route,) = (each for each in app.routes if getattr(each, "name", "") == "openapi")
+    own: Any = route
+
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        await Response(status_code=403)(scope, receive, send)
+
+    own.app = refuse
+    assert not is_direct()
+    assert TestClient(app).get("/openapi.json").status_code == 403
+
+
+@pytest.mark.parametrize("middleware", [[], [Middleware(GZipMiddleware)]])
+def test_what_a_function_of_the_users_own_raises_is_answered_as_that_of_a_route(
+    middleware: Any,
+) -> None:
+    app = App(middleware=middleware)
+    errors = [HTTPException(404, "none for you"), KeyError("x"), ValueError("broken")]
+
+    @app.exception_handler(KeyError)
+    async def handle(request: Request, error: KeyError) -> JSONResponse:
+        return JSONResponse({"path": request.url.path}, 409)
+
+    def make() -> dict[str, Any]:
+        raise errors.pop(0)
+
+    app.openapi = make  # type: ignore[method-assign] # as FastAPI's documentation does
+    client = TestClient(app, raise_server_exceptions=False)
+
+    answers = [client.get("/openapi.json") for _ in range(3)]
+    assert [(each.status_code, each.text) for each in answers] == [
+        (404, '{"detail":"none for you"}'),
+        (409, '{"path":"/openapi.json"}'),
+        (500, "Internal Server Error"),
+    ]
 
 
 def test_the_url_of_the_document_can_be_another_or_none() -> None:
@@ -538,11 +587,54 @@ def test_a_response_has_the_media_type_and_the_status_of_its_class() -> None:
     success = {"description": "Successful Response"}
     text = {"schema": {"type": "string"}}
 
-    assert answer(FileResponse) == answer(StreamingResponse) == {"200": success}
+    anything = {**success, "content": {"*/*": {}}}
+    for kind in (FileResponse, StreamingResponse, Response, Annotated[FileResponse, "a report"]):
+        assert answer(kind) == {"200": anything}
     assert answer(RedirectResponse) == {"307": success}
     assert answer(HTMLResponse) == {"200": {**success, "content": {"text/html": text}}}
     assert answer(str, response_class=HTMLResponse) == answer(HTMLResponse)
     assert answer(None, status_code=204) == {"204": success}
+
+
+def test_each_response_that_may_be_returned_has_its_media_type_and_its_status() -> None:
+    success = {"description": "Successful Response"}
+    value = {JSON: {"schema": {"type": "integer", "title": "Response Read  Get"}}}
+
+    assert answer(int | FileResponse | RedirectResponse) == {
+        "200": {**success, "content": {**value, "*/*": {}}},
+        "307": success,
+    }
+    assert answer(int | JSONResponse) == answer(int)
+    assert answer(Response, response_model=int) == answer(int)
+    assert answer(int | Response, response_model=None) == {
+        "200": {**success, "content": {JSON: {"schema": {}}, "*/*": {}}}
+    }
+
+
+def test_what_is_annotated_counts_before_the_class_of_all_routes_unless_that_is_narrower() -> None:
+    html = answer(HTMLResponse)
+
+    assert answer(FileResponse, response_class=HTMLResponse) == answer(FileResponse)
+    assert answer(Response, response_class=HTMLResponse) == html
+    assert answer(int | Response, response_class=HTMLResponse) == html
+
+
+def test_a_head_is_answered_without_content() -> None:
+    app = App(responses={404: {"model": int}})
+
+    @app.api_route("/", methods=["GET", "HEAD", "OPTIONS"])
+    async def read(number: Annotated[int, Body()]) -> int:
+        return number
+
+    told = {
+        method: [status for status, answer in each["responses"].items() if "content" in answer]
+        for method, each in described(app)["paths"]["/"].items()
+    }
+    assert told == {
+        "get": ["200", "404", "413", "422"],
+        "head": [],
+        "options": ["200", "404", "413", "422"],
+    }
 
 
 def test_a_response_of_the_users_own_may_have_no_status() -> None:
@@ -657,7 +749,7 @@ def test_events_tell_of_their_data() -> None:
 
 
 def test_a_stream_of_bytes_tells_of_no_items() -> None:
-    assert "content" not in streamed(chunks, response_class=StreamingResponse)
+    assert streamed(chunks, response_class=StreamingResponse)["content"] == {"*/*": {}}
 
 
 # ---------------------------------------------------------------------- values
@@ -778,13 +870,16 @@ def test_a_body_has_examples() -> None:
     assert content[JSON]["examples"] == {"one": {"value": 1}}
 
 
-def test_a_get_route_describes_its_body_and_an_options_route_does_not() -> None:
-    app = App()
-    app.get("/")(_takes_number)
-    app.options("/")(_takes_number)
+def test_all_methods_but_trace_describe_the_body_that_the_route_reads() -> None:
+    app = App(openapi_version="3.2.0")
+    app.api_route("/", methods=["GET", "OPTIONS", "QUERY", "TRACE"])(_takes_number)
 
-    assert "requestBody" in operation(app)
-    assert "requestBody" not in operation(app, method="options")
+    told = app.openapi()["paths"]["/"]
+    assert [method for method in told if "requestBody" in told[method]] == [
+        "get",
+        "options",
+        "query",
+    ]
 
 
 # ---------------------------------------------------------------------- mistakes
@@ -848,19 +943,33 @@ def test_a_type_without_a_schema_is_logged_with_its_route_and_the_others_are_des
     assert TestClient(app).get("/fine").json() == 1
 
 
-def test_types_that_have_schemas_alone_but_not_together_fail_the_document(
-    monkeypatch: pytest.MonkeyPatch,
+def test_types_that_have_schemas_alone_but_not_together_are_logged_and_the_others_described(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = App()
 
-    @app.get("/")
-    async def take(first: int, second: int) -> None: ...
+    @app.get("/{path}")
+    async def take(path: int, first: bytes, second: float, last: bool) -> None: ...
+
+    made = pydantic_schemas
 
     def fail(wants: Any, refer: Any, *, separate: bool) -> dict[str, Any]:
-        if len(wants) > 1:
+        if {bytes, float} <= {want.annotation for want in wants}:
             raise ValueError("not together")
-        return {}
+        return made(wants, refer, separate=separate)
 
     monkeypatch.setattr("microfw.openapi._with_pydantic.pydantic_schemas", fail)
-    with pytest.raises(ValueError, match="not together"):
-        app.openapi()
+    parameters = operation(app, "/{path}")["parameters"]
+
+    (message,) = [record.getMessage().splitlines() for record in caplog.records]
+    assert message[0] == (
+        "GET /{path}: 'second', which 'take' reads, has no schema beside those of the others, so"
+        " that the OpenAPI document allows anything: not together"
+    )
+    assert message[-1].startswith("  cure: use a type that has a JSON schema")
+    assert {each["name"]: each["schema"].get("type") for each in parameters} == {
+        "path": "integer",
+        "first": "string",
+        "second": None,
+        "last": "boolean",
+    }

@@ -299,11 +299,21 @@ def test_bytes_are_text_or_base64_as_the_model_has_it() -> None:
         model_config = ConfigDict(val_json_bytes="base64", ser_json_bytes="base64")
         data: bytes
 
-    schemas = documented(Plain, Encoded)["components"]["schemas"]
+    class Read(BaseModel):
+        model_config = ConfigDict(val_json_bytes="base64")
+        data: bytes
+
+    document = documented(Plain, Encoded, Read)
+    schemas = document["components"]["schemas"]
 
     file = {"type": "string", "contentMediaType": "application/octet-stream", "title": "Data"}
     assert schemas["Plain"]["properties"]["data"] == file
-    assert schemas["Encoded"]["properties"]["data"] == {**file, "contentEncoding": "base64"}
+    encoded = {**file, "contentEncoding": "base64"}
+    assert schemas["Encoded"]["properties"]["data"] == encoded
+    assert body(document, 2) == ref("Read-Input")
+    assert returned(document, 2) == ref("Read-Output")
+    assert schemas["Read-Input"]["properties"]["data"] == encoded
+    assert schemas["Read-Output"]["properties"]["data"] == file
 
 
 def test_a_default_that_is_no_json_is_not_shown() -> None:
