@@ -79,6 +79,8 @@ def _warnings(path: str, route: Route | WebSocketRoute) -> Iterator[Finding]:
 def _opened_twice(plan: Plan, name: str) -> Iterator[Finding]:
     first: dict[Hashable, Step] = {}
     for step in plan.steps[:-1]:
+        if step.scope == "use":  # one of its own is what that scope is for
+            continue
         other = first.setdefault(hashable(step.signature.declared), step)
         if step.opens and other is not step:
             yield Finding(

@@ -103,6 +103,14 @@ async def get_own(engine=Depends(get_engine)): ...
 @app.get("/twice", dependencies=[Depends(get_session, use_cache=False)])
 async def read_twice(session=Depends(get_session)): ...
 
+async def get_log():
+    yield 1
+
+async def get_user(log=Depends(get_log, scope="use")): ...
+
+@app.get("/used")
+async def read_used(user=Depends(get_user), log=Depends(get_log)): ...
+
 @app.get("/stream")
 async def stream(session=Depends(get_session), page=Depends(get_own)):
     yield session
@@ -124,5 +132,5 @@ def test_what_may_not_be_meant_is_a_warning(folder: Folder) -> None:
         "warning: get_engine is held as long as GET",
         "warning: get_engine (FOLDER/main.py:8) has scope 'app' in get_shared",
     ]
-    assert output.endswith("3 routes, 0 mistakes, 6 warnings\n")
+    assert output.endswith("4 routes, 0 mistakes, 6 warnings\n")
     assert folder.run("check", "--strict").exit_code == 1
