@@ -89,6 +89,7 @@ def test_the_wheel_holds_the_package_alone(built: Path) -> None:
         f"{about}/licenses/LICENSE",
         f"{about}/licenses/microfw/openapi/assets/LICENSE",
         f"{about}/licenses/microfw/openapi/assets/NOTICE",
+        f"{about}/licenses/microfw/openapi/assets/swagger-ui-bundle.js.LICENSE.txt",
     }
     assert {"microfw/py.typed", "microfw/openapi/assets/swagger-ui-bundle.js.gz"} <= names
 
