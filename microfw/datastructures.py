@@ -20,7 +20,7 @@ __all__ = [
 
 
 class DefaultPlaceholder:
-    """A value that is not said, but stands in where nobody says another one."""
+    """A default: it gives way to any value that is passed."""
 
     def __init__(self, value: Any) -> None:
         self.value: Any = value
@@ -36,7 +36,7 @@ class DefaultPlaceholder:
 
 
 def Default(value: Any) -> Any:  # noqa: N802 - FastAPI's name for it
-    """Mark a value as one that is not said.
+    """Mark a value as a default.
 
     Routers and applications take it for an option, from subclasses made for FastAPI.
     """
@@ -44,7 +44,7 @@ def Default(value: Any) -> Any:  # noqa: N802 - FastAPI's name for it
 
 
 def without_placeholders(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options with the values that stand in; those of which nothing is known are left out."""
+    """Options, with the values of their defaults; those without a value are left out."""
     values = {
         name: value.value if isinstance(value, DefaultPlaceholder) else value
         for name, value in options.items()

@@ -54,7 +54,7 @@ class MicrofwError(Exception):
 
 
 class RegistrationError(MicrofwError):
-    """A mistake in a declaration, told when the route (task, override) is added.
+    """A mistake in a declaration, raised when the route (task, override) is added.
 
     Attributes:
         what: The mistake, in a sentence.
@@ -92,7 +92,7 @@ class UnfillableParameterError(RegistrationError):
 
 
 class PathParameterError(RegistrationError):
-    """The path's parameters and the function's do not fit each other."""
+    """The path's parameters and the function's do not match."""
 
 
 class NotCallableError(RegistrationError):

@@ -63,7 +63,7 @@ class Source(Enum):
 
 
 class Documentation(Struct, frozen=True):
-    """What a declaration tells the readers of a schema; it changes no value."""
+    """The documentation in a declaration; it changes no value."""
 
     title: str | None = None
     description: str | None = None
@@ -77,7 +77,7 @@ class Documentation(Struct, frozen=True):
 
 
 class Options(TypedDict, total=False):
-    """What can be said of a value, wherever it comes from."""
+    """The options of a value, wherever it comes from."""
 
     default_factory: Callable[[], Any]
     alias: str | None
@@ -111,26 +111,26 @@ class Options(TypedDict, total=False):
 
 
 class HeaderOptions(Options, total=False):
-    """What can be said of a header."""
+    """The options of a header."""
 
     convert_underscores: bool
 
 
 class BodyOptions(Options, total=False):
-    """What can be said of a body."""
+    """The options of a body."""
 
     embed: bool
     media_type: str
 
 
 class FormOptions(Options, total=False):
-    """What can be said of a form's field or file."""
+    """The options of a form's field or file."""
 
     media_type: str
 
 
 class AnyOptions(HeaderOptions, BodyOptions, total=False):
-    """What can be said of one value or another."""
+    """The options of some kinds of values."""
 
 
 _DOCUMENTATION = Documentation.__struct_fields__
@@ -170,7 +170,7 @@ _OF_FIELDS = ("default_factory", "alias", "validation_alias", "title", "descript
 
 
 class Declaration(Declared):
-    """Where a value comes from, what is known of it, and what stands in when it is not sent.
+    """Where a value comes from, its limits and documentation, and its default.
 
     To pydantic it is a field, as FastAPI's are: a model may have it as a default, and what a field
     tells can be read here. The field is made when something asks, for pydantic need not be
@@ -234,11 +234,11 @@ class Declaration(Declared):
         """The field of pydantic's that says the same."""
         from pydantic.fields import FieldInfo
 
-        told = {name: value for name, value in self.given.items() if name not in _OWN}
+        given = {name: value for name, value in self.given.items() if name not in _OWN}
         for alias in ("validation_alias", "serialization_alias"):
-            told[alias] = told.get(alias) or told.get("alias")
+            given[alias] = given.get(alias) or given.get("alias")
         names = {*vars(self)}.intersection(FieldInfo.__slots__)
-        field = FieldInfo(**told, **{name: getattr(self, name) for name in names})
+        field = FieldInfo(**given, **{name: getattr(self, name) for name in names})
         field.metadata.append(Kept(self))
         return field
 

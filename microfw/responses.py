@@ -66,7 +66,7 @@ class JSONResponse(StarletteJSONResponse):
     """Any value as compact JSON in UTF-8, encoded by msgspec; NaN and infinity become `null`."""
 
     def render(self, content: Any) -> bytes:
-        """Encode dataclasses, models, dates and whatever else stands in the content."""
+        """Encode dataclasses, models, dates and whatever else the content holds."""
         return encode_json(content)
 
 

@@ -187,7 +187,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         methods: Collection[str] | None,
         options: RouteOptions,
     ) -> Route:
-        if self.prefix:  # else the route tells the mistake
+        if self.prefix:  # else the route raises
             check_path(path, endpoint)
         declared = options.get("dependencies")
         if declared:

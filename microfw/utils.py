@@ -19,5 +19,5 @@ def is_body_allowed_for_status_code(status_code: int | str | None) -> bool:
 
 
 def get_path_param_names(path: str) -> set[str]:
-    """What stands in braces in a path."""
+    """The names in braces in a path."""
     return set(re.findall("{(.*?)}", path))

@@ -167,7 +167,7 @@ async def test_arguments_go_to_the_parameters_that_are_no_dependencies(
         ),
     ],
 )
-def test_arguments_that_do_not_fit_are_told_when_the_task_is_added(
+def test_arguments_that_do_not_fit_are_reported_when_the_task_is_added(
     task: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], problem: str
 ) -> None:
     tasks = BackgroundTasks()
@@ -228,7 +228,7 @@ async def test_an_annotation_that_is_not_known_does_not_matter_where_nothing_is_
 
 
 @pytest.mark.parametrize("task", [with_session, with_session_as_default])
-def test_an_annotation_that_is_not_known_is_told_where_something_is_missing(
+def test_an_annotation_that_is_not_known_is_reported_where_something_is_missing(
     task: Callable[..., Any],
 ) -> None:
     for _ in range(2):

@@ -237,7 +237,7 @@ def test_a_start_is_measured_in_a_process_of_its_own() -> None:
     assert "building 2 routes with 3 dependencies" in report.text
 
 
-def test_a_start_that_fails_is_told() -> None:
+def test_a_start_that_fails_is_reported() -> None:
     with pytest.raises(UnequalWorkError, match=r"^absent has failed:\n(.*\n)*KeyError: 'absent'"):
         cold.start("absent", 1)
 
@@ -380,7 +380,7 @@ def test_the_working_tree_is_compared_with_a_revision(repository: None) -> None:
     assert [*case["ratios"]] == ["working tree / HEAD"]
 
 
-def test_a_revision_that_is_not_there_is_told(repository: None) -> None:
+def test_a_revision_that_is_not_there_is_reported(repository: None) -> None:
     with pytest.raises(LookupError) as raised:
         compare("no-such-revision", [PLAIN], SHORT)
     assert raised.value.args == ("fatal: not a valid object name: no-such-revision",)
@@ -408,7 +408,7 @@ def written(folder: Path, **parts: object) -> Path:
     return folder
 
 
-def test_goals_that_are_missed_are_told(tmp_path: Path) -> None:
+def test_goals_that_are_missed_are_reported(tmp_path: Path) -> None:
     ratios = {"microfw / by hand": [0.5, 0.55, 0.6], "microfw / FastAPI": [0.1, 0.16, 0.2]}
     case = {"name": "plain", "title": "no dependency", "ratios": ratios}
     curves = [

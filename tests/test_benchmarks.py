@@ -83,7 +83,7 @@ def careless(log: Log) -> ASGIApp:
     return Starlette(routes=[Route("/orders", endpoint)])
 
 
-def test_a_contender_that_does_less_is_told_what_it_did() -> None:
+def test_a_contender_that_does_less_is_reported_what_it_did() -> None:
     contender = Contender("careless", (), {"async-1": careless})
     with pytest.raises(UnequalWorkError) as raised:
         check(ASYNC_1, contender)
@@ -113,7 +113,7 @@ def test_a_contender_that_does_less_is_told_what_it_did() -> None:
     ],
     ids=["body", "status", "content type"],
 )
-def test_a_contender_that_answers_differently_is_told_what_it_answered(
+def test_a_contender_that_answers_differently_is_reported_what_it_answered(
     response: Response, answer: str
 ) -> None:
     def build(log: Log) -> ASGIApp:

@@ -45,7 +45,7 @@ def test_every_case_that_receives_values_has_mistakes_to_refuse() -> None:
     assert [case.name for case in VALUES if not case.refused] == ["objects-20", "objects-100"]
 
 
-def test_a_contender_that_does_not_look_is_told_what_it_did_not_refuse() -> None:
+def test_a_contender_that_does_not_look_is_reported_what_it_did_not_refuse() -> None:
     def careless(log: Log) -> ASGIApp:
         async def endpoint(request: Request) -> Response:
             log.append("endpoint")

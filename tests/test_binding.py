@@ -134,7 +134,7 @@ def test_a_path_that_is_taken_as_a_whole_is_fine():
         assert get(app, f"/{endpoint.__name__}/1/2").status_code == 200
 
 
-def test_a_part_of_the_path_that_nobody_takes_is_told_where_a_name_seems_misspelled():
+def test_a_part_of_the_path_that_nobody_takes_is_reported_where_a_name_seems_misspelled():
     def endpoint(a: int, bee: str): ...
 
     assert told(PathParameterError, endpoint, "c", "a", "b") == (
@@ -153,7 +153,7 @@ def test_a_part_of_the_path_may_be_ignored():
     assert get(app, "/ignored/1/2?size=3").status_code == 200
 
 
-def test_a_path_parameter_that_the_path_has_not_is_told():
+def test_a_path_parameter_that_the_path_has_not_is_reported():
     def endpoint(a: int = Path()): ...
 
     assert told(PathParameterError, endpoint, "b") == (
@@ -165,7 +165,7 @@ def test_a_path_parameter_that_the_path_has_not_is_told():
     )
 
 
-def test_a_path_parameter_that_is_declared_otherwise_is_told():
+def test_a_path_parameter_that_is_declared_otherwise_is_reported():
     def endpoint(a: int = Query()): ...
 
     assert told(PathParameterError, endpoint, "a") == (
@@ -176,18 +176,18 @@ def test_a_path_parameter_that_is_declared_otherwise_is_told():
     )
 
 
-def test_a_type_that_nothing_in_a_request_can_become_is_told():
+def test_a_type_that_nothing_in_a_request_can_become_is_reported():
     def endpoint(session: Session): ...
 
     assert told(UnfillableParameterError, endpoint) == (
-        "'session' is a Session, which nothing in a request can become: Session is not a type of values\n"
+        "'session' has the type Session, which nothing in a request can become: Session is not a type of values\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
         "  cure: if a dependency makes it, write session: Annotated[Session, Depends(...)]"
     )
 
 
-def test_a_body_of_such_a_type_is_told_too():
+def test_a_body_of_such_a_type_is_reported_too():
     def endpoint(sessions: dict[str, Session]): ...
 
     assert "which nothing in a request can become" in told(UnfillableParameterError, endpoint)
@@ -221,7 +221,9 @@ class Columns(dict[str, Any]): ...
     ],
     ids=lambda kind: kind.__name__,
 )
-def test_a_forgotten_depends_is_told_also_where_the_class_iterates_as_values_do(kind: type[Any]):
+def test_a_forgotten_depends_is_reported_also_where_the_class_iterates_as_values_do(
+    kind: type[Any],
+):
     name = kind.__qualname__
 
     def required(session: Any): ...
@@ -235,7 +237,7 @@ def test_a_forgotten_depends_is_told_also_where_the_class_iterates_as_values_do(
 
     for endpoint in (required, optional):
         assert told(UnfillableParameterError, endpoint) == (
-            f"'session' is a {name}, which nothing in a request can become: {name} is not a type of values\n"
+            f"'session' has the type {name}, which nothing in a request can become: {name} is not a type of values\n"
             "  in:   <where>\n"
             f"  path: endpoint -> {endpoint.__name__}\n"
             f"  cure: if a dependency makes it, write session: Annotated[{name}, Depends(...)]"
@@ -275,7 +277,7 @@ def test_pythons_own_containers_are_bodies(kind: Any):
     assert bound(endpoint)[0].reads_body
 
 
-def test_two_declarations_of_one_parameter_are_told():
+def test_two_declarations_of_one_parameter_are_reported():
     def endpoint(a: Annotated[int, Query(), Header()] = Cookie()): ...
 
     assert told(UnfillableParameterError, endpoint) == (
@@ -286,7 +288,7 @@ def test_two_declarations_of_one_parameter_are_told():
     )
 
 
-def test_a_default_inside_of_annotated_is_told():
+def test_a_default_inside_of_annotated_is_reported():
     def endpoint(a: Annotated[int, Query(3)]): ...
 
     assert told(UnfillableParameterError, endpoint) == (
@@ -297,11 +299,11 @@ def test_a_default_inside_of_annotated_is_told():
     )
 
 
-def test_a_request_that_is_declared_as_a_value_is_told():
+def test_a_request_that_is_declared_as_a_value_is_reported():
     def endpoint(request: Request = Query()): ...
 
     assert told(UnfillableParameterError, endpoint) == (
-        "'request' is a Request, and is declared as a value of the request, too\n"
+        "'request' has the type Request, and is declared as a value of the request, too\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
         "  cure: write request: Request, without a declaration"
@@ -315,13 +317,13 @@ def test_a_request_that_is_declared_as_a_value_is_told():
         (Response, "send through the WebSocket what is to be said"),
     ],
 )
-def test_what_a_websocket_route_does_not_have_is_told(kind, cure):
+def test_what_a_websocket_route_does_not_have_is_reported(kind, cure):
     def endpoint(a): ...
 
     endpoint.__annotations__["a"] = kind
 
     assert told(UnfillableParameterError, endpoint, websocket=True) == (
-        f"'a' is a {kind.__name__}, which a WebSocket route does not have\n"
+        f"'a' has the type {kind.__name__}, and a WebSocket route has none\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
         f"  cure: {cure}"
@@ -350,18 +352,18 @@ def test_the_tasks_of_a_websocket_are_its_own():
     assert bound(endpoint, websocket=True)[2] == [Attribute("tasks")]
 
 
-def test_a_websocket_in_a_route_for_http_is_told():
+def test_a_websocket_in_a_route_for_http_is_reported():
     def endpoint(a: WebSocket): ...
 
     assert told(UnfillableParameterError, endpoint) == (
-        "'a' is a WebSocket, which a route for HTTP does not have\n"
+        "'a' has the type WebSocket, and a route for HTTP has none\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
         "  cure: take a Request, or an HTTPConnection where routes of both kinds use it"
     )
 
 
-def test_a_body_in_a_websocket_route_is_told():
+def test_a_body_in_a_websocket_route_is_reported():
     def endpoint(item: Item): ...
 
     assert told(UnfillableParameterError, endpoint, websocket=True) == (
@@ -381,11 +383,11 @@ def test_a_body_in_a_websocket_route_is_told():
         (Form(), "form"),
     ],
 )
-def test_a_type_that_text_cannot_hold_is_told(declaration, place):
+def test_a_type_that_text_cannot_hold_is_reported(declaration, place):
     def endpoint(item: dict[str, int] = declaration): ...
 
     assert told(UnfillableParameterError, endpoint) == (
-        f"'item' is a dict[str, int], which no value of the {place} can be\n"
+        f"'item' has the type dict[str, int], which no value of the {place} can have\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
         "  cure: use a type that one piece of text can hold, such as str, int or datetime,"
@@ -393,33 +395,33 @@ def test_a_type_that_text_cannot_hold_is_told(declaration, place):
     )
 
 
-def test_a_list_in_the_path_is_told():
+def test_a_list_in_the_path_is_reported():
     def endpoint(a: list[int]): ...
 
     assert told(UnfillableParameterError, endpoint, "a") == (
-        "'a' is a list[int], which no value of the path can be\n"
+        "'a' has the type list[int], which no value of the path can have\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
         "  cure: use a type that one piece of text can hold, such as str, int or datetime"
     )
 
 
-def test_a_constraint_that_makes_no_sense_is_told():
+def test_a_constraint_that_makes_no_sense_is_reported():
     def endpoint(a: int = Query(min_length=3)): ...
 
     assert told(DeclarationError, endpoint) == (
-        "'a' is a int, for which a constraint makes no sense: min_length says nothing about int values\n"
+        "'a' has the type int, for which a constraint makes no sense: min_length says nothing about int values\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
         "  cure: remove the constraint, or change the type"
     )
 
 
-def test_a_model_that_names_something_unknown_is_told():
+def test_a_model_that_names_something_unknown_is_reported():
     def endpoint(a: Dangling): ...
 
     assert told(UnresolvableAnnotationError, endpoint) == (
-        "'a' is a Dangling, an annotation of which names 'Missing', which is not known\n"
+        "'a' has the type Dangling, an annotation of which names 'Missing', which is not known\n"
         "  in:   <where>\n"
         "  path: endpoint -> endpoint\n"
         "  cure: define or import 'Missing' at the top level of the module of Dangling"

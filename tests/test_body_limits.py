@@ -181,7 +181,7 @@ class TestRoutes:
         if path != "/all":
             assert (await upload(app, [b"x" * limit, b"x"], path=path)).json() == TOO_LARGE
 
-    def test_what_is_no_size_is_told(self):
+    def test_what_is_no_size_is_reported(self):
         sizes: list[Any] = [-1, "1", 1.5, True]
         for size in sizes:
             with pytest.raises(DeclarationError) as of_app:

@@ -460,7 +460,7 @@ def test_its_own_dependencies_are_filled(dependency: Any) -> None:
 
 
 @pytest.mark.parametrize("dependency", TAKES_TAIL.values(), ids=TAKES_TAIL)
-def test_a_value_of_its_own_that_is_missing_is_told(dependency: Any) -> None:
+def test_a_value_of_its_own_that_is_missing_is_reported(dependency: Any) -> None:
     answer = get(app_with(dependency, "sync"), "/")
     assert answer.status_code == 422
     assert [error["loc"] for error in answer.json()["detail"]] == [["query", "name"]]

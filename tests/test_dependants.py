@@ -175,7 +175,7 @@ def test_a_route_names_the_classes_that_stand_in() -> None:
     assert (route.body_field.name, route.body_field.type_) == ("item", Item)
 
 
-def test_what_is_set_on_a_route_is_told_and_documented() -> None:
+def test_what_is_set_on_a_route_is_reported_and_documented() -> None:
     app = App()
     app.get("/")(lambda: None)
     route: Any = app.routes[-1]

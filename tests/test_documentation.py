@@ -168,7 +168,7 @@ def test_what_is_for_pydantics_models_says_nothing_about_other_values(
         async def read(number: Annotated[int, Query(**option)]) -> None: ...
 
     assert str(caught.value).splitlines()[0] == (
-        "'number' is a int, for which a constraint makes no sense:"
+        "'number' has the type int, for which a constraint makes no sense:"
         f" {next(iter(option))} says nothing about int values"
     )
 

@@ -119,7 +119,7 @@ class TestValues:
         assert answered(endpoint, data={"name": "", "number": ""}) == [["none"], "nobody", None]
         assert answered(endpoint, data={"words": ["", "b"]}) == [["", "b"], "nobody", None]
 
-    def test_all_that_is_wrong_is_told_where_it_is(self):
+    def test_all_that_is_wrong_is_reported_where_it_is(self):
         async def endpoint(
             page: Annotated[int, Query()],
             name: Annotated[str, Form(max_length=2)],
@@ -434,7 +434,7 @@ class TestLimits:
             ),
         ],
     )
-    def test_what_is_no_limit_is_told(self, limits, what, cure):
+    def test_what_is_no_limit_is_reported(self, limits, what, cure):
         with pytest.raises(RegistrationError) as of_app:
             App(form_limits=limits)
         with pytest.raises(RegistrationError) as of_route:
@@ -445,7 +445,7 @@ class TestLimits:
 
 
 class TestMistakes:
-    def test_a_form_and_a_json_body_are_told(self):
+    def test_a_form_and_a_json_body_are_reported(self):
         async def endpoint(order: Order, name: Annotated[str, Form()]) -> None: ...
 
         assert told(MultipleBodiesError, endpoint) == (
@@ -455,7 +455,7 @@ class TestMistakes:
             "  cure: declare 'order' as Form(), a part of the same form"
         )
 
-    def test_they_are_told_across_functions(self):
+    def test_they_are_reported_across_functions(self):
         def get_file(file: UploadFile) -> None: ...
 
         def get_word(
@@ -472,7 +472,7 @@ class TestMistakes:
             "  cure: declare 'word' as Form(), a part of the same form"
         )
 
-    def test_a_missing_package_is_told(self, monkeypatch):
+    def test_a_missing_package_is_reported(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "python_multipart", None)
 
         async def endpoint(name: Annotated[str, Form()]) -> None: ...
@@ -483,7 +483,7 @@ class TestMistakes:
             "  cure: pip install python-multipart"
         )
 
-    def test_a_form_of_a_websocket_is_told(self):
+    def test_a_form_of_a_websocket_is_reported(self):
         async def endpoint(websocket: WebSocket, name: Annotated[str, Form()]) -> None: ...
 
         with pytest.raises(UnfillableParameterError) as raised:
@@ -494,22 +494,22 @@ class TestMistakes:
             "  cure: receive it as a message, or declare it as Query()"
         )
 
-    def test_a_file_that_is_none_is_told(self):
+    def test_a_file_that_is_none_is_reported(self):
         async def endpoint(count: Annotated[int, File()]) -> None: ...
 
         assert told(UnfillableParameterError, endpoint) == (
-            "'count' is a int, which no file can be\n"
+            "'count' has the type int, which no file can have\n"
             "  in:   <where>\n"
             "  cure: use UploadFile, or bytes for its content, or a list of these;"
             " or declare it as Form()"
         )
 
-    def test_files_under_unknown_names_are_told(self):
+    def test_files_under_unknown_names_are_reported(self):
         async def endpoint(files: dict[str, UploadFile]) -> None: ...
 
         assert told(UnfillableParameterError, endpoint) == (
-            "'files' is a dict[str, microfw.datastructures.UploadFile], which no value of the form"
-            " can be\n"
+            "'files' has the type dict[str, microfw.datastructures.UploadFile], which no value of the form"
+            " can have\n"
             "  in:   <where>\n"
             "  cure: use a type that one piece of text can hold, such as str, int or datetime,"
             " or a list of these"

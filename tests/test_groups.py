@@ -440,7 +440,7 @@ class TestOtherClasses:
 
 
 class TestMistakes:
-    def test_a_field_that_text_cannot_hold_is_told(self):
+    def test_a_field_that_text_cannot_hold_is_reported(self):
         class Nested(msgspec.Struct):
             filters: StructFilters
 
@@ -451,17 +451,17 @@ class TestMistakes:
 
         def model(group: Annotated[Model, Form()]) -> None: ...
 
-        kind = "TestMistakes.test_a_field_that_text_cannot_hold_is_told.<locals>"
+        kind = "TestMistakes.test_a_field_that_text_cannot_hold_is_reported.<locals>"
         assert told(nested) == (
-            f"'group' is a {kind}.Nested, whose field 'filters' is a StructFilters,"
-            " which no value of the query string can be\n"
+            f"'group' has the type {kind}.Nested, whose field 'filters' has the type StructFilters,"
+            " which no value of the query string can have\n"
             "  in:   <where>\n"
             "  cure: use fields that one piece of text can hold, such as str, int or datetime,"
             " or lists of these"
         )
-        assert f"{kind}.Model, whose field 'words' is a dict[str, int]" in told(model)
+        assert f"{kind}.Model, whose field 'words' has the type dict[str, int]" in told(model)
 
-    def test_a_field_with_a_declaration_of_its_own_is_told(self):
+    def test_a_field_with_a_declaration_of_its_own_is_reported(self):
         class Filters(msgspec.Struct):
             limit: Annotated[int, Query(gt=0)]
 
@@ -473,7 +473,7 @@ class TestMistakes:
         def form(group: Annotated[Fields, Form()]) -> None: ...
 
         assert told(query) == (
-            "'group' is a TestMistakes.test_a_field_with_a_declaration_of_its_own_is_told.<locals>"
+            "'group' has the type TestMistakes.test_a_field_with_a_declaration_of_its_own_is_reported.<locals>"
             ".Filters, whose field 'limit' is declared as Query()\n"
             "  in:   <where>\n"
             "  cure: leave that out: the group's declaration says where the fields come from;"
@@ -481,13 +481,13 @@ class TestMistakes:
         )
         assert "whose field 'limit' is declared as Form()" in told(form)
 
-    def test_a_class_in_the_path_is_told(self):
+    def test_a_class_in_the_path_is_reported(self):
         def endpoint(group: Annotated[StructFilters, Path()]) -> None: ...
 
         with pytest.raises(UnfillableParameterError) as raised:
             App().get("/{group}")(endpoint)
         assert str(raised.value).startswith(
-            "'group' is a StructFilters, which no value of the path can be\n"
+            "'group' has the type StructFilters, which no value of the path can have\n"
         )
 
     def test_a_named_tuple_is_no_group(self):
@@ -496,4 +496,4 @@ class TestMistakes:
 
         def endpoint(group: Annotated[Filters, Query()]) -> None: ...
 
-        assert "which no value of the query string can be" in told(endpoint)
+        assert "which no value of the query string can have" in told(endpoint)

@@ -850,7 +850,7 @@ def test_the_pattern_of_a_route_that_is_found_by_its_words_is_never_made() -> No
     assert "path_regex" not in vars(app.routes[-1])
 
 
-def test_a_convertor_whose_pattern_is_none_is_told_when_a_route_is_added() -> None:
+def test_a_convertor_whose_pattern_is_none_is_reported_when_a_route_is_added() -> None:
     class Broken(Anything):
         regex = "[a"
 

@@ -178,7 +178,7 @@ def test_a_default_that_one_request_changes_is_whole_in_the_next():
     assert default == {"a": [1]}
 
 
-def test_what_is_required_and_not_sent_is_told_for_each_source():
+def test_what_is_required_and_not_sent_is_reported_for_each_source():
     def endpoint(
         a: int,
         b: Annotated[list[int], Query()],
@@ -206,7 +206,7 @@ def test_what_is_required_and_not_sent_is_told_for_each_source():
     }
 
 
-def test_all_that_is_wrong_is_told_with_its_place():
+def test_all_that_is_wrong_is_reported_with_its_place():
     def endpoint(
         n: int,
         a: Annotated[int, Query(ge=3)],
@@ -305,7 +305,7 @@ class TestBody:
             }
         ]
 
-    def test_a_broken_body_is_told_once_for_all_that_read_it(self):
+    def test_a_broken_body_is_reported_once_for_all_that_read_it(self):
         def endpoint(item: Item, other: Item): ...
 
         def whole(item: Item): ...

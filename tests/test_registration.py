@@ -178,7 +178,7 @@ def test_a_diamond_is_no_cycle() -> None:
 
 
 @pytest.mark.parametrize("declare", [Depends, Security])
-def test_an_unknown_scope_is_told_where_it_is_written(declare: Callable[..., Any]) -> None:
+def test_an_unknown_scope_is_reported_where_it_is_written(declare: Callable[..., Any]) -> None:
     assert mistake(ScopeError, declare, get_it, scope="reqest") == message(
         "there is no scope 'reqest'",
         f"{declare.__name__}(scope='reqest')",
@@ -187,7 +187,7 @@ def test_an_unknown_scope_is_told_where_it_is_written(declare: Callable[..., Any
 
 
 @pytest.mark.parametrize("make", [App, Router])
-def test_an_unknown_default_scope_is_told_too(make: type[Any]) -> None:
+def test_an_unknown_default_scope_is_reported_too(make: type[Any]) -> None:
     assert mistake(ScopeError, make, default_scope="session") == message(
         "there is no scope 'session'",
         f"{make.__name__}(default_scope='session')",
@@ -259,7 +259,7 @@ def test_a_parameter_that_nothing_can_fill_is_named() -> None:
 
     name = Mailer.__qualname__
     assert added(UnfillableParameterError, create_order) == message(
-        f"'mailer' is a {name}, which nothing in a request can become: {name} is not a type of"
+        f"'mailer' has the type {name}, which nothing in a request can become: {name} is not a type of"
         " values",
         place(get_user),
         f"if a dependency makes it, write mailer: Annotated[{name}, Depends(...)]",
@@ -273,7 +273,7 @@ def test_a_websocket_in_a_route_for_http_is_named() -> None:
     def create_order(user: Annotated[str, Depends(get_user)]): ...
 
     assert added(UnfillableParameterError, create_order) == message(
-        "'websocket' is a WebSocket, which a route for HTTP does not have",
+        "'websocket' has the type WebSocket, and a route for HTTP has none",
         place(get_user),
         "take a Request, or an HTTPConnection where routes of both kinds use it",
         "create_order -> get_user",
@@ -292,11 +292,11 @@ def test_what_a_websocket_route_does_not_have_is_named(kind: type[Any], cure: st
 
     feed.__annotations__["it"] = kind
     assert mistake(UnfillableParameterError, App().websocket("/feed"), feed) == message(
-        f"'it' is a {kind.__name__}, which a WebSocket route does not have", place(feed), cure
+        f"'it' has the type {kind.__name__}, and a WebSocket route has none", place(feed), cure
     )
 
 
-def test_a_method_without_its_object_is_told() -> None:
+def test_a_method_without_its_object_is_reported() -> None:
     class Views:
         def read(self): ...
 
@@ -349,7 +349,7 @@ def test_a_path_parameter_that_is_declared_as_something_else_is_named() -> None:
     )
 
 
-def test_two_bodies_of_which_one_is_not_json_are_told() -> None:
+def test_two_bodies_of_which_one_is_not_json_are_reported() -> None:
     def get_image(image: Annotated[bytes, Body(media_type="image/png")]): ...
 
     def upload(name: dict[str, str], image: Annotated[bytes, Depends(get_image)]): ...
@@ -439,7 +439,7 @@ def test_depends_of_nothing_makes_no_sense_beside_the_parameters() -> None:
     )
 
 
-def test_two_dependencies_for_one_parameter_are_told() -> None:
+def test_two_dependencies_for_one_parameter_are_reported() -> None:
     def create_order(it: Annotated[int, Depends(get_it)] = Depends(lambda: 2)): ...
 
     assert added(DeclarationError, create_order) == message(
@@ -450,7 +450,7 @@ def test_two_dependencies_for_one_parameter_are_told() -> None:
 
 
 @pytest.mark.parametrize("declare", [Depends, Security])
-def test_depends_that_is_not_called_is_told(declare: Callable[..., Any]) -> None:
+def test_depends_that_is_not_called_is_reported(declare: Callable[..., Any]) -> None:
     def get_user(it: Annotated[int, declare]): ...
 
     def get_admin(it: Any = declare): ...
@@ -468,7 +468,7 @@ def test_depends_that_is_not_called_is_told(declare: Callable[..., Any]) -> None
 
 
 @pytest.mark.parametrize("declare", [Path, Query, Header, Cookie, Body, Form, File])
-def test_a_declaration_that_is_not_called_is_told(declare: Callable[..., Any]) -> None:
+def test_a_declaration_that_is_not_called_is_reported(declare: Callable[..., Any]) -> None:
     def in_annotation(it: Annotated[int, declare]): ...
 
     def as_default(it: Any = declare): ...
@@ -483,7 +483,7 @@ def test_a_declaration_that_is_not_called_is_told(declare: Callable[..., Any]) -
 
 @pytest.mark.parametrize("inner", [Depends(get_it), Query()], ids=["Depends", "Query"])
 @pytest.mark.parametrize("declare", [Query, Header, Cookie, Body, Form, File])
-def test_a_declaration_inside_of_another_one_is_told(
+def test_a_declaration_inside_of_another_one_is_reported(
     declare: Callable[..., Any], inner: Any
 ) -> None:
     """The function would get the inner one as a value."""
@@ -567,7 +567,7 @@ def test_what_is_called_outside_of_routes_may_tell_no_signature(add: Callable[[A
     add(dict)  # of which `inspect` knows none
 
 
-def test_depends_in_the_place_of_the_type_is_told() -> None:
+def test_depends_in_the_place_of_the_type_is_reported() -> None:
     def create_order(it: Depends(get_it)): ...  # type: ignore[valid-type]
 
     assert added(DeclarationError, create_order) == message(
@@ -577,7 +577,7 @@ def test_depends_in_the_place_of_the_type_is_told() -> None:
     )
 
 
-def test_a_function_among_the_dependencies_that_is_not_declared_is_told() -> None:
+def test_a_function_among_the_dependencies_that_is_not_declared_is_reported() -> None:
     def create_order(): ...
 
     what = "`dependencies=` holds get_it, which is not declared with `Depends(...)`"
@@ -594,7 +594,7 @@ def test_a_function_among_the_dependencies_that_is_not_declared_is_told() -> Non
     )
 
 
-def test_one_dependency_in_the_place_of_a_list_is_told() -> None:
+def test_one_dependency_in_the_place_of_a_list_is_reported() -> None:
     async def feed(websocket: WebSocket): ...
 
     what = "`dependencies=` is one `Depends(...)`, and not a list of them"
@@ -636,7 +636,7 @@ def returns_in_finally() -> Generator[int, None, int]:
 
 
 @pytest.mark.parametrize("get_value", [returns_what_it_was_sent, returns_early, returns_in_finally])
-def test_a_yield_dependency_that_returns_a_value_is_told(get_value: Callable[..., Any]) -> None:
+def test_a_yield_dependency_that_returns_a_value_is_reported(get_value: Callable[..., Any]) -> None:
     def create_order(value: Annotated[int, Depends(get_value)]): ...
 
     assert added(GeneratorError, create_order) == message(
@@ -710,7 +710,7 @@ def test_a_bare_return_in_a_yield_dependency_is_no_mistake(get_value: Callable[.
     assert TestClient(app).get("/").json() in (1, 2)
 
 
-def test_a_replacement_that_returns_a_value_is_told_as_well() -> None:
+def test_a_replacement_that_returns_a_value_is_reported_as_well() -> None:
     app = App()
     app.get("/")(lambda value=Depends(get_it): None)
     app.dependency_overrides[get_it] = returns_early
@@ -882,7 +882,7 @@ def test_a_return_annotation_that_nothing_needs_may_be_unknown() -> None:
     assert TestClient(app).get("/price").json() == 3
 
 
-def test_an_annotation_that_is_no_expression_is_told() -> None:
+def test_an_annotation_that_is_no_expression_is_reported() -> None:
     def create_order(items): ...
 
     create_order.__annotations__["items"] = "list[int"
@@ -930,7 +930,7 @@ def test_one_spelling_may_mean_different_classes_in_different_functions() -> Non
 # ---------------------------------------------------------------------- results
 
 
-def test_a_return_annotation_that_cannot_be_sent_is_told() -> None:
+def test_a_return_annotation_that_cannot_be_sent_is_reported() -> None:
     def read_item() -> 3: ...  # type: ignore[valid-type]
 
     assert added(ResponseTypeError, read_item) == message(
@@ -941,7 +941,7 @@ def test_a_return_annotation_that_cannot_be_sent_is_told() -> None:
     App().get("/", response_model=None)(read_item)
 
 
-def test_a_returned_model_with_an_unknown_name_is_told() -> None:
+def test_a_returned_model_with_an_unknown_name_is_reported() -> None:
     class Broken(msgspec.Struct):
         price: "OnlyForTypeCheckers"
 
@@ -957,7 +957,7 @@ def test_a_returned_model_with_an_unknown_name_is_told() -> None:
 
 
 @pytest.mark.parametrize("status_code", ["201", 99, 100, 600, 20.1])
-def test_a_status_that_is_none_is_told(status_code: Any) -> None:
+def test_a_status_that_is_none_is_reported(status_code: Any) -> None:
     assert added(DeclarationError, get_it, status_code=status_code) == message(
         f"status_code={status_code!r} is no status of HTTP",
         place(get_it),
@@ -966,7 +966,7 @@ def test_a_status_that_is_none_is_told(status_code: Any) -> None:
 
 
 @pytest.mark.parametrize("response_class", [dict, "JSONResponse", JSONResponse(None), None])
-def test_a_response_class_that_is_none_is_told(response_class: Any) -> None:
+def test_a_response_class_that_is_none_is_reported(response_class: Any) -> None:
     assert added(DeclarationError, get_it, response_class=response_class) == message(
         f"response_class={response_class!r} is no class of responses",
         place(get_it),
@@ -974,7 +974,7 @@ def test_a_response_class_that_is_none_is_told(response_class: Any) -> None:
     )
 
 
-def test_an_option_that_there_is_not_is_told() -> None:
+def test_an_option_that_there_is_not_is_reported() -> None:
     known = ", ".join(sorted(RouteOptions.__optional_keys__))
     assert mistake(TypeError, App().get("/", status=201), get_it) == (  # type: ignore[call-arg]
         f"a route has no option 'status'; it has {known}"
@@ -1148,7 +1148,7 @@ CONVERTOR_CURE = (
 )
 @pytest.mark.parametrize("method", ["get", "websocket"])
 @pytest.mark.parametrize("router", [App(), Router(prefix="/prefix")])
-def test_a_path_that_is_not_written_as_paths_are_is_told(
+def test_a_path_that_is_not_written_as_paths_are_is_reported(
     path: str, what: str, cure: str, method: str, router: Any
 ) -> None:
     async def serve(it: int): ...
@@ -1158,7 +1158,7 @@ def test_a_path_that_is_not_written_as_paths_are_is_told(
     )
 
 
-def test_a_parameter_that_a_prefix_repeats_is_told() -> None:
+def test_a_parameter_that_a_prefix_repeats_is_reported() -> None:
     router = Router(prefix="/{it}")
 
     @router.get("/more")
@@ -1186,7 +1186,7 @@ def test_a_prefix_begins_with_a_slash_and_does_not_end_with_one(prefix: str, cur
 
 
 @pytest.mark.parametrize("decorator", ["get", "post", "api_route", "websocket"])
-def test_a_decorator_without_brackets_is_told(decorator: str) -> None:
+def test_a_decorator_without_brackets_is_reported(decorator: str) -> None:
     assert mistake(PathError, getattr(App(), decorator), get_it) == message(
         "the path is 'get_it', a function",
         place(get_it),
@@ -1256,7 +1256,7 @@ def test_there_is_one_type_of_middleware() -> None:
     )
 
 
-def test_a_mistake_in_what_is_included_is_told_when_it_is_included() -> None:
+def test_a_mistake_in_what_is_included_is_reported_when_it_is_included() -> None:
     """What a router declares may be complete only with the prefix."""
     router = Router()
     options: Sequence[Any] = [Depends(get_session, scope="request")]
@@ -1329,7 +1329,7 @@ NO_LIMIT = [
 
 
 @pytest.mark.parametrize(("annotation", "kind", "problem"), NO_LIMIT)
-def test_a_limit_that_says_nothing_is_told_with_the_path_to_it(
+def test_a_limit_that_says_nothing_is_reported_with_the_path_to_it(
     annotation: Any, kind: str, problem: str
 ) -> None:
     def get_value(value: Any): ...
@@ -1339,7 +1339,7 @@ def test_a_limit_that_says_nothing_is_told_with_the_path_to_it(
     get_value.__annotations__["value"] = annotation
 
     assert added(DeclarationError, read_item) == message(
-        f"'value' is a {kind}, for which a constraint makes no sense: {problem}",
+        f"'value' has the type {kind}, for which a constraint makes no sense: {problem}",
         place(get_value),
         "remove the constraint, or change the type",
         "read_item -> get_value",
@@ -1355,7 +1355,7 @@ def test_limits_that_no_value_is_within_are_taken() -> None:
     assert TestClient(app).get("/?number=3").status_code == 422
 
 
-def test_an_alias_from_pydantics_field_is_told() -> None:
+def test_an_alias_from_pydantics_field_is_reported() -> None:
     def get_page(number: Annotated[int, pydantic.Field(gt=0, alias="page")]): ...
 
     def read_items(page: Annotated[Any, Depends(get_page)]): ...
@@ -1368,7 +1368,7 @@ def test_an_alias_from_pydantics_field_is_told() -> None:
     )
 
 
-def test_pydantics_field_with_a_factory_as_a_default_is_told() -> None:
+def test_pydantics_field_with_a_factory_as_a_default_is_reported() -> None:
     default: Any = pydantic.Field(default_factory=int)
 
     def read_items(number: int = default): ...
@@ -1429,7 +1429,7 @@ class CalledPassingOn:
     ],
     ids=["function", "by name", "by place", "more", "class", "object", "cached", "partial"],
 )
-def test_what_passes_on_all_that_it_gets_is_told(
+def test_what_passes_on_all_that_it_gets_is_reported(
     call: Any, name: str, function: Any, taken: str
 ) -> None:
     def read_item(it: Any = Depends(call)) -> None: ...
@@ -1443,7 +1443,7 @@ def test_what_passes_on_all_that_it_gets_is_told(
         assert added(UnfillableParameterError, call) == message(what, where, cure)
 
 
-def test_a_declaration_that_a_partial_passes_by_place_is_told() -> None:
+def test_a_declaration_that_a_partial_passes_by_place_is_reported() -> None:
     def get_user(session: str, name: str = ""): ...
 
     bound = functools.partial(get_user, Depends(get_session))
@@ -1459,7 +1459,7 @@ def test_a_declaration_that_a_partial_passes_by_place_is_told() -> None:
 
 
 @pytest.mark.parametrize("arguments", [{"other": 1}, {"other": Depends(get_it)}])
-def test_a_partial_that_gives_what_the_function_does_not_take_is_told(
+def test_a_partial_that_gives_what_the_function_does_not_take_is_reported(
     arguments: dict[str, Any],
 ) -> None:
     def get_user(name: str = ""): ...
@@ -1477,7 +1477,7 @@ def test_a_partial_that_gives_what_the_function_does_not_take_is_told(
 
 
 @pytest.mark.parametrize("default", [Depends(get_it), Query(1)], ids=["depends", "query"])
-def test_a_declaration_that_a_signature_made_by_hand_hides_is_told(default: Any) -> None:
+def test_a_declaration_that_a_signature_made_by_hand_hides_is_reported(default: Any) -> None:
     def get_user(name: str = "", session: Any = default): ...
 
     only_name = [inspect.Parameter("name", inspect.Parameter.KEYWORD_ONLY)]
@@ -1494,7 +1494,7 @@ def test_a_declaration_that_a_signature_made_by_hand_hides_is_told(default: Any)
     )
 
 
-def test_a_signature_made_by_hand_that_leaves_out_what_is_passed_by_place_is_told() -> None:
+def test_a_signature_made_by_hand_that_leaves_out_what_is_passed_by_place_is_reported() -> None:
     def get_user(session: str = "", name: str = "", /): ...
 
     only_name = [inspect.Parameter("name", inspect.Parameter.KEYWORD_ONLY)]

@@ -318,7 +318,7 @@ def read_items() -> list[Item]:
     return Endpoint()()
 
 
-async def test_a_result_that_does_not_fit_is_told_with_its_route_and_field():
+async def test_a_result_that_does_not_fit_is_reported_with_its_route_and_field():
     """E4"""
     log = Log()
     app = App()

@@ -59,7 +59,7 @@ def make_engine(url: str) -> AsyncEngine:
 
 def roll_back(connection: DBAPIConnection, *_: object) -> None:
     """Let go of SQLite's lock, which a closed connection keeps if a statement was cut off."""
-    with suppress(CancelledError):  # its thread is told in any case
+    with suppress(CancelledError):  # its thread rolls back in any case
         connection.rollback()
 
 

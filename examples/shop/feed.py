@@ -1,4 +1,4 @@
-"""The feed: tells those who are connected of each new order, in this process."""
+"""The feed: announces each new order to those who are connected, in this process."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated

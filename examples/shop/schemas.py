@@ -17,7 +17,7 @@ class PublicUser(Struct):
 
 class CreatedUser(PublicUser):
     token: str
-    """Told this once: the database keeps a digest."""
+    """Shown this once: the database keeps a digest."""
 
 
 class StockedProduct(Struct):

@@ -34,7 +34,7 @@ CurrentUser = Annotated[User, Depends(get_current_user)]
 
 @router.post("", status_code=201)
 async def create_user(new: NewUser, session: SessionDep) -> CreatedUser:
-    """Become a customer. The token is told this once."""
+    """Become a customer. The token is shown this once."""
     token = secrets.token_urlsafe()
     user = User(name=new.name, token_digest=digest(token))
     session.add(user)

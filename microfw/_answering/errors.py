@@ -25,7 +25,7 @@ from microfw.dependencies import (
 from microfw.exception_handlers import DEFAULT_HANDLERS, ExceptionHandler
 
 HANDLERS = "starlette.exception_handlers"
-"""Under which name in the scope Starlette's layer tells its handlers: by class, and by status."""
+"""The key in the scope of the handlers of Starlette's layer: by class, and by status."""
 
 Handlers = tuple[Mapping[Any, ExceptionHandler], Mapping[int, ExceptionHandler]]
 

@@ -147,7 +147,7 @@ class Exchange(Run):
 
     @property
     def limited_receive(self) -> LateReceive:
-        """What receives the body, held to the limit; one for all who do."""
+        """The `receive` of the body, held to the limit; everything receives by this one."""
         if self._limited is None:
             self._limited = LateReceive(self._limit())
         return self._limited

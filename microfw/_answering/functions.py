@@ -37,7 +37,7 @@ KEPT_HANDLERS = 256
 
 
 class StandsForFunction:
-    """A callable that others get in place of the function that it stands for.
+    """A callable that is passed around in place of a function.
 
     Attributes:
         function: The function, as its author wrote it.
@@ -104,7 +104,7 @@ class Functions:
         """Plan a function: its dependencies in order, and the function itself.
 
         Raises:
-            RegistrationError: The subclass tells the mistake.
+            RegistrationError: The subclass names the mistake.
         """
         bind, bind_app = self._bind, self._bind_app
         declared = Declarations(
@@ -129,7 +129,7 @@ class Functions:
         return self._handlers.get((hashable(func), app_state.default), overrides, make)
 
     def fills(self, parameter: Parameter) -> bool:
-        """Whether nobody passes a parameter: it is a dependency, or of a type that is given."""
+        """Whether callers leave a parameter out: a dependency, or of a type that microfw fills."""
         is_given = any(parameter.annotation is kind for kind in self.given)
         return is_given or dependency_of(parameter) is not None
 
@@ -146,7 +146,7 @@ def _shape(title: str) -> Shape:
 
 
 class Parameters(Struct, frozen=True):
-    """What a function is passed by whoever calls it, and what it gets besides."""
+    """The arguments that a function's callers pass, and those that microfw adds."""
 
     own: inspect.Signature | None
     """Its signature without the dependencies; `None` for one made in C that does not tell."""
@@ -162,7 +162,7 @@ class Parameters(Struct, frozen=True):
     def fitted(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-        """Fit arguments to parameters; by name, where dependencies stand among them.
+        """Fit arguments to parameters; by name, where dependencies are among them.
 
         Raises:
             TypeError: They do not fit.

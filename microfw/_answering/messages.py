@@ -58,7 +58,7 @@ class Outbox:
         self._waiting.append(message)
 
     async def send(self) -> list[Exception]:
-        """Send what is waiting, whoever cancels meanwhile.
+        """Send what is waiting, also if the task is cancelled meanwhile.
 
         Returns:
             Why messages could not be sent; that has been logged.

@@ -361,7 +361,7 @@ def item_of(annotation: Any, default: Any) -> Any:
 
 
 def data_of_events(annotation: Any) -> Any:
-    """Find the type of the data: events are no values; what they stand in a union with, are."""
+    """Find the type of the data: the union's members but the events."""
     if get_origin(annotation) in (Union, types.UnionType):
         members: list[Any] = [*get_args(annotation)]
         return reduce(_either, (member for member in members if member is not ServerSentEvent))

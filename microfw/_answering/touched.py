@@ -1,4 +1,4 @@
-"""Tells whether code of others has been put in place of Starlette's or microfw's.
+"""Detects whether other code has replaced Starlette's or microfw's.
 
 Tools that watch applications replace methods of Starlette's classes, wrap its functions, and take
 its layers apart. Where they have, requests pass every layer.

@@ -1,4 +1,4 @@
-"""Where it is told that a request has waited for a dependency."""
+"""Where a request's waits for dependencies are reported."""
 
 from starlette.types import Scope
 
@@ -7,5 +7,5 @@ WAITED = "microfw.waited"
 
 
 def note_wait(scope: Scope, name: str, seconds: float) -> None:
-    """Tell that a request has waited for a dependency, for whoever looks at it afterwards."""
+    """Record that a request has waited for a dependency."""
     scope.setdefault(WAITED, {})[name] = seconds

@@ -55,7 +55,7 @@ def _place() -> str:
 
 
 class _Distribution(importlib.metadata.Distribution):
-    """Says which FastAPI's names these are, to those who ask for its version."""
+    """The version of FastAPI whose names these are."""
 
     def read_text(self, filename: str) -> str | None:
         if filename == "METADATA":

@@ -19,7 +19,7 @@ class Part(dict[str, Any]):
 
 
 def __getattr__(name: str) -> type[Part]:
-    """A class for each part of a document that somebody asks for."""
+    """Make the class of a part of a document when it is first imported."""
     if not name[0].isupper():
         raise AttributeError(name)
     made = type(name, (Part,), {"__module__": __name__})

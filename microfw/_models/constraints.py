@@ -26,7 +26,7 @@ class Constraints(Struct, frozen=True):
     max_digits: int | None = None
     decimal_places: int | None = None
     discriminator: Any = None
-    """What tells the models in a union apart; tagged Structs tell by themselves."""
+    """What distinguishes the models of a union; Structs are distinguished by their tags."""
     union_mode: str | None = None
     fail_fast: bool | None = None
 

@@ -55,7 +55,7 @@ def holds_model(part: Any) -> bool:
     if is_array(part):
         return any(map(holds_model, part))
     if not is_mapping(part):
-        return False  # what tells one of a union
+        return False  # the discriminator of a union
     if not _is_schema(part):
         return any(map(holds_model, part.values()))
     return part["type"] == "model" or any(

@@ -32,7 +32,7 @@ class NoJSONValueError(TypeError):
 
 
 def encoded_object(value: Any) -> Any:
-    """Find what stands in JSON for an object that msgspec does not know.
+    """Convert an object that msgspec does not know to one that it does.
 
     Raises:
         NoJSONValueError: Nothing does.

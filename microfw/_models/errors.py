@@ -56,7 +56,7 @@ def missing(value: object, *loc: int | str) -> Error:
 
 
 def below(errors: Iterable[Error], *loc: Any) -> list[Error]:
-    """See the errors of a part from the whole, in which it stands at `loc`."""
+    """Prefix the places of a part's errors with the place of the part."""
     return [{**entry, "loc": (*loc, *entry["loc"])} for entry in errors]
 
 

@@ -21,7 +21,7 @@ from microfw._models.fields import fields_of, is_struct
 from microfw._models.plain import is_class
 
 Look = Callable[[Iterable[Any]], bool]
-"""Takes values of one class; tells whether all that they hold is of exactly the declared ones."""
+"""Takes values of one class; returns whether all that they hold is of exactly the declared ones."""
 
 _PLAIN = {
     *(str, int, float, bool, bytes, type(None), datetime, date, time, timedelta, Decimal, UUID),
@@ -48,7 +48,7 @@ def is_flat(kind: Any) -> bool:
 def exact_classes(annotation: Any) -> Mapping[type[Any], Look | None]:
     """Find the classes of a type's values, and how to look into each; `None` if there is no need.
 
-    Empty if the type may hold what cannot be told by its class.
+    Empty if the type may hold values whose class says too little.
     """
     try:
         return _classes(annotation, ())
@@ -57,7 +57,7 @@ def exact_classes(annotation: Any) -> Mapping[type[Any], Look | None]:
 
 
 class _UnclearError(Exception):
-    """A type's values are not told by their classes."""
+    """The classes of a type's values do not say what these show."""
 
 
 def _classes(annotation: Any, around: tuple[Any, ...]) -> dict[type[Any], Look | None]:
@@ -105,7 +105,7 @@ def _look_at_items(look: Look | None) -> Look | None:
 
 
 def _look_at(annotation: Any, around: tuple[Any, ...]) -> Look | None:
-    """Make the function that looks at values that stand in one place."""
+    """Make the function that looks at all values of one place."""
     if is_plain(annotation):
         return None
     classes = _classes(annotation, around)

@@ -22,7 +22,7 @@ _FIELD = re.compile(r"Object (?:missing required|contains unknown) field `(.*)`$
 
 
 def errors_of(problem: Exception, received: Any) -> list[Error]:
-    """Say where msgspec's first error is, and what stands there."""
+    """Report where msgspec's first error is, and which value is there."""
     found = _PATH.match(str(problem))
     text, is_key, path = found.groups() if found else (str(problem), None, "")
     steps = _STEP.finditer(path)
@@ -46,7 +46,7 @@ def errors_of(problem: Exception, received: Any) -> list[Error]:
 
 
 def _value_at(value: Any, loc: Iterable[Any]) -> Any:
-    """What stands somewhere in a value, or the nearest to that which can be told."""
+    """The value at a place inside of another, or the nearest one that can be reached."""
     for part in loc:
         if (is_mapping(value) and part in value) or (is_array(value) and isinstance(part, int)):
             value = value[part]

@@ -65,7 +65,7 @@ def _with_whole_numbers(part: Any) -> Any:
 
 
 def _json_problem(data: bytes, problem: Exception) -> tuple[int, str]:
-    """Where and why, as far as it can be told in the words of the standard library's parser."""
+    """Where and why, in the words of the standard library's parser where it finds the same."""
     if isinstance(problem, RecursionError):
         return 0, "Nested too deeply"
     try:

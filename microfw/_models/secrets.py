@@ -50,7 +50,7 @@ class _Secrets(Struct):
 
 
 class _Copy:
-    """Copies data without its secrets; each part once, in however many errors it stands."""
+    """Copies data without its secrets; each part once, however many errors show it."""
 
     def __init__(self, secrets: _Secrets) -> None:
         self._secrets = secrets
@@ -95,7 +95,7 @@ def concealer_of(annotation: Any) -> Conceal | None:
 
 
 def _collect(annotation: Any, secrets: _Secrets, seen: set[Any]) -> None:
-    """Collect the keys of all objects that stand in values of a type."""
+    """Collect the keys of all objects inside of a type's values."""
     for kind in _kinds(annotation):
         if kind in seen:
             continue

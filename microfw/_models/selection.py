@@ -259,7 +259,7 @@ def inside_of(
 
 
 def _merged(one: Any, other: Any) -> Any:
-    """Two ways to speak of the same part, taken together; `True` speaks of all of it."""
+    """Merge two selections of the same part; `True` selects all of it."""
     if one is None or other is None:
         return other if one is None else one
     if one is True or other is True:

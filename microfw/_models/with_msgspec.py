@@ -34,7 +34,7 @@ class MsgspecConverter:
     """
 
     def __init__(self, annotation: Any, converter_of: Callable[[Any], Any]) -> None:
-        self._type = _told(annotation)
+        self._type = _with_limits(annotation)
         self._others = _converters(annotation, converter_of)
         self._readable = _readable(annotation)
         self._is_flat = is_flat(self._type)
@@ -160,7 +160,7 @@ class MsgspecConverter:
             return self._decoder.decode(encode_declared(value))
 
     def _copy_with(self, value: Any, see: Convert | None = None) -> Any:
-        """Do the same where something stands in it that msgspec does not know.
+        """Do the same for a value that holds something that msgspec does not know.
 
         Args:
             value: The value.
@@ -301,8 +301,8 @@ def _row(value: Any) -> Any:
 # ---------------------------------------------------------------------- types
 
 
-def _told(annotation: Any) -> Any:
-    """The type in words that msgspec knows."""
+def _with_limits(annotation: Any) -> Any:
+    """The type, with its limits as msgspec writes them."""
     kind, metadata = bare(annotation)
     metas = [entry for entry in metadata if isinstance(entry, msgspec.Meta)]
     limits: dict[str, Any] = {}
@@ -347,7 +347,7 @@ def _converters(annotation: Any, converter_of: Callable[[Any], Any]) -> dict[Any
     """Make the converters of the types within that msgspec does not know.
 
     Raises:
-        UnsupportedTypeError: It would pass over what another library is told.
+        UnsupportedTypeError: msgspec would ignore what is meant for another library.
     """
     others: dict[Any, Any] = {}
     for kind, metadata in types_in(annotation, into_models=False):
@@ -387,7 +387,7 @@ def _check_is_known(entry: Any, annotation: Any) -> None:
 
 
 def is_of_msgspec(annotation: Any) -> bool:
-    """Tell whether a type is msgspec's: a Struct, an attrs class or `Meta` stands in it."""
+    """Tell whether a type is msgspec's: it holds a Struct, an attrs class or `Meta`."""
     return any(
         is_struct(get_origin(kind) or kind)
         or is_attrs(get_origin(kind) or kind)

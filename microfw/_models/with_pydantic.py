@@ -210,11 +210,11 @@ def _adapter(annotation: Any, *, instances: bool) -> Any:
 
     if isroutine(annotation):  # pydantic would call it
         raise UnsupportedTypeError(f"{annotation} is not a type of values")
-    told = _told(annotation)
+    limited = _with_limits(annotation)
     try:
         if instances:
-            return TypeAdapter(told, config=ConfigDict(arbitrary_types_allowed=True))
-        return TypeAdapter(told)
+            return TypeAdapter(limited, config=ConfigDict(arbitrary_types_allowed=True))
+        return TypeAdapter(limited)
     except (PydanticSchemaGenerationError, PydanticUserError) as problem:
         raise _refusal(str(problem), annotation) from None
     except (SchemaError, TypeError, RuntimeError) as problem:
@@ -236,15 +236,15 @@ def _refusal(problem: str, annotation: Any) -> UnsupportedTypeError:
     return UnsupportedTypeError(problem.partition("\n")[0], cure)
 
 
-def _told(annotation: Any) -> Any:
+def _with_limits(annotation: Any) -> Any:
     """The type in words that pydantic knows."""
     kind, metadata = bare(annotation)
     if not any(isinstance(entry, Constraints) for entry in metadata):
         return annotation
     from pydantic import Field
 
-    told = [Field(**e.given) if isinstance(e, Constraints) else e for e in metadata]
-    return Annotated[(kind, *told)]
+    fields = [Field(**e.given) if isinstance(e, Constraints) else e for e in metadata]
+    return Annotated[(kind, *fields)]
 
 
 def _validator(schema: CoreSchema, annotation: Any) -> SchemaValidator:

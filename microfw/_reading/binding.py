@@ -229,7 +229,7 @@ class RequestBinder:
         if declarations(parameter):
             raise error(
                 UnfillableParameterError,
-                f"{name!r} is a {kind}, and is declared as a value of the request, too",
+                f"{name!r} has the type {kind}, and is declared as a value of the request, too",
                 site,
                 f"write {name}: {kind}, without a declaration",
             )
@@ -242,7 +242,7 @@ class RequestBinder:
             route = "a WebSocket route" if self._websocket else "a route for HTTP"
             raise error(
                 UnfillableParameterError,
-                f"{name!r} is a {kind}, which {route} does not have",
+                f"{name!r} has the type {kind}, and {route} has none",
                 site,
                 cures[attribute],
             )

@@ -178,7 +178,7 @@ class OuterLimit:
         return await self._limit()
 
     async def has_left(self) -> bool:
-        """Whether the server has told by now that the client has gone."""
+        """Whether the server has reported that the client has gone."""
         return await self._receive.has_left()
 
     async def send(self, message: Message) -> None:

@@ -103,7 +103,7 @@ async def receive_form(request: Request, limits: Limits) -> ReceivedForm:
 
 
 def is_urlencoded(scope: Scope) -> bool:
-    """Tell whether a form is said to be written like a query string."""
+    """Tell whether the content type is that of a form written like a query string."""
     for name, content_type in scope["headers"]:
         if name == b"content-type":
             return bool(content_type.partition(b";")[0] == _URLENCODED)

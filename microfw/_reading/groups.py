@@ -40,7 +40,7 @@ class Member(Struct, frozen=True):
 def members_of(
     group: Group, source: Source, *, hyphens: bool, in_memory: Callable[[Field], bool]
 ) -> list[Member]:
-    """Say how the fields of a group are sent; `hyphens` stand in headers for underscores."""
+    """Find how the fields of a group are sent; `hyphens` replace underscores in headers."""
     return [
         Member(
             key,

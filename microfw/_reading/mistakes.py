@@ -102,8 +102,8 @@ def check_type(value: RequestValue, parameter: Parameter, site: Site) -> None:
         cure = f"{one}, or a list of these"
     raise error(
         UnfillableParameterError,
-        f"{parameter.name!r} is a {shown(value.annotation)}, which no value of the"
-        f" {SOURCES[source].noun} can be",
+        f"{parameter.name!r} has the type {shown(value.annotation)}, which no value of the"
+        f" {SOURCES[source].noun} can have",
         site,
         cure,
     )
@@ -114,7 +114,7 @@ def check_file(value: RequestValue, parameter: Parameter, site: Site) -> None:
     if annotation is not Any and not (holds(annotation, UploadFile) or is_content(annotation)):
         raise error(
             UnfillableParameterError,
-            f"{parameter.name!r} is a {shown(annotation)}, which no file can be",
+            f"{parameter.name!r} has the type {shown(annotation)}, which no file can have",
             site,
             "use UploadFile, or bytes for its content, or a list of these; or declare it as Form()",
         )
@@ -122,7 +122,7 @@ def check_file(value: RequestValue, parameter: Parameter, site: Site) -> None:
 
 def check_field(field: Field, value: RequestValue, parameter: Parameter, site: Site) -> None:
     """A group's field is one value, or several under one name, and is declared by the group."""
-    what = f"{parameter.name!r} is a {shown(value.annotation)}, whose field {field.name!r}"
+    what = f"{parameter.name!r} has the type {shown(value.annotation)}, whose field {field.name!r}"
     for declaration in declarations_in(field):
         if value.source is not Source.FORM or declaration.source is not Source.FILE:
             raise error(
@@ -135,8 +135,8 @@ def check_field(field: Field, value: RequestValue, parameter: Parameter, site: S
     if not (is_scalar(field.annotation) or is_scalar_sequence(field.annotation)):
         raise error(
             UnfillableParameterError,
-            f"{what} is a {shown(field.annotation)}, which no value of the"
-            f" {SOURCES[value.source].noun} can be",
+            f"{what} has the type {shown(field.annotation)}, which no value of the"
+            f" {SOURCES[value.source].noun} can have",
             site,
             "use fields that one piece of text can hold, such as str, int or datetime, or lists of"
             " these",
@@ -151,7 +151,7 @@ def made(make: Callable[[Any], Any], value: RequestValue, parameter: Parameter, 
     except UnsupportedTypeError as problem:
         raise error(
             UnfillableParameterError,
-            f"{name!r} is a {kind}, which nothing in a request can become: {problem}",
+            f"{name!r} has the type {kind}, which nothing in a request can become: {problem}",
             site,
             problem.cure
             or f"if a dependency makes it, write {name}: Annotated[{kind}, Depends(...)]",
@@ -159,15 +159,15 @@ def made(make: Callable[[Any], Any], value: RequestValue, parameter: Parameter, 
     except ConstraintError as problem:
         raise error(
             DeclarationError,
-            f"{name!r} is a {kind}, for which a constraint makes no sense: {problem}",
+            f"{name!r} has the type {kind}, for which a constraint makes no sense: {problem}",
             site,
             "remove the constraint, or change the type",
         ) from None
     except NameError as problem:
         raise error(
             UnresolvableAnnotationError,
-            f"{name!r} is a {kind}, an annotation of which names {problem.name!r}, which is not"
-            " known",
+            f"{name!r} has the type {kind}, an annotation of which names {problem.name!r}, which"
+            " is not known",
             site,
             f"define or import {problem.name!r} at the top level of the module of {kind}",
         ) from problem

@@ -52,7 +52,7 @@ def value_of(
 
 
 def _factory_of_field(parameter: Parameter, call: Any) -> Callable[[], Any] | None:
-    """What makes the default of a field of pydantic's, of which the signature tells no more."""
+    """Makes the default of a field of pydantic's, which the signature does not show."""
     if type(parameter.default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS":
         for name, field in getattr(call, "__pydantic_fields__", {}).items():
             if parameter.name in (name, field.alias, field.validation_alias):
@@ -61,7 +61,7 @@ def _factory_of_field(parameter: Parameter, call: Any) -> Callable[[], Any] | No
 
 
 def annotation_of(parameter: Parameter) -> Any:
-    """The type with what annotates it, and the limits of a declaration where that stands."""
+    """The type with its annotations; a declaration is replaced by its limits."""
     annotation = Any if parameter.annotation is EMPTY else parameter.annotation
     entries = (parameter.default, *parameter.metadata)
     metadata = [e.constraints if isinstance(e, Declaration) else e for e in entries]

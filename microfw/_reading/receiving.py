@@ -1,4 +1,4 @@
-"""What stands for the server's `receive`."""
+"""Replacements of the server's `receive`."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -54,7 +54,7 @@ class LateReceive:
 
 
 class PeekedReceive:
-    """A `receive` that tells whether the client has gone, and loses nothing by that.
+    """A `receive` that can tell whether the client has gone, without losing a message.
 
     Args:
         receive: What it receives by.
@@ -81,7 +81,7 @@ class PeekedReceive:
         return message
 
     async def has_left(self) -> bool:
-        """Whether the client has gone, as far as that has become known by now.
+        """Whether the client is known to have gone.
 
         It is known once the body has arrived. Of a body that nobody has received one part is looked
         at, so that a slow endpoint still holds the client back.

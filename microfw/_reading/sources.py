@@ -34,7 +34,7 @@ class Received(Protocol):
         ...
 
     def invalid(self, errors: Sequence[Error], /) -> Any:
-        """Note the errors; return what stands for the value."""
+        """Record the errors; return a placeholder for the value."""
         ...
 
 

@@ -54,7 +54,7 @@ def default_maker(value: RequestValue) -> Callable[[], Any] | None:
 
 
 def _absent(value: RequestValue, *loc: str) -> Read:
-    """Make the function that stands in for a value that was not sent."""
+    """Make the function that returns the default of a value that was not sent."""
     make_default, place = default_maker(value), value.source.place
     if make_default is not None:
         return lambda exchange: make_default()
@@ -62,7 +62,7 @@ def _absent(value: RequestValue, *loc: str) -> Read:
 
 
 class Bodies(Struct):
-    """What the parameters that read the body know of each other."""
+    """What the parameters that read the body share."""
 
     names: set[str] = field(default_factory=set[str])
     """Those of the parameters. Two of one name, in two functions, are about the same value."""
@@ -249,7 +249,7 @@ def _takes_null(value: RequestValue) -> bool:
 
 
 def _decoded_body(exchange: Received, is_strict: bool) -> Any:
-    """Decode the body once: `None` where it is empty, its bytes where it is said not to be JSON."""
+    """Decode the body once: `None` if it is empty, its bytes if its content type is not JSON."""
     if exchange.decoded_body is None and exchange.body:
         if not _is_json(exchange.scope, is_strict):
             exchange.decoded_body = exchange.body

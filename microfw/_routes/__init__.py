@@ -1,4 +1,4 @@
-"""Path to handler: routes, what is said of them, their plans, and how a request finds one."""
+"""Path to handler: routes, their options and plans, and how a request finds one."""
 
 from microfw._routes.collecting import collected, collecting
 from microfw._routes.contexts import RouteContext, iter_route_contexts, request_response

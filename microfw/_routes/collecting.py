@@ -1,4 +1,4 @@
-"""The mistakes of authors, all of them, for those who ask: else the first one is raised."""
+"""Collects all mistakes of authors, where it is asked to; else the first one is raised."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ def collecting() -> Generator[list[RegistrationError]]:
 
 
 class collected:  # noqa: N801 - reads as a word in a `with` statement
-    """Raise a mistake of an author, unless somebody collects them."""
+    """Raise a mistake of an author, unless mistakes are collected."""
 
     def __enter__(self) -> None:
         pass

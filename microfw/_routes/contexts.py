@@ -29,7 +29,7 @@ class RouteContext:
 
 
 def iter_route_contexts(routes: Iterable[BaseRoute | RouteContext]) -> Iterator[RouteContext]:
-    """List routes, those of included routers among them, as what tells of each."""
+    """List the contexts of routes, those of included routers among them."""
     for route in routes:
         yield route if isinstance(route, RouteContext) else RouteContext(route)
 

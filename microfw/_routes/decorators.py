@@ -1,4 +1,4 @@
-"""The decorators with which routes are declared, and what can be said of a route."""
+"""The decorators that declare routes, and the options of a route."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,14 +24,14 @@ Encoders = Mapping[type[Any], Callable[[Any], Any]]
 
 
 class RouteOptions(TypedDict, total=False):
-    """What can be said of a route, whatever its method.
+    """The options of a route, whatever its method.
 
     `dependencies` run ahead of those of the endpoint's parameters, and `middleware` around the
     route; `response_model` stands in for the return annotation (`None`: no model).
     `max_body_size` (bytes; `None` is without limit) and `form_limits` stand in for the
     application's, and so does `echo_input`: whether the 422 for invalid values shows them.
     `strict_content_type` is whether a body without a content type is read as text, not as JSON.
-    What a schema tells its readers changes nothing else: `tags`, `summary`, ...
+    What only documents the route changes nothing else: `tags`, `summary`, ...
 
     What is sent of a result, `response_model_include` and `response_model_exclude` narrow down by
     the names of fields; a dict says more of what is inside of a field (in a list, of the items by
@@ -72,7 +72,7 @@ class RouteOptions(TypedDict, total=False):
 
 
 class IncludeOptions(TypedDict, total=False):
-    """What can be said of a router that is included."""
+    """The options of `include_router`."""
 
     prefix: str
     tags: Sequence[str | Enum] | None
@@ -89,7 +89,7 @@ class IncludeOptions(TypedDict, total=False):
 
 
 class RouterOptions(IncludeOptions, total=False):
-    """What can be said of a router, and is inherited by its routes."""
+    """The options of a router, which its routes inherit."""
 
     encoders: Encoders | None
     strict_content_type: bool | None
@@ -116,7 +116,7 @@ class Decorators:
             **options: See `RouteOptions`.
 
         Raises:
-            RegistrationError: The subclass tells the mistake. One in the function, or below it, is
+            RegistrationError: The subclass names the mistake. One in the function, or below it, is
                 raised on an application. A router raises it when an application includes it.
         """
 

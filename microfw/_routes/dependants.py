@@ -158,7 +158,7 @@ def get_dependant(
     """Read a callable as a dependency of a route of this path.
 
     Raises:
-        RegistrationError: The subclass tells the mistake in the callable or below it.
+        RegistrationError: The subclass names the mistake in the callable or below it.
     """
     names = [each for each, _ in PARAM_REGEX.findall(path)]
     plan = make_plan(Declarations(call, RequestBinder(names), refuse_in_app_scope))
@@ -169,7 +169,7 @@ def get_dependant(
 
 
 def get_parameterless_sub_dependant(*, depends: Dependency, path: str) -> Dependant:
-    """Read what stands among the `dependencies=` of a route."""
+    """Read one of the `dependencies=` of a route."""
     if depends.dependency is None:
         raise TypeError("a dependency that no parameter takes has to name what it calls")
     return get_dependant(
@@ -190,7 +190,7 @@ def flat_body_params(dependant: Dependant) -> list[ModelField]:
 
 
 def body_field_of(dependant: Dependant) -> ModelField | None:
-    """The one value that is the body, or an object that stands for several."""
+    """The one value that is the body, or an object that holds several."""
     fields = {each.name: each for each in flat_body_params(dependant)}
     if len(fields) < 2:
         return next(iter(fields.values()), None)

@@ -1,4 +1,4 @@
-"""What is said of a route, as attributes of the route under FastAPI's names."""
+"""The options of a route, as its attributes under FastAPI's names."""
 
 import inspect
 import re
@@ -96,7 +96,7 @@ class Described:
 
     @property
     def description(self) -> str:
-        """Markdown: what was said, or else the function's docstring."""
+        """Markdown: the option, or else the function's docstring."""
         text = self.options.get("description") or inspect.cleandoc(self.endpoint.__doc__ or "")
         return text.partition("\f")[0].strip()
 
@@ -106,7 +106,7 @@ class Described:
 
     @property
     def unique_id(self) -> str:
-        """The id of the operation, if it is for one method: what is said, or else made."""
+        """The id of the operation, if it is for one method: the option, or else a generated one."""
         return self.operation_id or self.generate_unique_id_function(self)
 
     @property

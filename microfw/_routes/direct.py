@@ -149,7 +149,7 @@ async def _drop(_: Message) -> None:
 
 
 def _handlers_of(layer: ExceptionMiddleware) -> Handlers:
-    """The handlers of the layer itself, which it tells whatever is inside of it."""
+    """The handlers of the layer itself, which it hands to whatever is inside of it."""
     scope: Scope = {"type": "http"}
     inner, layer.app = layer.app, _end
     with suppress(StopIteration):  # there is nothing to wait for

@@ -42,7 +42,7 @@ class AppDocumentation(TypedDict, total=False):
 
 
 def check_documentation(given: Mapping[str, Any]) -> None:
-    """Refuse the arguments of an application that nobody knows."""
+    """Refuse the unknown arguments of an application."""
     unknown = [name for name in given if name not in AppDocumentation.__optional_keys__]
     if unknown:
         raise TypeError(f"App() got an unexpected keyword argument {unknown[0]!r}")

@@ -266,7 +266,7 @@ class _Index:
 
 
 def _is_indexed(route: Any) -> bool:
-    """Whether what a route matches can be told by its path."""
+    """Whether a route's path determines what it matches."""
     if not any(matches_of(route) is each for each in _INDEXED):
         return False
     pattern = pattern_of(route)
@@ -289,7 +289,7 @@ def _is_whole(regex: str) -> bool:
 
 
 def _places_of(route: Any) -> Places | None:
-    """Where the parameters stand; `None` unless each is a whole segment of any text."""
+    """The places of the parameters; `None` unless each is a whole segment of any text."""
     if not isinstance(route, Route):
         return None
     segments: list[str] = route.path_format.split("/")

@@ -61,7 +61,7 @@ _RULES: Mapping[str, _Rule] = {
 
 
 class RouteDefaults:
-    """What is said of all routes of a router; `include_router` says more of those it includes."""
+    """The options of all routes of a router; `include_router` adds those of the included ones."""
 
     prefix: str
     tags: list[str | Enum]

@@ -172,7 +172,7 @@ class RoutePlans:
         return self._by_overrides.get(None, overrides, make)
 
     def _watched(self, overrides: Overrides, app_state: AppState) -> _Planned:
-        """The same plan, for those who watch it run."""
+        """The same plan, compiled to be watched."""
         planned = self._overridden(overrides, app_state) if overrides else self._unchanged()
         return _Planned(planned.plan, planned.bodies, planned.outer, is_watched=True)
 
@@ -253,7 +253,7 @@ class Prepared:
         """Read the function and plan the route, unless that is done.
 
         Raises:
-            RegistrationError: The subclass tells the mistake in the function or below it.
+            RegistrationError: The subclass names the mistake in the function or below it.
         """
         if not self._is_prepared:
             with collected():

@@ -136,7 +136,7 @@ class PlannedApp(Starlette):
         """Check all routes, as start-up does, also those that were added later to routers.
 
         Raises:
-            RegistrationError: The subclass tells the mistake.
+            RegistrationError: The subclass names the mistake.
         """
         for _, route, _, outer in _handled_routes(self):
             route.prepare()

@@ -145,7 +145,7 @@ def asked_for_host(route: Any) -> Any:
 
 
 def matches_of(route: Any) -> Any:
-    """Return the class's function that tells whether a route matches; `None` if it has its own."""
+    """Return the class's function that matches a route; `None` if the route has its own."""
     found = getattr(route.__class__, "matches", None)
     return None if found is not None and "matches" in getattr(route, "__dict__", ()) else found
 

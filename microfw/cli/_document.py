@@ -22,8 +22,8 @@ def document_of(app: App) -> str:
     """
     mistakes = mistakes_in([*app.routes, *app.webhooks.routes])
     if mistakes:
-        told = "\n".join(f"{each.what}\n  in:   {each.where}" for each in mistakes)
-        raise CommandError(told, mistakes[0].cure)
+        listed = "\n".join(f"{each.what}\n  in:   {each.where}" for each in mistakes)
+        raise CommandError(listed, mistakes[0].cure)
     document = app.openapi()
     return msgspec.json.format(msgspec.json.encode(document)).decode() + "\n"
 

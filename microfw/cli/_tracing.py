@@ -49,7 +49,7 @@ async def _traced(app: App, scope: dict[str, Any], body: bytes) -> Trace:
     with trace_requests(app) as traces:
         async with app.router.lifespan_context(app) as state:
             scope["state"] = dict(state or {})
-            with suppress(Exception):  # which the trace tells
+            with suppress(Exception):  # which the trace shows
                 await app(scope, receive, send)
     return traces[0]
 

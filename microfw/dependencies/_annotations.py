@@ -135,7 +135,7 @@ def _as_written(annotation: Any) -> str:
 
 
 def with_types(annotation: Any, types: dict[Any, Any]) -> Any:
-    """The annotation with what stands for the type variables in it."""
+    """The annotation with its type variables replaced."""
     if isinstance(annotation, TypeVar):
         return types.get(annotation, annotation)
     variables: tuple[Any, ...] = getattr(annotation, "__parameters__", ())

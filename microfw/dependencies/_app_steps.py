@@ -16,7 +16,7 @@ from microfw.dependencies._swallowing import error_of_swallowing
 
 
 async def end_of_setup() -> None:
-    """Stand where other plans have the endpoint; it is not called."""
+    """Takes the place of the endpoint in other plans; it is not called."""
 
 
 _END = describe(end_of_setup)

@@ -37,7 +37,7 @@ def stripped(call: Any) -> Any:
 
 
 def type_arguments(call: Any) -> dict[Any, Any]:
-    """What stands for the type variables of a generic class: `int` in `Repo[int]`."""
+    """The arguments of a generic class, by type variable: `int` in `Repo[int]`."""
     while isinstance(call, functools.partial):
         call = call.func
     variables = getattr(get_origin(call), "__parameters__", ())
@@ -82,7 +82,7 @@ def is_variadic(code: CodeType) -> bool:
 
 
 def passed_on(call: Any, signature: inspect.Signature) -> str:
-    """What a callable takes to pass it on to nobody knows whom, as it is written.
+    """The parameters that a callable passes on to another one, `*args` and `**kwargs`, as written.
 
     Nothing where its author says by `__signature__` what counts, of mocks, and of what is made in
     C: these pass nothing on.

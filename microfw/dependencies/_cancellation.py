@@ -54,7 +54,7 @@ def scope_for(task: "asyncio.Task[Any] | None") -> anyio.CancelScope | None:
 
 @cache
 def _asyncio_scopes() -> tuple[type[anyio.CancelScope], Mapping[Any, Any] | None]:
-    """Return what `anyio.CancelScope` makes on asyncio, and AnyIO's notes of who is in which.
+    """Return the class of `anyio.CancelScope` on asyncio, and AnyIO's table of the tasks in each.
 
     These have no public name. Should they not be found, every dependency gets a scope.
     """

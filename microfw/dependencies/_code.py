@@ -68,7 +68,7 @@ def returns_a_value(code: CodeType) -> bool:
 
 
 def _mentions_return(code: CodeType) -> bool:
-    """Whether the word stands in a function's source, which is seen sooner than that is parsed."""
+    """Whether a function's source contains the word, which is found faster than by parsing."""
     last = max(line or 0 for _, _, line in code.co_lines())
     lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 : last]
     return any("return" in line for line in lines)

@@ -79,7 +79,7 @@ def Security(  # noqa: N802 - the field's name for it
 
 
 def is_not_called(entry: object) -> bool:
-    """Whether what declares dependencies stands there itself, in place of what it returns."""
+    """Whether a value is a declaring function itself, which was not called."""
     return (
         entry is Depends
         or entry is Security

@@ -28,7 +28,7 @@ class Lifetime(IntEnum):
 
     @classmethod
     def of(cls, scope: DependencyScope, where: str) -> "Lifetime":
-        """The lifetime that an author's word stands for; `where` is what it was written in.
+        """The lifetime that an author's word names; `where` is what it was written in.
 
         Raises:
             ScopeError: There is no such scope.
@@ -43,7 +43,7 @@ class Lifetime(IntEnum):
 
     @classmethod
     def of_default(cls, scope: DependencyScope | None, where: str) -> "Lifetime":
-        """The lifetime of those for which no scope is given, `"function"` where nothing is said.
+        """The lifetime of dependencies without a scope: `"function"`, unless a default is given.
 
         Raises:
             ScopeError: There is no such scope, or it cannot be the default.

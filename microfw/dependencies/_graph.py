@@ -33,7 +33,7 @@ def make_plan(declarations: Declarations) -> Plan:
     """Make the plan of one route, task or application.
 
     Raises:
-        RegistrationError: The subclass tells the mistake.
+        RegistrationError: The subclass names the mistake.
     """
     nodes = steps_in_order(declarations)
     _settle_lifetimes(nodes, declarations.default)

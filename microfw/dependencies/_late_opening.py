@@ -42,7 +42,7 @@ Steps = tuple[Step, ...]
 
 
 class _Waiting:
-    """Somebody who waits until some steps are open."""
+    """A task that waits until some steps are open."""
 
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
@@ -51,7 +51,7 @@ class _Waiting:
         self._traceback: Traceback = None
 
     def end(self, error: Error = None) -> None:
-        """Wake who waits."""
+        """Wake the task."""
         self._error = error
         self._traceback = None if error is None else error.__traceback__
         self.signal.set()
@@ -68,7 +68,7 @@ class _Waiting:
 
 
 class _Opening:
-    """The setup of steps that were not open when somebody asked for them."""
+    """The setup of steps that were not open when they were needed."""
 
     def __init__(self, missing: Steps, first: _Waiting) -> None:
         self.missing = missing

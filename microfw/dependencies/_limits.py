@@ -68,14 +68,14 @@ class _Waiting(Struct, eq=False):
 
 
 class Places:
-    """The free places of a limit on one event loop, and who waits for some."""
+    """The free places of a limit on one event loop, and its queue."""
 
     def __init__(self, free: int) -> None:
         self.free: int = free
         self.queue: deque[_Waiting] = deque()
 
     def take_at_once(self, needs: int) -> bool:
-        """Take places, if there are enough and nobody else waits."""
+        """Take places, if there are enough and the queue is empty."""
         if self.queue or self.free < needs:
             return False
         self.free -= needs
@@ -96,7 +96,7 @@ class Places:
             raise
 
     def give_back(self, places: int) -> None:
-        """Give places back; those who wait get them."""
+        """Give places back, to the queue first."""
         self.free += places
         while self.queue and self.queue[0].needs <= self.free:
             waiting = self.queue.popleft()

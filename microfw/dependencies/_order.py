@@ -204,7 +204,7 @@ class _Order:
         )
 
     def _torn_by(self, wide: int) -> list[tuple[int, int, int]]:
-        """The blocks of which a step stands between two users, with these."""
+        """The blocks that have a step between two of their users, with these."""
         below = self._all_below(wide)
         torn: list[tuple[int, int, int]] = []
         for block, users in self._users.items():

@@ -15,7 +15,7 @@ Overrides = dict[Callable[..., Any], Callable[..., Any]]
 
 
 class Watched(Overrides):
-    """The overrides that are in force for an execution that somebody watches; there may be none."""
+    """The overrides in force for an execution that is watched; there may be none."""
 
 
 class OverridesInForce:

@@ -1,4 +1,4 @@
-"""The `Run` of an execution that answers nobody."""
+"""The `Run` of an execution without a response."""
 
 from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._cleanup import Cleanup
@@ -6,7 +6,7 @@ from microfw.dependencies._runtime import Run
 
 
 class PlainRun(Run):
-    """Accompanies an execution that answers nobody: of a task, or of scope "app"."""
+    """Accompanies an execution without a response: of a task, or of scope "app"."""
 
     def __init__(self, cleanup: Cleanup, app_values: AppValues) -> None:
         self.cleanup = cleanup

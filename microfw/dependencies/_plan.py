@@ -112,7 +112,7 @@ ArgumentSource = Use | AppValue | Surrounding
 
 
 class Site(Struct, frozen=True):
-    """Where in the graph a parameter stands, for messages."""
+    """The place of a parameter in the graph, for messages."""
 
     signature: Signature
     path: tuple[str, ...]

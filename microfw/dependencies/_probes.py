@@ -38,7 +38,7 @@ _PLACE = re.compile(r"(?P<file>.+):(?P<line>\d+)\)")
 
 
 class Named(Struct, frozen=True):
-    """What the names in the source of a plan stand for.
+    """The meanings of the names in the source of a plan.
 
     Attributes:
         steps: The steps, by the names of their functions.

@@ -1,4 +1,4 @@
-"""Tells what a dependency declares for that purpose which exception its exit code sees."""
+"""Records which exception a dependency's exit code sees, in the value that it declares for that."""
 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Protocol

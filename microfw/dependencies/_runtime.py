@@ -66,7 +66,7 @@ class Run:
     _knows_task = False
 
     def invalid(self, errors: Iterable[Mapping[str, Any]]) -> "_Invalid":
-        """Note what is invalid about a value; return what stands for it."""
+        """Record what is invalid about a value; return the placeholder."""
         self.errors = [*(self.errors or ()), *errors]
         return INVALID
 
@@ -90,7 +90,7 @@ class Run:
 
 
 class _Invalid:
-    """Stands for a value that was not valid, and for whatever depends on it."""
+    """The placeholder of a value that was not valid, and of whatever depends on it."""
 
     def __repr__(self) -> str:
         return "INVALID"
@@ -318,7 +318,7 @@ def no_coroutine(value: Result, of: Callable[..., Any]) -> Result:
 
 
 def not_awaited(coroutine: Any, of: Callable[..., Any]) -> NotAwaitedError:
-    """The error for a coroutine in the place of a value; it is closed, for nobody will await it."""
+    """The error for a coroutine in the place of a value; nothing will await it, so it is closed."""
     coroutine.close()
     code: CodeType = coroutine.cr_code
     return NotAwaitedError(

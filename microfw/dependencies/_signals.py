@@ -1,4 +1,4 @@
-"""What tasks tell each other across event loops: an application may run on several, by thread."""
+"""Signals between tasks of several event loops: an application may run on one in each thread."""
 
 import sys
 from collections.abc import Callable, Coroutine

@@ -195,7 +195,7 @@ def is_async_callable(call: Callable[..., Any]) -> bool:
 
 
 def name_of(call: Any) -> str:
-    """The name under which messages, logs and generated source speak of a callable."""
+    """The name of a callable in messages, logs and generated source."""
     call = stripped(call)
     name: str = getattr(call, "__name__", None) or type(call).__name__
     return name

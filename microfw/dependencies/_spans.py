@@ -200,7 +200,7 @@ class Tracer:
         self._threads = {get_ident(): 0}
 
     def add_observer(self, observer: SpanObserver) -> None:
-        """Tell somebody at once what happens from now on."""
+        """Report each event from now on, at once."""
         self._observers.append(observer)
 
     @property

@@ -14,7 +14,7 @@ class Swallowed(Struct, frozen=True):
 
 
 def error_of_swallowing(swallowed: Swallowed) -> SwallowedExceptionError:
-    """The error that names who swallowed an exception, which is its cause."""
+    """The error that names what swallowed an exception; the exception is its cause."""
     error = SwallowedExceptionError(f"{swallowed.by} swallowed {_shown(swallowed.error)}")
     error.__cause__ = swallowed.error
     return error

@@ -164,7 +164,7 @@ class _Outcome(Generic[Result]):
         self.error: BaseException | None = None
 
     def take_call(self) -> tuple[Callable[..., Result], tuple[Any, ...]]:
-        """Hand the call over to the first who asks, and no longer hold what is in it.
+        """Hand the call over to the first caller, and no longer hold what is in it.
 
         Raises:
             IndexError: Somebody has asked before.

@@ -1,4 +1,4 @@
-"""Run a coroutine to its end, whoever cancels the task in the meantime.
+"""Run a coroutine to its end, also if the task is cancelled meanwhile.
 
 AnyIO's shielded cancel scopes keep AnyIO's own cancellations away, on both backends. On asyncio
 there are also plain `Task.cancel()` calls: a server at the end of its patience, `asyncio.timeout`
@@ -47,7 +47,7 @@ async def uninterrupted(
         coroutine: What is to run to its end.
         task: The current task on asyncio; `None` on trio, where nothing needs to be done.
         cleanup: Bounds the time that it may take, on asyncio. On trio cancel scopes do that.
-        place: Tells what it is, should it take too long.
+        place: Returns its name, for the message if it takes too long.
         asker: Who else may cancel it: what was scheduled while it was the `current_asker`.
         is_cancelled: Whether it is run because a cancellation is on its way outward.
 

@@ -114,7 +114,7 @@ def steps_in_order(declarations: Declarations) -> list[StepNode]:
     """List the steps below an endpoint, each behind those that it uses; the endpoint is the last.
 
     Raises:
-        RegistrationError: The subclass tells the mistake.
+        RegistrationError: The subclass names the mistake.
     """
     return _StepNodes(_Callables(declarations).root, declarations).in_order
 

@@ -100,7 +100,7 @@ class Writer:
         return f"# {escaped(shape.title)}\n{functions}"
 
     def named(self) -> Named:
-        """What the names in the source stand for, to those who watch it run."""
+        """The meanings of the names in the source, for the probes."""
         shape = self._shape
         return Named(
             dict(zip(self._callables, self._steps, strict=True)),

@@ -93,7 +93,7 @@ class DocumentationRoute(MatchesInLinearTime, starlette.routing.Route):
 
 
 class Webhook(Route):
-    """A request that the application sends: what stands for its path is a name."""
+    """A request that the application sends: it has a name in place of a path."""
 
     def __init__(self, path: str, endpoint: Any, **options: Any) -> None:
         super().__init__(f"/{path.removeprefix('/')}", endpoint, **options)
@@ -140,7 +140,7 @@ class DescribedApp:
     _webhooks: Sequence[BaseRoute] | Router = ()
 
     def _document(self, documentation: AppDocumentation, *, limits_bodies: bool) -> None:
-        """Keep what is said of the application."""
+        """Keep the options of the application."""
         self.documentation = documentation
         self.limits_bodies = limits_bodies
         for name, value in documentation.items():

@@ -42,12 +42,12 @@ def digest() -> str:
 def manifest() -> dict[str, object]:
     """What the files are: package, version, licence, and the sum of each."""
     text = (files("microfw.openapi") / "assets" / "manifest.json").read_bytes()
-    told: dict[str, object] = json.loads(text)
-    return told
+    package: dict[str, object] = json.loads(text)
+    return package
 
 
 def serve_asset(request: Request) -> Response:
-    """Serve one of the files; compressed to those who take that.
+    """Serve one of the files; compressed if the client accepts that.
 
     Raises:
         HTTPException: 404, there is no such file.

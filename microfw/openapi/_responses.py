@@ -68,8 +68,8 @@ def answers_of(route: Route, unique_id: str, schemas: Schemas) -> Answers:
         model, name = model_of(annotation), f"Response_{unique_id}"
 
     def want(model: Any, name: str) -> Want:
-        told = endpoint.where, (), label_of(route), f"what {endpoint.name!r} answers"
-        return schemas.want(Want(model, "serialization", name, *told))
+        place = endpoint.where, (), label_of(route), f"what {endpoint.name!r} answers"
+        return schemas.want(Want(model, "serialization", name, *place))
 
     said = _said(route)
     others = {
@@ -99,7 +99,7 @@ def _kinds_of(route: Route) -> list[type[Response]]:
 
 
 def _said(route: Route) -> dict[int | str, Any]:
-    """What is said of further answers: of a status, by the route, or else nearest to it."""
+    """The declarations of further answers: of each status that of the route, or the nearest one."""
     said: dict[int | str, Any] = dict(route.options.get("responses") or {})
     for step in steps_from_endpoint(route.plan):
         said = {**step.responses, **said}

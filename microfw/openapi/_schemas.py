@@ -119,7 +119,7 @@ def _made(wants: list[Want], *, separate: bool) -> Definitions:
 
 
 class _Round:
-    """Both libraries' schemas, with the types of each that stand in those of the other."""
+    """Both libraries' schemas; the types of each may hold those of the other."""
 
     def __init__(self, pydantics: list[Want], msgspecs: list[Want], *, separate: bool) -> None:
         self._separate = separate
@@ -180,7 +180,7 @@ class _Round:
         return {name: self._unmarked(schema) for name, schema in (*ours.items(), *theirs.items())}
 
     def _unmarked(self, part: Any) -> Any:
-        """Put in place of the marks what they stand for."""
+        """Replace the marks."""
         if is_array(part):
             return [self._unmarked(each) for each in part]
         if not is_mapping(part):

@@ -57,5 +57,5 @@ def _alternatives(required: Requirement, optional: Requirement) -> list[Requirem
 
 
 def _described(scheme: SecurityBase) -> dict[str, Any]:
-    """The security scheme object, without what is not said of it."""
+    """The security scheme object, without what is not declared."""
     return {name: value for name, value in scheme.openapi.items() if value is not None}

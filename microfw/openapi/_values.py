@@ -129,7 +129,7 @@ def _parameters(value: Value, schemas: Schemas) -> Iterator[dict[str, Any]]:
 
 
 def _parameter(name: str, place: str, is_required: bool, schema: dict[str, Any]) -> dict[str, Any]:
-    """Describe a parameter; what its schema says of its use is said of the parameter, too."""
+    """Describe a parameter; its schema's description and `deprecated` are its own, too."""
     parameter = {"name": name, "in": place, "required": is_required, "schema": schema}
     said = {word: schema[word] for word in ("description", "deprecated") if schema.get(word)}
     return {**parameter, **said}

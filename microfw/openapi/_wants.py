@@ -14,7 +14,7 @@ NO_DOCUMENTATION = Documentation()
 
 
 class Want(Struct, eq=False):
-    """A type, what is said of its values, and what becomes of it.
+    """A type whose schema is needed, and the documentation of its values.
 
     Args:
         annotation: The type.
@@ -24,7 +24,7 @@ class Want(Struct, eq=False):
         path: The names of the callables that lead there.
         route: The route that is described, for messages.
         parameter: What is wrong where the type has no schema.
-        documentation: What its declaration tells.
+        documentation: That of its declaration.
         default: The value where none was sent; `...` where there is none to show.
 
     Attributes:
@@ -44,7 +44,7 @@ class Want(Struct, eq=False):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is a class, of which nothing else is said."""
+        """Whether it is a class without documentation of its own."""
         is_said = self.documentation != NO_DOCUMENTATION or self.default is not ...
         return is_class(self.annotation) and not is_said
 

@@ -45,12 +45,12 @@ def msgspec_schemas(
 
 
 def _limits(schema: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
-    told = {word: limits[name] for name, word in _LIMITS.items() if name in limits}
+    renamed = {word: limits[name] for name, word in _LIMITS.items() if name in limits}
     measure = _LENGTHS.get(_type_of(schema), "Length")
     for name in ("min", "max"):
         if f"{name}_length" in limits:
-            told[f"{name}{measure}"] = limits[f"{name}_length"]
-    return told
+            renamed[f"{name}{measure}"] = limits[f"{name}_length"]
+    return renamed
 
 
 def _type_of(schema: Mapping[str, Any]) -> Any:

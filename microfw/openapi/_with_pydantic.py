@@ -77,7 +77,7 @@ def _with_description(schema: dict[str, Any], want: Want) -> dict[str, Any]:
 def _add_input(want: Want, inputs: dict[Any, Any], *, separate: bool) -> Any:
     """Add what pydantic needs to make a schema, unless that is there; return its key."""
     bare, said = want.bare, _said(want)
-    # Unions are equal in any order, and numbers whatever their type: what is written tells both.
+    # Unions are equal in any order, and numbers whatever their type: `repr` distinguishes both.
     key: Any = bare, want.mode, repr((bare, said)), *said.values()
     try:
         known = key in inputs

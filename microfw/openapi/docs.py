@@ -61,7 +61,7 @@ def get_swagger_ui_html(
         swagger_favicon_url: Of the page's icon; there is none where left out.
         oauth2_redirect_url: Of the page to which OAuth2 providers lead back.
         init_oauth: The arguments of Swagger UI's `initOAuth`.
-        swagger_ui_parameters: What Swagger UI is told besides, or instead of
+        swagger_ui_parameters: Settings of Swagger UI besides, or instead of
             `swagger_ui_default_parameters`.
         init_js_url: Of the script that starts Swagger UI.
     """
@@ -123,7 +123,7 @@ def get_redoc_html(
 
 
 def get_swagger_ui_oauth2_redirect_html() -> HTMLResponse:
-    """Make the page to which OAuth2 providers lead back, and which tells Swagger UI the answer."""
+    """Make the page to which OAuth2 providers redirect; it hands the answer to Swagger UI."""
     page = _Page("OAuth2 redirect", None)
     page.add_script(None, "oauth2-redirect.js")
     return page.response()

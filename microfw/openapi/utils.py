@@ -146,7 +146,7 @@ def _references(part: Any) -> Iterator[str]:
 
 
 def _finished(schema: dict[str, Any]) -> dict[str, Any]:
-    """What is said of a class behind a form feed, is not for the document."""
+    """A docstring's text behind a form feed is not for the document."""
     if "description" not in schema:
         return schema
     return {**schema, "description": schema["description"].partition("\f")[0]}

@@ -10,7 +10,7 @@ There are three cases, the same for every scheme:
 3. They are malformed: 401, "Invalid authentication credentials". `auto_error=False` makes no
    difference: it says that credentials may be missing, not that they may be anything.
 
-Each 401 tells in `WWW-Authenticate` what would be accepted (RFC 9110, section 15.5.2).
+Each 401 names in `WWW-Authenticate` what would be accepted (RFC 9110, section 15.5.2).
 FastAPI 0.117 answers case 2 with 403 and without a challenge, except for `HTTPBasic` and the
 OAuth2 bearer schemes; with `HTTPBearer` and `HTTPDigest` it calls the credentials of other schemes
 invalid. It knows case 3 for `HTTPBasic` alone.

@@ -1,4 +1,4 @@
-"""What is known of taskiq's brokers: who redelivers, and what is given back how.
+"""What taskiq's brokers do: which redeliver, and how each takes messages back.
 
 It is known by the names of their classes, so that none of their packages has to be there.
 """
@@ -14,7 +14,7 @@ from microfw.tasks._redis_streams import give_back_pending, listen
 
 
 class BrokerFacts(Struct, frozen=True):
-    """How a broker treats messages that nobody has acknowledged.
+    """How a broker treats messages that were not acknowledged.
 
     Attributes:
         redelivers_after: Seconds after which another worker gets such a message; `None` if never.

@@ -1,4 +1,4 @@
-"""The last traces, and who waits for the next one."""
+"""The last traces, and the clients that wait for the next one."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Lets in nobody but the machine itself."""
+"""Refuses clients on other machines."""
 
 from ipaddress import ip_address
 
@@ -7,7 +7,7 @@ from microfw.requests import Request
 
 
 def require_loopback(request: Request) -> None:
-    """Refuse who is not on this machine, or has come by another name (DNS rebinding).
+    """Refuse a client on another machine, or one that used another host name (DNS rebinding).
 
     Raises:
         HTTPException: 403.

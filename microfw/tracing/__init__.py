@@ -1,4 +1,4 @@
-"""What ran: a trace of each request, WebSocket and background task, for whoever listens."""
+"""What ran: a trace of each request, WebSocket and background task, for listeners."""
 
 from microfw.dependencies import LogLine, OpenSpan, Outcome, Span, SpanKind
 from microfw.tracing._chrome import chrome_trace, write_chrome_trace

@@ -1,4 +1,4 @@
-"""Who listens to the traces of an application, and the layer that makes them.
+"""The listeners to the traces of an application, and the layer that makes them.
 
 Without a listener there is no layer, and the routes' plans run as they are. The first listener puts
 the layer around the application's middleware, and has executions below it use the watched variant
@@ -28,16 +28,16 @@ class Traceable(Protocol):
 
     @property
     def tracing(self) -> "Tracing":
-        """Who listens."""
+        """The listeners."""
         ...
 
 
 class Tracing:
-    """Who listens to the traces of an application: `app.tracing`.
+    """The listeners to the traces of an application: `app.tracing`.
 
     Args:
         app: The application.
-        overrides: Tells those of the application and of the applications mounted in it.
+        overrides: Those of the application and of the applications mounted in it.
     """
 
     def __init__(self, app: Traceable, overrides: Callable[[], Iterable[OverridesInForce]]) -> None:
@@ -48,7 +48,7 @@ class Tracing:
 
     @property
     def is_on(self) -> bool:
-        """Whether somebody listens."""
+        """Whether there is a listener."""
         return bool(self._sinks)
 
     def listen(
@@ -83,13 +83,13 @@ class Tracing:
         self._app.middleware_stack = without_layer(self._app.middleware_stack)
 
     def refresh(self) -> None:
-        """Have the applications that are mounted by now traced, too."""
+        """Trace the applications that are mounted, too."""
         for overrides in self._overrides():
             overrides.watch(self)
             self._watched.append(overrides)
 
     def around(self, stack: ASGIApp) -> ASGIApp:
-        """Put the layer around an application's middleware, if somebody listens."""
+        """Put the layer around an application's middleware, if there is a listener."""
         if not self._sinks:
             return stack
         self.refresh()
@@ -119,7 +119,7 @@ class Tracing:
             current_tracer.reset(token)
 
     def wanted(self, scope: Scope) -> list[Sink]:
-        """Those who want a trace of a request."""
+        """The listeners that want a trace of a request."""
         return [sink for sink in self._sinks if _wants(sink, scope)]
 
 
@@ -160,7 +160,7 @@ class Listening:
 
 
 class Layer:
-    """The outermost layer of an application that somebody listens to.
+    """The outermost layer of an application that has listeners.
 
     Attributes:
         app: What is inside of it.

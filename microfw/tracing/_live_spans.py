@@ -182,7 +182,7 @@ class LiveSpans(Observer):
 
 
 class _FromHeaders(Getter[Headers]):
-    """Reads what is said of the trace that a request belongs to."""
+    """Reads the headers that name the trace of a request."""
 
     def get(self, carrier: Headers, key: str) -> list[str] | None:
         return carrier.getlist(key) or None

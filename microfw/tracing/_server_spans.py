@@ -1,4 +1,4 @@
-"""Spans of kind SERVER: what they say of a request, and who makes them."""
+"""Spans of kind SERVER: their attributes, and what makes them."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlencode

@@ -18,7 +18,7 @@ _SHOWN: frozenset[SpanKind] = frozenset(
 class ServerTiming(Sink):
     """Adds the header to responses, with what had run when they started.
 
-    It tells everybody who asks how the application is made, and how long it takes; so it is for
+    It shows every client how the application is made, and how long it takes; so it is for
     development, or for those whom `when` lets see it.
 
     Args:

@@ -24,7 +24,7 @@ class Observer:
         """Something begins, in the thread and the context in which it runs."""
 
     def ended(self, span: OpenSpan, error: BaseException | None) -> None:
-        """It has ended, in the same context; or something is over whose begin was not told."""
+        """It has ended, in the same context; or something is over whose begin was not reported."""
 
     def sends(self, message: Message) -> None:
         """A message is about to be sent to the server; it can be changed."""

@@ -29,7 +29,7 @@ def duration(nanoseconds: int) -> str:
 
 
 def noted(span: Span) -> str:
-    """What is to be said of a span besides its name and its time."""
+    """The rest of a span's line: all but its name and its time."""
     parts = [f"({span.scope})"] if span.kind == "open" and span.scope else []
     if span.thread:
         parts.append(f"thread {span.thread}")

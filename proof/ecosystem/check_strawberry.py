@@ -75,7 +75,7 @@ def test_a_query_by_get() -> None:
     assert answer.json()["data"] == {"hello": "hello me"}
 
 
-def test_errors_are_told() -> None:
+def test_errors_are_reported() -> None:
     assert asked("{ fail }").json()["errors"][0]["message"] == "failed"
     assert asked("{ nothing }").status_code == 200
 

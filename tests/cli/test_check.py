@@ -29,7 +29,7 @@ app.include_router(router)
 """
 
 
-def test_all_mistakes_are_told_at_once(folder: Folder) -> None:
+def test_all_mistakes_are_reported_at_once(folder: Folder) -> None:
     folder.write("main.py", MISTAKEN)
     result = folder.run("check")
     assert result.exit_code == 1
@@ -44,7 +44,7 @@ def test_all_mistakes_are_told_at_once(folder: Folder) -> None:
     assert lines[-1].endswith("4 mistakes, 0 warnings")
 
 
-def test_what_an_import_raises_is_told_after_the_mistakes_before_it(folder: Folder) -> None:
+def test_what_an_import_raises_is_reported_after_the_mistakes_before_it(folder: Folder) -> None:
     folder.write(
         "main.py", 'from microfw import *\napp = App()\n@app.get("a")\nasync def a(): ...\n1 / 0'
     )

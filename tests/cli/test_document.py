@@ -70,7 +70,7 @@ def test_a_file_that_is_not_there_is_not_up_to_date(folder: Folder) -> None:
     )
 
 
-def test_a_type_without_a_schema_is_told(folder: Folder) -> None:
+def test_a_type_without_a_schema_is_reported(folder: Folder) -> None:
     folder.write("main.py", ODD)
 
     what, where, cure = folder.error("openapi").splitlines()

@@ -283,7 +283,7 @@ async def never_awaits() -> AsyncIterator[None]:
     ],
     ids=map(str, count()),
 )
-def test_what_may_give_way_to_the_event_loop_is_told_by_its_code(
+def test_what_may_give_way_to_the_event_loop_is_reported_by_its_code(
     call: Callable[..., Any], can_suspend: bool
 ) -> None:
     assert describe(call).can_suspend is can_suspend
@@ -367,7 +367,7 @@ def test_a_class_returns_no_annotated_type() -> None:
     assert describe(function).returns is str
 
 
-def test_an_unknown_name_that_a_declaration_got_is_told() -> None:
+def test_an_unknown_name_that_a_declaration_got_is_reported() -> None:
     def read(it: Annotated[int, Depends(cast("Any", ForwardRef("get_it")))]) -> None: ...
 
     with pytest.raises(UnresolvableAnnotationError) as raised:
@@ -378,7 +378,7 @@ def test_an_unknown_name_that_a_declaration_got_is_told() -> None:
     )
 
 
-def test_an_unknown_name_in_an_annotation_is_told() -> None:
+def test_an_unknown_name_in_an_annotation_is_reported() -> None:
     def call(value: "Unknown") -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
     with pytest.raises(UnresolvableAnnotationError) as raised:

@@ -346,7 +346,7 @@ def test_the_feed_tells_everyone_of_each_new_order(shop: Shop) -> None:
         }
 
 
-def test_a_token_is_told_once(shop: Shop) -> None:
+def test_a_token_is_reported_once(shop: Shop) -> None:
     created = shop.client.post("/users", json={"name": "ada"})
     token = created.json()["token"]
     ada = {"authorization": f"Bearer {token}"}

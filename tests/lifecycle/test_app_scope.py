@@ -558,7 +558,7 @@ async def test_all_who_wait_for_an_opening_that_fails_raise_its_error(log: Log) 
 
 
 @both
-async def test_an_error_of_setup_that_a_dependency_swallows_is_told_with_the_dependency(
+async def test_an_error_of_setup_that_a_dependency_swallows_is_reported_with_the_dependency(
     log: Log, is_async: bool
 ) -> None:
     """E5"""

@@ -445,7 +445,7 @@ async def test_setup_of_neighbours_in_a_thread_goes_on_to_its_end_and_then_exits
 
 
 @cancelled(*LASTING, *SINGLE)
-async def test_a_setup_that_fails_in_a_thread_while_it_is_cancelled_is_told_and_gives_way(
+async def test_a_setup_that_fails_in_a_thread_while_it_is_cancelled_is_reported_and_gives_way(
     scene: Scene, cancel: Cancel, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = App()
@@ -1149,7 +1149,7 @@ async def cancelled_task(scene: Scene) -> None:
 
 @cancelled(*SINGLE)
 @pytest.mark.parametrize("native", ["timeout", "task group"])
-async def test_a_cancellation_from_outside_is_told_from_those_of_exit_code_itself(
+async def test_a_cancellation_from_outside_is_reported_from_those_of_exit_code_itself(
     scene: Scene, cancel: Cancel, native: str
 ) -> None:
     app = App()
@@ -1199,7 +1199,7 @@ async def test_every_native_cancellation_is_counted_in_the_end(scene: Scene) -> 
 
 @cancelled(*LASTING, *SINGLE)
 @pytest.mark.parametrize("in_thread", [True, False])
-async def test_what_exit_code_raises_while_it_is_cancelled_is_told_and_gives_way(
+async def test_what_exit_code_raises_while_it_is_cancelled_is_reported_and_gives_way(
     scene: Scene, cancel: Cancel, in_thread: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = App()

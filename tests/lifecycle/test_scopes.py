@@ -143,7 +143,7 @@ def rows_of(session: Session) -> StreamingResponse:
 
 
 @both
-async def test_a_stream_that_outlives_what_it_reads_is_told_with_the_cure(
+async def test_a_stream_that_outlives_what_it_reads_is_reported_with_the_cure(
     is_async: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """E7, S1"""
@@ -166,7 +166,7 @@ async def test_a_stream_that_outlives_what_it_reads_is_told_with_the_cure(
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
-async def test_what_had_closed_before_a_stream_is_told_in_the_order_of_setup(
+async def test_what_had_closed_before_a_stream_is_reported_in_the_order_of_setup(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """E7, S1: what has request scope is still open, and not named."""
@@ -202,7 +202,7 @@ async def test_the_replacement_of_a_dependency_is_named_where_it_is_overridden(
     assert f"had closed before: {place(session_sync)}. One" in caplog.text
 
 
-async def test_nothing_is_told_of_a_stream_that_fails_while_what_it_reads_is_open(
+async def test_nothing_is_reported_of_a_stream_that_fails_while_what_it_reads_is_open(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """E7, S1, S6"""
@@ -459,7 +459,7 @@ async def test_a_lifespan_within_another_shares_what_that_has_opened_and_leaves_
 
 
 @both
-async def test_a_start_up_error_that_a_dependency_swallows_is_told_with_the_dependency(
+async def test_a_start_up_error_that_a_dependency_swallows_is_reported_with_the_dependency(
     is_async: bool,
 ) -> None:
     """S2, E5"""
@@ -1096,7 +1096,7 @@ async def test_an_error_after_the_start_is_raised_to_the_server(is_async: bool) 
 
 
 @both
-async def test_an_error_after_the_start_that_is_swallowed_is_told_all_the_same(
+async def test_an_error_after_the_start_that_is_swallowed_is_reported_all_the_same(
     is_async: bool,
 ) -> None:
     """S6, E5, E7: the client has half of an answer."""
@@ -1196,7 +1196,7 @@ async def test_invalid_values_are_answered_before_a_stream_starts(is_async: bool
     assert log == lines("sends 422, sends 200, sends 0, sends 1, ends")
 
 
-async def test_a_stream_that_breaks_off_is_told_even_where_request_scope_swallows_it() -> None:
+async def test_a_stream_that_breaks_off_is_reported_even_where_request_scope_swallows_it() -> None:
     """E5, E7, B2"""
     log = Log()
     app = App()

@@ -859,7 +859,7 @@ async def test_exit_code_waits_for_no_free_thread(fails: bool, scope: Any, count
 
 @pytest.mark.parametrize("anyio_backend", [("asyncio", {}), ("asyncio", {"use_uvloop": True})])
 @pytest.mark.parametrize("turns", range(6))
-async def test_an_error_in_exit_code_is_told_whenever_its_request_is_cancelled(
+async def test_an_error_in_exit_code_is_reported_whenever_its_request_is_cancelled(
     turns: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = App()

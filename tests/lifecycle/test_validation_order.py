@@ -97,7 +97,7 @@ async def test_what_two_steps_of_one_dependency_read_is_reported_once(is_async: 
 
 
 @both
-async def test_auth_answers_401_before_values_and_body_are_told_invalid(is_async: bool) -> None:
+async def test_auth_answers_401_before_values_and_body_are_reported_invalid(is_async: bool) -> None:
     """V2, V3"""
     log = Log()
 
@@ -237,7 +237,7 @@ async def test_values_count_of_dependencies_that_the_endpoint_does_not_use(is_as
     assert log == lines("check, endpoint, sends 200")
 
 
-async def test_a_malformed_body_is_told_once_however_many_steps_read_it() -> None:
+async def test_a_malformed_body_is_reported_once_however_many_steps_read_it() -> None:
     """V2, V3"""
     log = Log()
 
@@ -259,7 +259,7 @@ async def test_a_malformed_body_is_told_once_however_many_steps_read_it() -> Non
     assert [entry["loc"] for entry in answer.json()["detail"]] == [["body", 1], ["query", "page"]]
 
 
-async def test_a_value_that_is_the_same_is_told_for_each_step_that_reads_it() -> None:
+async def test_a_value_that_is_the_same_is_reported_for_each_step_that_reads_it() -> None:
     """V1: a callable's own values are its own."""
     log = Log()
 

@@ -86,7 +86,7 @@ def is_exact(annotation: Any, value: Any) -> bool:
         (Branch, Branch(LEAF, LEAF)),
     ],
 )
-def test_values_of_the_declared_classes_are_told(annotation: Any, value: Any) -> None:
+def test_values_of_the_declared_classes_are_exact(annotation: Any, value: Any) -> None:
     assert is_exact(annotation, value)
 
 
@@ -112,7 +112,7 @@ def test_values_of_the_declared_classes_are_told(annotation: Any, value: Any) ->
         (Branch, Branch(LEAF, counts=Names())),  # type: ignore[arg-type]
     ],
 )
-def test_values_of_other_classes_are_told_at_any_depth(annotation: Any, value: Any) -> None:
+def test_values_of_other_classes_are_not_exact_at_any_depth(annotation: Any, value: Any) -> None:
     assert not is_exact(annotation, value)
 
 
@@ -121,7 +121,7 @@ def test_values_of_other_classes_are_told_at_any_depth(annotation: Any, value: A
     [Any, list, list[Any], dict, dict[int, Leaf], tuple[Leaf, int], Page[Any], Page, Tree, object],
     ids=str,
 )
-def test_types_that_hold_anything_or_themselves_are_not_told_by_classes(annotation: Any) -> None:
+def test_types_that_hold_anything_or_themselves_have_no_exact_classes(annotation: Any) -> None:
     assert exact_classes(annotation) == {}
 
 

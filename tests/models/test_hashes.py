@@ -98,13 +98,13 @@ def test_what_cannot_be_chosen_is_decoded_at_once(annotation: Any) -> None:
     assert JSONConverter(annotation).decode.__name__ == "decode"
 
 
-def test_what_has_no_hash_is_told_as_such() -> None:
+def test_what_has_no_hash_is_reported_as_such() -> None:
     with pytest.raises(Invalid) as caught:
         JSONConverter(set[Any]).decode(json.dumps([["a" * 1000]] * 100).encode())
     assert caught.value.errors[0]["type"] == "set_item_not_hashable"
 
 
-def test_a_large_body_that_is_no_collection_is_told_as_such() -> None:
+def test_a_large_body_that_is_no_collection_is_reported_as_such() -> None:
     with pytest.raises(Invalid) as caught:
         JSONConverter(set[int]).decode(json.dumps("a" * 100_000).encode())
     assert [each["type"] for each in caught.value.errors] == ["set_type"]

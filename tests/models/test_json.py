@@ -172,7 +172,7 @@ def test_models_stand_in_models_and_in_containers(model):
 
 
 @pytest.mark.parametrize("model", OF_PYDANTIC)
-def test_every_mistake_in_a_model_is_told_with_its_place(model):
+def test_every_mistake_in_a_model_is_reported_with_its_place(model):
     body = [
         {"name": 1, "price": "much", "tags": ["a", 2], "parts": [{"price": None}]},
         {"name": "saw", "price": 1},
@@ -246,7 +246,7 @@ def test_pydantics_errors_are_its_own():
         (Cat, {"type": "dog", "lives": 9}, ("type",), "Invalid value 'dog'", "dog"),
     ],
 )
-def test_of_a_struct_the_first_error_is_told_with_its_place_and_what_was_received(
+def test_of_a_struct_the_first_error_is_reported_with_its_place_and_what_was_received(
     annotation, body, loc, message, shown
 ):
     assert errors(annotation, body) == [
@@ -254,7 +254,7 @@ def test_of_a_struct_the_first_error_is_told_with_its_place_and_what_was_receive
     ]
 
 
-def test_a_field_that_a_struct_lacks_or_forbids_is_told_as_pydantic_does():
+def test_a_field_that_a_struct_lacks_or_forbids_is_reported_as_pydantic_does():
     class Strict(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
         unit_price: int
         inner: Struct | None = None
@@ -603,7 +603,7 @@ def test_constraints_hold_for_bodies_too():
         (b"[" * 100_000, 0, "Nested too deeply"),
     ],
 )
-def test_what_is_no_json_is_told_with_its_place_in_characters(body, position, reason):
+def test_what_is_no_json_is_reported_with_its_place_in_characters(body, position, reason):
     with pytest.raises(Invalid) as raised:
         parse_json(body)
 
@@ -619,7 +619,7 @@ def test_what_is_no_json_is_told_with_its_place_in_characters(body, position, re
 
 
 @pytest.mark.parametrize("annotation", [Struct, list[int], Annotated[int, annotated_types.Gt(0)]])
-def test_a_broken_body_is_told_whatever_the_type(annotation):
+def test_a_broken_body_is_reported_whatever_the_type(annotation):
     assert errors(annotation, b'{"a"') == [
         {
             "type": "json_invalid",

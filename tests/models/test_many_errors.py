@@ -52,13 +52,13 @@ def errors(annotation: Any, value: Any) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "annotation", [list[Model], list[Plain], list[Typed], list[list[int]]], ids=str
 )
-def test_of_many_errors_in_an_array_the_first_are_told(annotation):
+def test_of_many_errors_in_an_array_the_first_are_reported(annotation):
     found = errors(annotation, [None] * (MOST + 1))
 
     assert [error["loc"] for error in found] == [(index,) for index in range(MOST)]
 
 
-def test_of_many_errors_in_an_object_the_first_are_told():
+def test_of_many_errors_in_an_object_the_first_are_reported():
     found = errors(dict[str, Model], {f"k{number}": {} for number in range(MOST + 1)})
 
     assert [error["loc"] for error in found] == [(f"k{index}", "number") for index in range(MOST)]
@@ -82,13 +82,13 @@ def test_items_of_sets_that_cannot_be_in_one_count_too():
     assert len(errors(set[Any], [[]] * (MOST + 1))) == MOST
 
 
-def test_of_many_keys_that_are_not_permitted_the_first_are_told():
+def test_of_many_keys_that_are_not_permitted_the_first_are_reported():
     found = errors(Closed, {f"k{number}": 1 for number in range(MOST + 1)})
 
     assert [error["loc"] for error in found] == [(f"k{index}",) for index in range(MOST)]
 
 
-def test_of_many_errors_of_pydantics_the_first_are_told_without_what_was_received():
+def test_of_many_errors_of_pydantics_the_first_are_reported_without_what_was_received():
     few = errors(list[Model], [{"number": -1}] * MOST)
     more = errors(list[Model], [{"number": -1}] * (MOST + 1))
 
@@ -102,7 +102,7 @@ def test_of_many_errors_of_pydantics_the_first_are_told_without_what_was_receive
     }
 
 
-def test_of_many_values_in_the_query_string_the_first_errors_are_told():
+def test_of_many_values_in_the_query_string_the_first_errors_are_reported():
     app = App()
 
     @app.get("/")
@@ -197,12 +197,14 @@ class ClosedData:
         (Bag, {"number": "x", "type": ["x"] * LARGE}, [("number",), ("type", 0)]),
     ],
 )
-def test_of_a_large_body_the_first_wrong_item_of_each_collection_is_told(annotation, body, told):
+def test_of_a_large_body_the_first_wrong_item_of_each_collection_is_reported(
+    annotation, body, told
+):
     assert [error["loc"] for error in errors(annotation, body)] == told
 
 
 @pytest.mark.parametrize("annotation", [Bag, ClosedData, list[Bag], Bag | None])
-def test_of_a_large_body_with_keys_that_are_not_permitted_the_first_are_told(annotation):
+def test_of_a_large_body_with_keys_that_are_not_permitted_the_first_are_reported(annotation):
     bag = {f"k{number}": 1 for number in range(LARGE)}
     found = errors(annotation, [bag] if annotation == list[Bag] else bag)
 
@@ -228,11 +230,11 @@ def test_large_bodies_in_which_nothing_is_wrong_are_taken():
     }
 
 
-def test_of_a_struct_the_first_error_is_told_whatever_the_size():
+def test_of_a_struct_the_first_error_is_reported_whatever_the_size():
     assert [error["loc"] for error in errors(list[Struct], [{}] * LARGE)] == [(0, "number")]
 
 
-def test_of_very_many_values_in_the_query_string_the_first_wrong_one_is_told():
+def test_of_very_many_values_in_the_query_string_the_first_wrong_one_is_reported():
     app = App()
 
     @app.get("/")

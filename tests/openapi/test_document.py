@@ -234,7 +234,7 @@ def test_the_url_of_the_document_can_be_another_or_none() -> None:
     assert none.openapi()["paths"] == {}
 
 
-def test_everything_that_is_said_of_an_application_is_told() -> None:
+def test_everything_that_is_said_of_an_application_is_reported() -> None:
     info: dict[str, Any] = {
         "title": "Shop",
         "version": "3",
@@ -453,7 +453,7 @@ def test_a_scheme_answers_401_with_its_challenge() -> None:
     }
 
 
-def test_a_scheme_that_answers_otherwise_is_told_of_as_it_answers() -> None:
+def test_a_scheme_that_answers_otherwise_is_reported_of_as_it_answers() -> None:
     class Forbidding(HTTPBearer):
         def make_not_authenticated_error(self) -> HTTPException:
             return HTTPException(403, "Not authenticated")
@@ -522,7 +522,7 @@ def _takes_number(number: Annotated[int, Body()]) -> None: ...
         (list[str], [], True),
     ],
 )
-def test_422_is_told_of_where_something_can_be_invalid(
+def test_422_is_reported_of_where_something_can_be_invalid(
     annotation: Any, default: Any, is_told: bool
 ) -> None:
     async def read(q=default if default is not ... else Query()) -> None: ...
@@ -673,7 +673,7 @@ def test_further_answers_have_models_and_descriptions() -> None:
     assert told["5XX"] == {"description": "Server Error"}
 
 
-def test_what_dependencies_answer_is_told_of_each_route_that_uses_them() -> None:
+def test_what_dependencies_answer_is_reported_of_each_route_that_uses_them() -> None:
     class NotFound(BaseModel):
         what: str
 

@@ -241,7 +241,7 @@ def policy_of(response: Any) -> dict[str, list[str]]:
     return {name: values for name, *values in parts}
 
 
-def test_a_page_that_is_told_of_no_files_has_them_in_it_and_allows_no_others() -> None:
+def test_a_page_that_is_reported_of_no_files_has_them_in_it_and_allows_no_others() -> None:
     page = get_swagger_ui_html(openapi_url="/openapi.json", title="Shop")
     html = bytes(page.body).decode()
 
@@ -251,7 +251,7 @@ def test_a_page_that_is_told_of_no_files_has_them_in_it_and_allows_no_others() -
     assert "<!--" not in html
 
 
-def test_a_page_allows_the_scripts_and_styles_that_it_is_told_of() -> None:
+def test_a_page_allows_the_scripts_and_styles_that_it_is_reported_of() -> None:
     page = get_swagger_ui_html(
         openapi_url="/openapi.json",
         title="Shop",

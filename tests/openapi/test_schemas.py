@@ -173,7 +173,7 @@ def test_classes_of_one_name_have_names_of_their_own() -> None:
 Small = Annotated[int, msgspec.Meta(le=9)]
 
 
-def test_limits_titles_and_defaults_of_declarations_are_told_of_msgspecs_types() -> None:
+def test_limits_titles_and_defaults_of_declarations_are_reported_of_msgspecs_types() -> None:
     app = App()
 
     @app.get("/")

@@ -125,7 +125,7 @@ def test_rows_that_fit_are_no_mistakes() -> None:
         ),
     ],
 )
-def test_rows_that_do_not_fit_are_told(changed: dict[str, Any], mistakes: list[str]) -> None:
+def test_rows_that_do_not_fit_are_reported(changed: dict[str, Any], mistakes: list[str]) -> None:
     assert replace(BOOKS, **changed).mistakes(INTENTS) == mistakes
 
 

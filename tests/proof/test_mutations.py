@@ -76,7 +76,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 STAGES = [("-k", "value"), ("-k", "long")]
 
 
-def test_a_fault_is_there_for_a_while_and_the_first_test_that_sees_it_is_told(
+def test_a_fault_is_there_for_a_while_and_the_first_test_that_sees_it_is_reported(
     project: Path,
 ) -> None:
     (project / "test_it.py").write_text(TESTS.format(path=FAULT.path, seconds=0))

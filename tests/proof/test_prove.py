@@ -77,7 +77,7 @@ def test_where_nothing_differs_nothing_is_written() -> None:
     assert search(comparison, "fastapi", 20, 1) is None
 
 
-def test_what_differs_is_told_part_by_part() -> None:
+def test_what_differs_is_reported_part_by_part() -> None:
     assert told(
         "reference", {"trio": [1, 2], "asyncio": [3]}, {"trio": [1, 5], "asyncio": [3]}
     ) == ("reference, trio, request 2:\n  2\nmicrofw:\n  5")

@@ -79,7 +79,7 @@ def test_a_handshake_without_valid_credentials_is_denied(path, headers, detail, 
     assert raised.value.headers["www-authenticate"] == challenge
 
 
-def test_a_real_client_is_told_why_it_is_denied():
+def test_a_real_client_is_reported_why_it_is_denied():
     with serve(app) as server:
         with connect(f"{server.websocket_url}/query?key=abc") as websocket:
             received = websocket.recv()

@@ -460,7 +460,7 @@ def test_an_application_can_be_told_as_fastapi_is() -> None:
     assert alone.tree == ["GET /"]
 
 
-def test_a_setting_that_nobody_knows_is_refused_and_one_without_meaning_is_told(
+def test_a_setting_that_nobody_knows_is_refused_and_one_without_meaning_is_reported(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with pytest.raises(DeclarationError, match="telemetry has no setting 'trace'"):

@@ -972,7 +972,7 @@ def test_a_sink_of_a_mounted_application_too_gets_a_trace_once() -> None:
     assert len(traces) == 1
 
 
-def test_what_has_not_ended_is_told_and_what_has_ended_stays_as_it_is() -> None:
+def test_what_has_not_ended_is_reported_and_what_has_ended_stays_as_it_is() -> None:
     tracer = Tracer()
     ended, left = tracer.begin("setup", Subject("one")), tracer.begin("setup", Subject("two"))
     tracer.end(left, "ok")

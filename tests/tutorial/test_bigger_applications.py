@@ -96,7 +96,7 @@ def test_the_dependency_of_the_application_holds_everywhere(client: Twins, path:
     assert (wrong.status_code, wrong.json()) == (400, {"detail": "The token is not valid"})
 
 
-def test_what_application_and_router_need_is_told_together(client: Twins) -> None:
+def test_what_application_and_router_need_is_reported_together(client: Twins) -> None:
     answer = client.get("/ships/")
 
     assert answer.json() == {

@@ -67,7 +67,7 @@ def test_a_body_may_be_a_list(client: Twins) -> None:
     assert client.post("/words", json=["flour", "water"]).json() == 2
 
 
-def test_fields_that_do_not_fit_are_told_all_at_once(client: Twins) -> None:
+def test_fields_that_do_not_fit_are_reported_all_at_once(client: Twins) -> None:
     body = {"icing": 1, "price": "dear", "tip": None}
 
     answer = client.put("/cakes/x?slices=many", json=body)

@@ -84,7 +84,7 @@ def test_two_models_are_read_from_one_object_by_their_names(client: Twins) -> No
     assert answer.json() == {"number": 3, "parcel": PARCEL, "sender": SENDER}
 
 
-def test_the_errors_of_two_models_are_told_together(client: Twins) -> None:
+def test_the_errors_of_two_models_are_reported_together(client: Twins) -> None:
     answer = client.put("/parcels/3/sent", json={"parcel": {"weight": "heavy"}})
 
     message = "Input should be a valid number, unable to parse string as a number"

@@ -73,7 +73,7 @@ def test_models_are_found_at_any_depth(client: Twins) -> None:
     }
 
 
-def test_an_error_is_told_with_the_way_to_it(client: Twins) -> None:
+def test_an_error_is_reported_with_the_way_to_it(client: Twins) -> None:
     rooms = [{"name": "hall"}, {"name": "attic", "more": [SEA, {"url": "sea.png", "name": 7}]}]
 
     answer = client.post("/houses", json={"street": "Quay", "rooms": rooms})

@@ -42,7 +42,7 @@ def test_a_parameter_of_the_query_is_no_cookie(client: Twins) -> None:
     assert client.get("/visits?visits=3").json() == {"visits": None}
 
 
-def test_a_cookie_that_is_missing_or_does_not_fit_is_told(client: Twins) -> None:
+def test_a_cookie_that_is_missing_or_does_not_fit_is_reported(client: Twins) -> None:
     missing = client.get("/reader")
     wrong = client.get("/visits", headers={"cookie": "visits=often"})
 

@@ -61,7 +61,7 @@ def test_a_dataclass_is_read_from_the_body(client: Twins) -> None:
     assert (answer.status_code, answer.json()) == (200, NUT)
 
 
-def test_what_does_not_fit_is_told(client: Twins) -> None:
+def test_what_does_not_fit_is_reported(client: Twins) -> None:
     answer = client.post("/cakes", json={"name": "nut", "price": "dear"})
 
     message = "Input should be a valid number, unable to parse string as a number"

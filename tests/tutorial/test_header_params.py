@@ -70,7 +70,7 @@ def test_a_list_takes_every_line_of_a_header(client: Twins, headers, expected) -
     assert client.get("/tokens", headers=headers).json() == {"tokens": expected}
 
 
-def test_a_header_that_is_missing_or_does_not_fit_is_told_by_its_name(client: Twins) -> None:
+def test_a_header_that_is_missing_or_does_not_fit_is_reported_by_its_name(client: Twins) -> None:
     missing = client.get("/level")
     wrong = client.get("/level", headers={"x-level": "0"})
 

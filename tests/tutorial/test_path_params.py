@@ -109,7 +109,7 @@ def test_each_parameter_is_converted(client: Twins) -> None:
     assert client.get("/loans/1890/Ada/yes").json() == [1890, "Ada", True]
 
 
-def test_all_errors_of_a_path_are_told_at_once(client: Twins) -> None:
+def test_all_errors_of_a_path_are_reported_at_once(client: Twins) -> None:
     answer = client.get("/loans/late/Ada/perhaps")
 
     assert answer.status_code == 422

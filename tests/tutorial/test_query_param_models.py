@@ -51,7 +51,7 @@ def test_each_field_is_a_parameter(client: Twins, query: str, expected: object) 
     assert (answer.status_code, answer.json()) == (200, expected)
 
 
-def test_all_fields_that_do_not_fit_are_told(client: Twins) -> None:
+def test_all_fields_that_do_not_fit_are_reported(client: Twins) -> None:
     answer = client.get("/books?limit=0&offset=-1&sort=colour&tags=old")
 
     assert answer.status_code == 422

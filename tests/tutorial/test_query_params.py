@@ -81,7 +81,7 @@ def test_a_parameter_without_a_default_is_required(client: Twins) -> None:
     }
 
 
-def test_errors_of_path_and_query_are_told_together(client: Twins) -> None:
+def test_errors_of_path_and_query_are_reported_together(client: Twins) -> None:
     answer = client.get("/bakers/Mo/ovens/x?heat=hot&skip=&limit=1.5")
 
     integer = "Input should be a valid integer, unable to parse string as an integer"

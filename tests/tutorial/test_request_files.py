@@ -106,7 +106,7 @@ def test_files_and_fields_come_in_one_form(client: Twins) -> None:
     assert answer.json() == {"size": 3, "token": "t", "type": "text/plain"}
 
 
-def test_what_is_missing_of_a_form_is_told(client: Twins) -> None:
+def test_what_is_missing_of_a_form_is_reported(client: Twins) -> None:
     answer = client.post("/signed", files={"scan": b"abc"})
 
     assert answer.status_code == 422

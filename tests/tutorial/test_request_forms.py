@@ -63,7 +63,7 @@ def test_a_form_may_come_in_parts(client: Twins) -> None:
     assert answer.json() == {"username": "ada", "length": 9}
 
 
-def test_fields_that_are_missing_or_do_not_fit_are_told(client: Twins) -> None:
+def test_fields_that_are_missing_or_do_not_fit_are_reported(client: Twins) -> None:
     empty = client.post("/login")
     short = client.post("/login", data={"username": "", "password": "abc"})
 
@@ -116,7 +116,7 @@ def test_a_model_takes_the_fields_of_a_form(client: Twins) -> None:
     assert answer.json() == {"guest": "Mo", "beds": 2, "wishes": ["sea", "quiet"]}
 
 
-def test_the_errors_of_a_model_are_told_like_those_of_fields(client: Twins) -> None:
+def test_the_errors_of_a_model_are_reported_like_those_of_fields(client: Twins) -> None:
     answer = client.post("/bookings", data={"guest": "M", "beds": "many"})
 
     short = "String should have at least 2 characters"

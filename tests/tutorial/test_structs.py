@@ -93,7 +93,7 @@ def test_a_struct_is_read_from_the_body_and_another_filters_the_answer() -> None
     assert answer.text == '{"name":"Aurora","berth":{"quay":"A","number":1}}'
 
 
-def test_the_first_error_is_told_in_the_words_of_msgspec() -> None:
+def test_the_first_error_is_reported_in_the_words_of_msgspec() -> None:
     body = {"berth": {"quay": "ABCD", "number": 0}, "crew": "Ada"}
 
     answer = client.post("/ships", json=body)
