@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from microfw._routes.decorators import IncEx
+from microfw._routes.options import IncEx
 
 __all__ = ["DecoratedCallable", "IncEx"]
 

@@ -24,8 +24,8 @@ from microfw._models.errors import (
     without_input,
 )
 from microfw._models.fields import Field, names_of
+from microfw._models.parsing import parse_json
 from microfw._models.plain import is_array, is_builtin, is_class, is_mapping, kind_of
-from microfw._models.received import parse_json
 from microfw._models.results import ResultConverter, result_encoder
 from microfw._models.selection import (
     EVERYTHING,

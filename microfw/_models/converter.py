@@ -12,8 +12,8 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from microfw._models.errors import Convert, Invalid
 from microfw._models.hashes import HARMLESS, HashGuard, hashed_types
+from microfw._models.parsing import parse_json
 from microfw._models.plain import is_builtin
-from microfw._models.received import parse_json
 from microfw._models.secrets import Conceal, concealer_of
 from microfw._models.selection import Encode, Encoders, Selection
 from microfw._models.with_msgspec import MsgspecConverter, is_of_msgspec

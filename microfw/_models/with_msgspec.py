@@ -15,8 +15,8 @@ from microfw._models.errors import Convert, Invalid, UnsupportedTypeError, error
 from microfw._models.exact_structs import exact_classes, is_flat
 from microfw._models.fields import fields_of, is_attrs, is_model, is_named_tuple, is_struct
 from microfw._models.msgspec_errors import RefusedError, errors_of
+from microfw._models.parsing import REFUSED, parse_json, with_whole_numbers
 from microfw._models.plain import is_array, is_class, is_mapping
-from microfw._models.received import REFUSED, parse_json, with_whole_numbers
 from microfw._models.selection import EVERYTHING, Encode, Encoders, Selection, selector
 
 _LIMITS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")

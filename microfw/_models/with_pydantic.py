@@ -40,8 +40,8 @@ from microfw._models.errors import (
     UnsupportedTypeError,
     error,
 )
+from microfw._models.parsing import parse_json
 from microfw._models.plain import is_array, is_mapping
-from microfw._models.received import parse_json
 from microfw._models.scalars import limits_of, plain_schema
 from microfw._models.selection import (
     EVERYTHING,

@@ -4,12 +4,9 @@ from microfw._routes.collecting import collected, collecting
 from microfw._routes.contexts import RouteContext, iter_route_contexts, request_response
 from microfw._routes.decorators import (
     Decorators,
-    Encoders,
     Endpoint,
     Event,
     EventHandler,
-    IncludeOptions,
-    RouteOptions,
 )
 from microfw._routes.described import generate_unique_id
 from microfw._routes.direct import DirectApplication, DirectRoutes, can_be_direct
@@ -27,6 +24,7 @@ from microfw._routes.mistakes import (
     check_path,
     check_router,
 )
+from microfw._routes.options import Encoders, IncludeOptions, RouteOptions
 from microfw._routes.planned import DirectRoute
 from microfw._routes.planned_app import PlannedApp
 from microfw._routes.route import Route

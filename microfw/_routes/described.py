@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from microfw._models import is_class
-from microfw._routes.decorators import IncEx, RouteOptions
+from microfw._routes.options import IncEx, RouteOptions
 from microfw.dependencies import EMPTY, describe
 from microfw.responses import JSONResponse
 

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from microfw._reading import FormLimits
-from microfw._routes.decorators import RouteOptions, RouterOptions
 from microfw._routes.mistakes import check_dependencies, check_encoders, check_prefix
+from microfw._routes.options import RouteOptions, RouterOptions
 from microfw.datastructures import without_placeholders
 from microfw.dependencies import Dependency
 

@@ -30,7 +30,6 @@ from microfw._routes.custom import (
     RequestHandler,
     handle_request,
 )
-from microfw._routes.decorators import RouteOptions
 from microfw._routes.described import Described
 from microfw._routes.mistakes import (
     check_endpoint,
@@ -39,6 +38,7 @@ from microfw._routes.mistakes import (
     check_path,
     is_of_callback,
 )
+from microfw._routes.options import RouteOptions
 from microfw._routes.planned import Prepared, RoutePlans
 from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern, bounded
 from microfw._routes.surroundings import wrapped

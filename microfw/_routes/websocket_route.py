@@ -17,12 +17,12 @@ from microfw._answering import (
     error_without_result,
 )
 from microfw._reading import Bodies, RequestBinder
-from microfw._routes.decorators import RouteOptions
 from microfw._routes.mistakes import (
     check_endpoint,
     check_path,
     check_websocket_endpoint,
 )
+from microfw._routes.options import RouteOptions
 from microfw._routes.planned import Prepared
 from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern, bounded
 from microfw._routes.surroundings import wrapped

@@ -32,7 +32,7 @@ from microfw._models import (
     UnsupportedTypeError,
     parse_json,
 )
-from microfw._models.received import with_whole_numbers
+from microfw._models.parsing import with_whole_numbers
 
 T = TypeVar("T")
 

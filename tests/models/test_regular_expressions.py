@@ -30,7 +30,7 @@ LENGTH = 20_000
 
 
 def test_the_patterns_are_found():
-    assert "microfw._models.received._OFFSET" in PATTERNS
+    assert "microfw._models.parsing._OFFSET" in PATTERNS
     assert "microfw._models.msgspec_errors._PATH" in PATTERNS
 
 
