@@ -4,6 +4,7 @@ Where the tests need a newer one, that. Their own tools may be as new as they ar
 """
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -13,9 +14,14 @@ OURS = [*PROJECT["dependencies"], *EXTRAS["standard"], *EXTRAS["examples"]]
 
 
 def bounds(requirements: list[str]) -> dict[str, str]:
-    """Read the lower bounds, by name."""
-    found = (re.match(r"([\w.-]+)(?:\[[\w,]+\])?>=([\d.]+)", each) for each in requirements)
-    return {match[1]: match[2] for match in found if match}
+    """Read the lower bounds, by name, that count for the Python that runs this."""
+    found: dict[str, str] = {}
+    for each in requirements:
+        match = re.match(r"([\w.-]+)(?:\[[\w,]+\])?>=([\d.]+)", each)
+        newer = re.search(r"python_version >= '3\.(\d+)'", each)
+        if match and (newer is None or sys.version_info >= (3, int(newer[1]))):
+            found[match[1]] = match[2]
+    return found
 
 
 def numbers(version: str) -> list[int]:

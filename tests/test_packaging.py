@@ -143,7 +143,7 @@ def test_the_wheel_serves_a_request_in_an_environment_with_nothing_else(
     python = str(tmp_path / "env" / "bin" / "python")
     pip = (sys.executable, "-m", "pip", "--python", python)
     bounds = tmp_path / "bounds.txt"
-    bounds.write_text(lowest() if versions == "lowest" else "", encoding="utf-8")
+    bounds.write_text(lowest(python) if versions == "lowest" else "", encoding="utf-8")
     quietly = ("-qq", "--disable-pip-version-check")
     run(*pip, "install", *quietly, "-c", str(bounds), str(wheel), cwd=tmp_path)
     (tmp_path / "main.py").write_text(APP, encoding="utf-8")
@@ -164,9 +164,9 @@ def test_the_wheel_serves_a_request_in_an_environment_with_nothing_else(
             server.terminate()
 
 
-def lowest() -> str:
-    """The lowest versions of what microfw needs, as constraints."""
-    command = [sys.executable, "scripts/_lowest.py"]
+def lowest(python: str) -> str:
+    """The lowest versions of what microfw needs on a Python, as constraints."""
+    command = [python, "scripts/_lowest.py"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 

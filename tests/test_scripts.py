@@ -170,7 +170,8 @@ def test_the_lowest_versions_have_an_environment_of_their_own(clone: Clone) -> N
 
 def test_the_lowest_versions_are_those_that_the_project_allows(clone: Clone) -> None:
     (clone.root / "pyproject.toml").write_text(
-        '[project]\ndependencies = ["anyio>=4.4", "msgspec>=0.20"]\n'
+        '[project]\ndependencies = ["anyio>=4.4", "msgspec>=0.20", "click>=8.0",'
+        " \"msgspec>=9; python_version >= '3.99'\", \"click>=8.1; python_version >= '3.11'\"]\n"
         "[project.optional-dependencies]\n"
         'standard = ["uvicorn[standard]>=0.35"]\nexamples = []\ntest = ["anyio>=4.11", "pytest>=9.0"]\n'
     )
@@ -181,7 +182,7 @@ def test_the_lowest_versions_are_those_that_the_project_allows(clone: Clone) -> 
         check=True,
         text=True,
     )
-    assert told.stdout == "anyio==4.11\nmsgspec==0.20\nuvicorn==0.35\n"
+    assert told.stdout == "anyio==4.11\nmsgspec==0.20\nclick==8.1\nuvicorn==0.35\n"
 
 
 @pytest.mark.parametrize("left", ["nothing", "a folder", "a Python that does not run"])
