@@ -271,6 +271,9 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         with self.tracing.of_task(name_of(function), self):
             return await super()._execute(function, args, kwargs)
 
+    def _traced_phases(self) -> Callable[[str], AbstractContextManager[object]]:
+        return self.tracing.of_lifespan(self)
+
     def override(
         self, overrides: Mapping[Any, Callable[..., Any]], *, mounted: bool = False
     ) -> AbstractContextManager[None]:

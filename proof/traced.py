@@ -30,7 +30,7 @@ def with_trace(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
 
     def watched(program: Program, world: Any) -> Any:
         app = microfw_app(program, world)
-        app.tracing.listen(traces.append)
+        app.tracing.listen(traces.append, when=lambda scope: scope["type"] != "lifespan")
         return app
 
     expected = laboratory.observe(microfw_app, program)

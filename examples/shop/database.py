@@ -46,6 +46,9 @@ async def get_session(engine: EngineDep) -> AsyncIterator[AsyncSession]:
 
 SessionDep = Annotated[AsyncSession, Depends(get_session)]
 
+StreamSession = Annotated[AsyncSession, Depends(get_session, scope="request")]
+"""One that is open until the last byte of the response is sent."""
+
 BriefSession = Annotated[AsyncSession, Depends(get_session, scope="use")]
 """One that is closed, and its connection given back, as soon as those have run that use it."""
 

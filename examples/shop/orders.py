@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from sqlalchemy import select
 
 from examples.shop.audit import record
-from examples.shop.database import SessionDep
+from examples.shop.database import SessionDep, StreamSession
 from examples.shop.feed import FeedDep
 from examples.shop.models import DueInvoice, Order, OrderLine
 from examples.shop.products import take_from_stock
@@ -57,7 +57,7 @@ class CSVResponse(StreamingResponse):
 
 
 @router.get("/orders.csv", response_class=CSVResponse)
-async def export_orders(user: CurrentUser, session: SessionDep) -> AsyncIterator[str]:
+async def export_orders(user: CurrentUser, session: StreamSession) -> AsyncIterator[str]:
     """Send some rows at a time: when the client leaves, no query is half read."""
     columns = (Order.id, Order.placed_at, OrderLine.item, OrderLine.quantity, OrderLine.price_cents)
     mine = select(*columns, OrderLine.id).join(Order.lines).where(Order.user_id == user.id)

@@ -142,6 +142,7 @@ def _shape(title: str) -> Shape:
         names={"Finished": Finished},
         parameters=("args", "kwargs"),
         pass_on="*args, **kwargs",
+        kind="task",
     )
 
 

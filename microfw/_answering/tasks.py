@@ -230,7 +230,8 @@ async def _run_watched(
 ) -> None:
     """Run a task, and write down that it runs."""
     subject = subject_of(task.func, name_of(task.func))
-    with during("task", subject) as span:
+    is_dependent = isinstance(task, _DependentTask)
+    with during("background" if is_dependent else "task", subject) as span:
         if isinstance(task, _DependentTask):
             await task.run(app_state, holding)
         elif type(task) is BackgroundTask and not task.is_async:

@@ -23,10 +23,11 @@ from microfw._models.errors import (
     missing,
     without_input,
 )
-from microfw._models.fields import Field, names_of
+from microfw._models.fields import Field, fields_of, names_of
 from microfw._models.parsing import parse_json
-from microfw._models.plain import is_array, is_builtin, is_class, is_mapping, kind_of
+from microfw._models.plain import is_array, is_builtin, is_class, is_mapping, is_set, kind_of
 from microfw._models.results import ResultConverter, result_encoder
+from microfw._models.secrets import HIDDEN
 from microfw._models.selection import (
     EVERYTHING,
     Encoders,
@@ -43,6 +44,7 @@ from microfw._models.with_msgspec import is_of_msgspec
 __all__ = [
     "CONSTRAINTS",
     "EVERYTHING",
+    "HIDDEN",
     "ConstraintError",
     "Constraints",
     "Convert",
@@ -62,6 +64,7 @@ __all__ = [
     "dumper_of",
     "encode_json",
     "encoder_finder",
+    "fields_of",
     "fields_of_class",
     "group_of",
     "inside_of",
@@ -75,6 +78,7 @@ __all__ = [
     "is_scalar",
     "is_scalar_sequence",
     "is_sequence",
+    "is_set",
     "kind_of",
     "missing",
     "names_of",

@@ -14,6 +14,7 @@ from starlette.types import Lifespan
 
 from microfw._routes.decorators import Event, EventHandler
 from microfw._routes.mistakes import check_declares_nothing, check_event
+from microfw.dependencies import SpanKind, during_if_watched
 
 AnyLifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
 
@@ -75,25 +76,48 @@ class Lifespans:
         state: dict[str, Any] = {}
         async with AsyncExitStack() as stack:
             for lifespan in (self._own_lifespan, *self._included):
-                inner: dict[str, Any] | None = await stack.enter_async_context(lifespan(app))
+                inner: dict[str, Any] | None = await _enter(stack, lifespan(app), lifespan)
                 state = {**(inner or {}), **state}
             yield state or None
 
     @asynccontextmanager
     async def _run_events(self, app: Any) -> AsyncGenerator[None]:
         for handler in self.on_startup:
-            await _call(handler)
+            await _call("setup", handler)
         try:
             yield
         finally:
             for handler in self.on_shutdown:
-                await _call(handler)
+                await _call("exit", handler)
 
 
-async def _call(handler: EventHandler) -> None:
-    result = handler()
-    if isinstance(result, Awaitable):
-        await result
+async def _call(kind: SpanKind, handler: EventHandler) -> None:
+    with during_if_watched(kind, handler):
+        result = handler()
+        if isinstance(result, Awaitable):
+            await result
+
+
+async def _enter(
+    stack: AsyncExitStack, block: AbstractAsyncContextManager[Any], lifespan: AnyLifespan
+) -> Any:
+    """Enter a lifespan; whoever watches sees that, and its exit."""
+    if _is_ours(lifespan):  # it tells of what it calls
+        return await stack.enter_async_context(block)
+
+    async def exit_block(*error: Any) -> bool | None:
+        with during_if_watched("exit", lifespan):
+            return await block.__aexit__(*error)
+
+    with during_if_watched("setup", lifespan):
+        value = await block.__aenter__()
+    stack.push_async_exit(exit_block)
+    return value
+
+
+def _is_ours(lifespan: AnyLifespan) -> bool:
+    module: str = getattr(lifespan, "__module__", "")
+    return module.startswith("microfw.")
 
 
 _freezing: set[object] = set()

@@ -11,7 +11,14 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -120,17 +127,28 @@ class PlannedApp(Starlette):
         applications = list(dict.fromkeys(_applications(self)))
         self.check_routes()
         state: dict[str, Any] = {}
-        async with AsyncExitStack() as stack:
-            for each in applications:
-                own = await stack.enter_async_context(each.router.run_lifespans(each))
-                state.update(own or {})
-            for each in applications:
-                if each.share_app_scope:
-                    stack.enter_context(each.app_state.sharing(self.app_state.app_values))
-                await stack.enter_async_context(each.open_app_scope())
-            if self.gc_freeze:
-                stack.enter_context(frozen_garbage())
-            yield state or None
+        traced = self._traced_phases()
+        with ExitStack() as phase:
+            phase.enter_context(traced("start-up"))
+            async with AsyncExitStack() as stack:
+                for each in applications:
+                    own = await stack.enter_async_context(each.router.run_lifespans(each))
+                    state.update(own or {})
+                for each in applications:
+                    if each.share_app_scope:
+                        stack.enter_context(each.app_state.sharing(self.app_state.app_values))
+                    await stack.enter_async_context(each.open_app_scope())
+                if self.gc_freeze:
+                    stack.enter_context(frozen_garbage())
+                phase.close()
+                try:
+                    yield state or None
+                finally:
+                    phase.enter_context(traced("shutdown"))
+
+    def _traced_phases(self) -> Callable[[str], AbstractContextManager[object]]:
+        """What is around start-up and around shutdown, for who watches."""
+        return nullcontext
 
     def check_routes(self) -> None:
         """Check all routes, as start-up does, also those that were added later to routers.

@@ -1,6 +1,8 @@
 """All that can be known to be wrong with an application before it is served."""
 
-from collections.abc import Hashable, Iterator, Sequence
+import inspect
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
 
 from msgspec import Struct
 
@@ -96,21 +98,28 @@ def _held_while_streaming(plan: Plan, name: str) -> Iterator[Finding]:
     if not plan.endpoint.opens:
         return
     for step in plan.steps[:-1]:
-        if step.opens:
+        is_meant = step.scope == "request" and step.asked_in is not None
+        if step.opens and not is_meant and _is_open(step, len(plan.steps) - 1):
             yield Finding(
                 f"{step.signature.name} is held as long as {name} streams, however slowly the"
                 " client reads",
                 step.signature.where,
                 "take what the stream needs of it inside of the generator, in a `with` block that"
-                " ends before the first `yield`; or leave it, where it is to be held",
+                " ends before the first `yield`; or, where it is to be held, say so:"
+                f' Depends({step.signature.name}, scope="request")',
             )
 
 
+def _is_open(step: Step, number: int) -> bool:
+    """Whether a step that opens is still open when a later one is called."""
+    return not step.is_block or (step.last_inside is not None and number <= step.last_inside)
+
+
 def _held_over_hops(plan: Plan, name: str) -> Iterator[Finding]:
-    """Sync dependencies that stay open while something else runs than their thread."""
+    """Sync dependencies that wait, and stay open while something else runs than their thread."""
     for number, step in enumerate(plan.steps[:-1]):
         elsewhere = [each for each in plan.steps[number + 1 :] if not each.in_thread]
-        if step.in_thread and step.opens and elsewhere:
+        if step.in_thread and step.opens and elsewhere and _may_wait(step.signature.call):
             yield Finding(
                 f"{step.signature.name} is sync, and is held while {elsewhere[0].signature.name}"
                 f" of {name} runs on the event loop: each request needs a thread for its setup and"
@@ -119,3 +128,25 @@ def _held_over_hops(plan: Plan, name: str) -> Iterator[Finding]:
                 step.signature.where,
                 f"make {step.signature.name} async, or what uses it sync as well",
             )
+
+
+_TAKING = frozenset(
+    {
+        *("acquire", "begin", "borrow", "checkout", "connect", "connection", "cursor", "execute"),
+        *("get_conn", "get_connection", "getconn", "lock", "raw_connection", "scalar", "scalars"),
+        *("wait",),
+    }
+)
+"""What the methods are called that give a connection, a lock or a place, and wait for it."""
+
+
+def _may_wait(call: Callable[..., Any]) -> bool:
+    """Whether a function takes something that others may have, as far as its code tells."""
+    function: Any = inspect.unwrap(call)
+    try:
+        used = inspect.getclosurevars(function)
+    except TypeError:  # not written in Python
+        return True
+    names = {*used.unbound, *used.globals, *function.__code__.co_names}
+    variables = (*used.globals.values(), *used.nonlocals.values())
+    return not names.isdisjoint(_TAKING) or any(hasattr(each, "acquire") for each in variables)

@@ -6,7 +6,9 @@ import platform
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import starmap
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,11 +23,12 @@ from microfw.cli._document import check_document, document_of
 from microfw.cli._failures import CommandError, ImportFailure
 from microfw.cli._graph import GRAPHS
 from microfw.cli._migrate import migrate
-from microfw.cli._printing import print_findings, print_source, print_table
+from microfw.cli._printing import counted, print_findings, print_source, print_table
 from microfw.cli._serving import AS_FASTAPI, install_if_asked, serve
 from microfw.cli._tasks import schedule as run_scheduler
 from microfw.cli._tasks import work
 from microfw.cli._tracing import header_of, traced
+from microfw.exceptions import RegistrationError
 from microfw.routing import Route, WebSocketRoute
 from microfw.timeline import PATH as TIMELINE
 from microfw.timeline._routes import lines_of, methods_of, planned_routes, rows_of
@@ -105,8 +108,27 @@ _as_fastapi = click.option(
 )
 
 
+_app = click.option("--app", "named", metavar="APP", help="The application, also by this option.")
+
+
 def _takes_app(command: Command) -> Command:
-    return click.argument("target", metavar="[APP]", required=False)(command)
+    argument = click.argument("target", metavar="[APP]", required=False)
+    return argument(_app(_as_fastapi(command)))
+
+
+def _takes_route(command: Command) -> Command:
+    """Take METHOD and PATH, and ahead of them the application."""
+    target = click.argument("targets", metavar="[APP]", nargs=-1)
+    method, path = click.argument("method"), click.argument("path")
+    return target(method(path(_app(_as_fastapi(command)))))
+
+
+def _found(*targets: str | None) -> Found:
+    """Find the application that is named, if it is."""
+    given = [*dict.fromkeys(target for target in targets if target is not None)]
+    if len(given) > 1:
+        raise CommandError(f"several applications are named: {', '.join(given)}", "name one")
+    return find(given[0] if given else None)
 
 
 _address = (
@@ -127,43 +149,58 @@ _OF_UVICORN = {"ignore_unknown_options": False, "allow_interspersed_args": True}
 @main.command(context_settings=_OF_UVICORN)
 @_takes_app
 @_takes_address
-@_as_fastapi
+@click.option(
+    "--values",
+    is_flag=True,
+    help="Show on the timeline what is read of requests, without secrets.",
+)
 @click.argument(
     "uvicorn_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTIONS OF UVICORN]"
 )
-def dev(target: str | None, host: str, port: int, uvicorn_arguments: tuple[str, ...]) -> None:
+def dev(
+    target: str | None,
+    named: str | None,
+    host: str,
+    port: int,
+    values: bool,
+    uvicorn_arguments: tuple[str, ...],
+) -> None:
     """Serve the application; start it anew when a file changes.
 
     What follows `--` goes on to uvicorn.
     """
     target, rest = _without_separator(target, uvicorn_arguments)
-    try:
-        found = find(target)
-    except ImportFailure as failure:
-        failure.show()
-        raise click.exceptions.Exit(1) from None
-    click.echo(", ".join(_introduction(found, f"{host}:{port}" if port else None)), err=True)
+    with _told_mistakes() as mistakes:
+        found = _found(target, named)
+        if isinstance(found.app, App):
+            found.app.check_routes()
+    if mistakes:
+        print_findings(mistakes, ())
+        raise CommandError(
+            f"{found.target} has {counted(len(mistakes), 'mistake')}",
+            "correct what is told above; `microfw check` looks for more",
+        )
+    click.echo("\n".join(_introduction(found, f"{host}:{port}" if port else None)), err=True)
     # An open stream or WebSocket would hold a restart up for as long as it is open.
     own = ["--reload", "--reload-dir", str(found.folder), "--timeout-graceful-shutdown", "1"]
-    serve(found, [*own, "--host", host, "--port", str(port), *rest], freezes=False, develops=True)
+    own += ["--host", host, "--port", str(port)]
+    serve(found, [*own, *rest], freezes=False, develops=True, values=values)
 
 
 def _introduction(found: Found, address: str | None) -> Iterator[str]:
-    yield found.target
-    yield found.reason
+    yield f"{found.target}, {found.reason}"
     if isinstance(found.app, App):
-        routes = [*planned_routes(found.app.routes)]
-        yield "1 route" if len(routes) == 1 else f"{len(routes)} routes"
         where = f"http://{address}" if address else ""
-        yield f"timeline at {where}{TIMELINE}"
+        routes = counted(len([*planned_routes(found.app.routes)]), "route")
+        yield f"  {routes}; `microfw check` looks for mistakes"
+        yield f"  timeline at {where}{TIMELINE}"
         if found.app.openapi_url and found.app.docs_url:
-            yield f"documented at {where}{found.app.docs_url}"
+            yield f"  documented at {where}{found.app.docs_url}"
 
 
 @main.command(context_settings=_OF_UVICORN)
 @_takes_app
 @_takes_address
-@_as_fastapi
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1))
 @click.option("--root-path", default="", help="The path below which a proxy serves it.")
 @click.option("--proxy-headers/--no-proxy-headers", default=True, show_default=True)
@@ -179,6 +216,7 @@ def _introduction(found: Found, address: str | None) -> Iterator[str]:
 )
 def run(
     target: str | None,
+    named: str | None,
     host: str,
     port: int,
     workers: int,
@@ -197,7 +235,7 @@ def run(
     arguments += ["--root-path", root_path] if root_path else []
     arguments += ["--log-config", log_config] if log_config else []
     arguments.append("--proxy-headers" if proxy_headers else "--no-proxy-headers")
-    serve(find(target), [*arguments, *rest], freezes=gc_freeze)
+    serve(_found(target, named), [*arguments, *rest], freezes=gc_freeze)
 
 
 _OF_TASKIQ = click.argument(
@@ -211,26 +249,30 @@ _OF_TASKIQ = click.argument(
 @click.option("--reload", is_flag=True, help="Start anew when a Python file changes.")
 @_OF_TASKIQ
 def worker(
-    target: str | None, workers: int, reload: bool, taskiq_arguments: tuple[str, ...]
+    target: str | None,
+    named: str | None,
+    workers: int,
+    reload: bool,
+    taskiq_arguments: tuple[str, ...],
 ) -> None:
     """Run the tasks of the application's queue.
 
     What follows `--` goes on to `taskiq worker`.
     """
     target, rest = _without_separator(target, taskiq_arguments)
-    work(find(target), rest, workers=workers, reload=reload)
+    work(_found(target, named), rest, workers=workers, reload=reload)
 
 
 @main.command(context_settings=_OF_UVICORN)
 @_takes_app
 @_OF_TASKIQ
-def schedule(target: str | None, taskiq_arguments: tuple[str, ...]) -> None:
+def schedule(target: str | None, named: str | None, taskiq_arguments: tuple[str, ...]) -> None:
     """Send the tasks that are declared with `schedule=`.
 
     Run it once, beside the workers. What follows `--` goes on to `taskiq scheduler`.
     """
     target, rest = _without_separator(target, taskiq_arguments)
-    run_scheduler(find(target), rest)
+    run_scheduler(_found(target, named), rest)
 
 
 def _without_separator(
@@ -249,14 +291,21 @@ def _without_separator(
 @click.option("--uses", metavar="NAME", help="Only routes that use this dependency.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def routes(
-    target: str | None, path: str | None, method: str | None, uses: str | None, as_json: bool
+    target: str | None,
+    named: str | None,
+    path: str | None,
+    method: str | None,
+    uses: str | None,
+    as_json: bool,
 ) -> None:
     """List the routes and their dependencies, in the order of setup."""
-    lines = lines_of(_application(find(target)), path=path, method=method, uses=uses)
+    app = _application(_found(target, named))
+    lines = lines_of(app, path=path, method=method, uses=uses)
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(lines)))
-    else:
-        print_table(rows_of(lines))
+        return
+    print_table(rows_of(lines))
+    click.echo(f"{counted(len(lines), 'route')}; `microfw check` looks for mistakes", err=True)
 
 
 @main.command()
@@ -272,9 +321,9 @@ def routes(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Fail if this file is not up to date.",
 )
-def openapi(target: str | None, output: Path | None, check: Path | None) -> None:
+def openapi(target: str | None, named: str | None, output: Path | None, check: Path | None) -> None:
     """Print the OpenAPI document."""
-    document = document_of(_application(find(target)))
+    document = document_of(_application(_found(target, named)))
     if check is not None:
         check_document(document, check)
     elif output is not None:
@@ -284,16 +333,16 @@ def openapi(target: str | None, output: Path | None, check: Path | None) -> None
 
 
 @main.command()
-@click.argument("method")
-@click.argument("path")
-@click.option("--app", "target", help="The application, as for the other commands.")
+@_takes_route
 @click.option("--graph", type=click.Choice([*GRAPHS]), help="Print the dependencies as a graph.")
-def explain(method: str, path: str, target: str | None, graph: str | None) -> None:
+def explain(
+    targets: tuple[str, ...], named: str | None, method: str, path: str, graph: str | None
+) -> None:
     """Print the source of the function that handles a route.
 
     For example: microfw explain POST /orders
     """
-    app = _application(find(target))
+    app = _application(_found(*targets, named))
     if graph is not None:
         click.echo(GRAPHS[graph](_route(app, path, method).plan))
         return
@@ -306,31 +355,28 @@ def explain(method: str, path: str, target: str | None, graph: str | None) -> No
 @main.command()
 @_takes_app
 @click.option("--strict", is_flag=True, help="Fail on warnings, too.")
-def check(target: str | None, strict: bool) -> None:
+def check(target: str | None, named: str | None, strict: bool) -> None:
     """Find all mistakes in an application, without serving it.
 
     The exit status is 1 where there is one.
     """
-    with collecting() as mistakes:
-        try:
-            checked = check_application(_application(find(target)))
-        except ImportFailure as failure:
-            print_findings(mistakes, ())
-            failure.show()
-            raise click.exceptions.Exit(1) from None
+    with _told_mistakes() as mistakes:
+        checked = check_application(_application(_found(target, named)))
     known = [*map(str, mistakes)]
     mistakes += [each for each in checked.mistakes if str(each) not in known]
     print_findings(mistakes, checked.warnings)
-    routes = "1 route" if checked.routes == 1 else f"{checked.routes} routes"
-    click.echo(f"{routes}, {len(mistakes)} mistakes, {len(checked.warnings)} warnings")
+    found = (
+        (checked.routes, "route"),
+        (len(mistakes), "mistake"),
+        (len(checked.warnings), "warning"),
+    )
+    click.echo(", ".join(starmap(counted, found)))
     if mistakes or (strict and checked.warnings):
         raise click.exceptions.Exit(1)
 
 
 @main.command()
-@click.argument("method")
-@click.argument("path")
-@click.option("--app", "target", help="The application, as for the other commands.")
+@_takes_route
 @click.option("--json", "body", metavar="BODY", help="The body, as JSON.")
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'")
 @click.option(
@@ -339,9 +385,10 @@ def check(target: str | None, strict: bool) -> None:
     help="Write it to this file, too, for Perfetto or speedscope.",
 )
 def trace(
+    targets: tuple[str, ...],
+    named: str | None,
     method: str,
     path: str,
-    target: str | None,
     body: str | None,
     headers: tuple[str, ...],
     chrome: Path | None,
@@ -350,7 +397,7 @@ def trace(
 
     For example: microfw trace POST /orders --json '{"tea": 2}'
     """
-    app = _application(find(target))
+    app = _application(_found(*targets, named))
     sent = (body or "").encode()
     found = traced(app, method, path, [*map(header_of, headers)], sent)
     width = shutil.get_terminal_size().columns
@@ -359,6 +406,17 @@ def trace(
         write_chrome_trace(chrome, [found])
     if found.error is not None:
         raise click.exceptions.Exit(1)
+
+
+@contextmanager
+def _told_mistakes() -> Generator[list[RegistrationError]]:
+    """Collect mistakes; tell those there are where an import fails after them."""
+    with collecting() as mistakes:
+        try:
+            yield mistakes
+        except ImportFailure:
+            print_findings(mistakes, ())
+            raise
 
 
 def _route(app: App, path: str, method: str) -> Route | WebSocketRoute:

@@ -1,17 +1,12 @@
 """What a command says where it cannot go on: one sentence, and a cure."""
 
-import sys
-import traceback
-from pathlib import Path
-from types import FrameType, TracebackType
 from typing import IO, Any
 
 import click
 
+from microfw.dependencies import own_place
 from microfw.exceptions import RegistrationError
 from microfw.timeline._routes import shown
-
-_OURS = str(Path(__file__).parent.parent)
 
 
 class CommandError(click.ClickException):
@@ -56,29 +51,10 @@ def described(error: BaseException) -> str:
     """The line of the author's code that raised an exception, and what it says."""
     if isinstance(error, SyntaxError) and error.filename is not None:
         return f"{shown(error.filename)}:{error.lineno}: {type(error).__name__}: {error.msg}"
-    place = _own_line(error.__traceback__)
-    return f"{place}{type(error).__name__}: {error}"
+    place = own_place(error.__traceback__)
+    told = f"{type(error).__name__}: {error}"
+    return told if place is None else f"{shown(place)}: {told}"
 
 
 def indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
-
-
-def _own_line(raised: TracebackType | None) -> str:
-    """The innermost line that is neither microfw's nor an installed package's."""
-    own = [
-        (frame.f_code.co_filename, line)
-        for frame, line in traceback.walk_tb(raised)
-        if _is_own(frame)
-    ]
-    if not own:
-        return ""
-    file, line = own[-1]
-    return f"{shown(file)}:{line}: "
-
-
-def _is_own(frame: FrameType) -> bool:
-    file = frame.f_code.co_filename
-    return not (
-        file.startswith(("<", _OURS, sys.base_prefix)) or "site-packages" in Path(file).parts
-    )

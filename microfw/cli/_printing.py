@@ -46,5 +46,10 @@ def print_findings(mistakes: Iterable[object], warnings: Iterable[object]) -> No
             click.echo(f"{click.style(word, fg=colour)}: {finding}\n")
 
 
+def counted(number: int, what: str) -> str:
+    """A number of something, in words: "1 route", "2 routes"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _is_coloured() -> bool:
     return sys.stdout.isatty() and find_spec("rich") is not None

@@ -19,10 +19,17 @@ AS_FASTAPI = "MICROFW_AS_FASTAPI"
 """The variable that has `import fastapi` answered, in workers too."""
 
 _TARGET, _FOLDER, _FREEZES = "MICROFW_SERVED", "MICROFW_SERVED_FROM", "MICROFW_GC_FREEZE"
-_DEVELOPS = "MICROFW_DEVELOPS"
+_DEVELOPS, _VALUES = "MICROFW_DEVELOPS", "MICROFW_VALUES"
 
 
-def serve(found: Found, arguments: Sequence[str], *, freezes: bool, develops: bool = False) -> None:
+def serve(
+    found: Found,
+    arguments: Sequence[str],
+    *,
+    freezes: bool,
+    develops: bool = False,
+    values: bool = False,
+) -> None:
     """Run uvicorn until it is stopped.
 
     Args:
@@ -30,11 +37,13 @@ def serve(found: Found, arguments: Sequence[str], *, freezes: bool, develops: bo
         arguments: Of the command `uvicorn`.
         freezes: Whether what start-up has made is taken out of the garbage collector's sight.
         develops: Whether the application is served to those who write it.
+        values: Whether their timeline shows what was read of requests.
     """
     os.environ[_TARGET] = found.target
     os.environ[_FOLDER] = str(found.folder)
     os.environ[_FREEZES] = "1" if freezes else ""
     os.environ[_DEVELOPS] = "1" if develops else ""
+    os.environ[_VALUES] = "1" if values else ""
     uvicorn.main.main(
         [FACTORY, "--factory", "--app-dir", str(found.folder), *arguments],
         prog_name="uvicorn",
@@ -71,5 +80,5 @@ def application() -> Any:
             app.gc_freeze = True
         if os.environ[_DEVELOPS]:
             app.document_lifecycle = app.document_lifecycle is not False
-            return WithTimeline(app)
+            return WithTimeline(app, values=bool(os.environ[_VALUES]))
     return app

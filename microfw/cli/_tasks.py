@@ -11,6 +11,7 @@ import click
 from microfw.applications import App
 from microfw.cli._discovery import Found, find
 from microfw.cli._failures import CommandError
+from microfw.cli._serving import install_if_asked
 
 if TYPE_CHECKING:
     from microfw.tasks import TaskQueue
@@ -91,6 +92,7 @@ def _pass_on(found: Found) -> None:
 
 
 def _passed_on() -> "TaskQueue":
+    install_if_asked()
     return _queue_of(find(os.environ[_TARGET], Path(os.environ[_FOLDER])))
 
 

@@ -19,6 +19,7 @@ from microfw.dependencies._overrides import (
     PlanCache,
     Watched,
 )
+from microfw.dependencies._own_lines import own_place
 from microfw.dependencies._plain_run import PlainRun
 from microfw.dependencies._plan import (
     AppValue,
@@ -35,7 +36,7 @@ from microfw.dependencies._plan import (
     Surrounding,
     Use,
 )
-from microfw.dependencies._probes import arriving, called, subject_of
+from microfw.dependencies._probes import arriving, called, during_if_watched, subject_of
 from microfw.dependencies._runtime import INVALID, Run, not_awaited
 from microfw.dependencies._scope_conflicts import scope_conflicts
 from microfw.dependencies._shape import Shape
@@ -52,6 +53,7 @@ from microfw.dependencies._spans import (
     LogLine,
     OpenSpan,
     Outcome,
+    ShownValue,
     Span,
     SpanKind,
     SpanObserver,
@@ -103,6 +105,7 @@ __all__ = [
     "SecurityDependency",
     "SecurityScopes",
     "Shape",
+    "ShownValue",
     "Signal",
     "Signature",
     "Site",
@@ -126,6 +129,7 @@ __all__ = [
     "dependency_of",
     "describe",
     "during",
+    "during_if_watched",
     "error_of_swallowing",
     "hashable",
     "inspect_signature",
@@ -134,6 +138,7 @@ __all__ = [
     "name_of",
     "not_awaited",
     "outcome_of",
+    "own_place",
     "place_of",
     "scope_conflicts",
     "shown",

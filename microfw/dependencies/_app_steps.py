@@ -12,6 +12,7 @@ from microfw.dependencies._plan import AppValue, Argument, Plan, Step, Use
 from microfw.dependencies._runtime import Run
 from microfw.dependencies._shape import Shape
 from microfw.dependencies._signatures import describe
+from microfw.dependencies._spans import current_tracer
 from microfw.dependencies._swallowing import error_of_swallowing
 
 
@@ -47,7 +48,7 @@ def _from_steps(
     )
 
 
-def _compiled(plan: Plan) -> CompiledPlan:
+def _compiled(plan: Plan, *, is_watched: bool = False) -> CompiledPlan:
     return compile_plan(
         plan,
         Shape(
@@ -57,6 +58,7 @@ def _compiled(plan: Plan) -> CompiledPlan:
             names={"continued": asynccontextmanager, "swallowed": _swallowed},
             is_lifespan=True,
         ),
+        is_watched=is_watched,
     )
 
 
@@ -78,6 +80,10 @@ async def opened_app_steps(steps: Iterable[Step], run: Run) -> AsyncGenerator[di
         SwallowedExceptionError: A dependency swallowed the error in the setup of another.
     """
     plan = _plan_of(steps, run.app_values)
-    keep_open = asynccontextmanager(_compiled(plan).call)
+    watching = current_tracer.get()
+    compiled = _compiled(plan, is_watched=watching is not None)
+    if watching is not None:
+        watching.source = compiled.source
+    keep_open = asynccontextmanager(compiled.call)
     async with keep_open(run) as values:
         yield dict(zip((step.key for step in plan.steps[:-1]), values, strict=True))

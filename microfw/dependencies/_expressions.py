@@ -10,6 +10,7 @@ from microfw.dependencies._plan import (
     Attribute,
     Constant,
     Reader,
+    Reading,
     Recorder,
     Step,
     Use,
@@ -29,7 +30,7 @@ class Expressions:
     Attributes:
         callables: The names of what the steps call.
         values: The names of their values.
-        readers: The steps that values are read for, by the names of what reads them.
+        readings: What is read for which step, by the names of what reads it.
     """
 
     def __init__(self, steps: Sequence[Step], names: Names, run: str, pass_on: str) -> None:
@@ -43,7 +44,7 @@ class Expressions:
             names.of(step.signature.name, step.signature.call) for step in steps
         ]
         self.values: list[str] = [*(names.new(step.name) for step in steps[:-1]), "returned"]
-        self.readers: dict[str, Step] = {}
+        self.readings: dict[str, Reading] = {}
 
     def read(self, function: Function, number: int) -> None:
         """Read what a step takes from its surroundings that may be invalid; make its record."""
@@ -53,7 +54,7 @@ class Expressions:
             reader = self._names.of(
                 getattr(source.read, "__name__", f"read_{argument_name}"), source.read
             )
-            self.readers[reader] = self._steps[number]
+            self.readings[reader] = Reading(self._steps[number], argument_name, source.value)
             function.write(f"{name} = {reader}({self._run})")
         for argument in self._steps[number].arguments:
             if isinstance(argument.source, Recorder) and number not in self._records:

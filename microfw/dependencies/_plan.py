@@ -91,6 +91,14 @@ class Reader(Struct, frozen=True):
         return replace(self, read=read_again)
 
 
+class Reading(Struct, frozen=True):
+    """A call of a `Reader` for an argument of a step."""
+
+    step: "Step"
+    argument: str
+    value: ReadValue
+
+
 class Constant(Struct, frozen=True):
     """A value that is known when the plan is made."""
 

@@ -8,6 +8,7 @@ endpoint's result.
 import functools
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter_ns
 from typing import Any, TypeVar
 
@@ -18,13 +19,14 @@ from microfw.dependencies import _thread_blocks as thread_blocks
 from microfw.dependencies._cancellation import is_cancellation
 from microfw.dependencies._exit_arguments import Error, ErrorClass, Traceback
 from microfw.dependencies._limits import Limit, waiting_for
-from microfw.dependencies._plan import Step
-from microfw.dependencies._signatures import place_of
+from microfw.dependencies._plan import Reading, Step
+from microfw.dependencies._signatures import name_of, place_of
 from microfw.dependencies._spans import (
     OpenSpan,
     Outcome,
     SpanKind,
     Subject,
+    current_tracer,
     during,
     outcome_of,
     shown,
@@ -42,16 +44,18 @@ class Named(Struct, frozen=True):
 
     Attributes:
         steps: The steps, by the names of their functions.
-        readers: The steps that values are read for, by the names of what reads them.
+        readings: What is read for which step, by the names of what reads it.
         finisher: What is called with the result of the endpoint, if that takes its time.
         opener: What opens scope "app".
+        kind: What the endpoint is.
     """
 
     steps: Mapping[str, Step]
-    readers: Mapping[str, Step]
+    readings: Mapping[str, Reading]
     endpoint: Step
     finisher: str
     opener: str
+    kind: SpanKind
 
 
 def subject_of(call: Callable[..., Any], name: str, at: int | None = None) -> Subject:
@@ -70,6 +74,13 @@ def _subject(
     return Subject(name, function, file, line, scope, at)
 
 
+def during_if_watched(kind: SpanKind, call: Callable[..., Any]) -> AbstractContextManager[object]:
+    """Have a span of a function for the length of a `with` block, if somebody watches."""
+    if current_tracer.get() is None:
+        return nullcontext()
+    return during(kind, subject_of(call, name_of(call)))
+
+
 def probed(namespace: Mapping[str, Any], named: Named, source: str) -> dict[str, Any]:
     """Put probes behind the names of a namespace."""
     lines = source.splitlines()
@@ -84,12 +95,12 @@ def probed(namespace: Mapping[str, Any], named: Named, source: str) -> dict[str,
     for name, step in named.steps.items():
         is_endpoint = step is named.endpoint
         if not (is_endpoint and step.opens):
-            kind: SpanKind = "endpoint" if is_endpoint else "setup"
+            kind: SpanKind = named.kind if is_endpoint else "setup"
             probes[name] = _probe(kind, of_step(step, name), step, namespace[name])
-    reading: dict[int, Subject] = {}
-    for name, step in named.readers.items():
-        subject = reading.setdefault(id(step), of_step(step, name))
-        probes[name] = _reader(subject, namespace[name])
+    subjects: dict[int, Subject] = {}
+    for name, reading in named.readings.items():
+        subject = subjects.setdefault(id(reading.step), of_step(reading.step, name))
+        probes[name] = _reader(subject, reading, namespace[name])
     if named.finisher:
         subject = of_step(named.endpoint, named.finisher)
         kind = "endpoint" if named.endpoint.opens else "response"
@@ -144,12 +155,15 @@ def _probe(
     return open_later
 
 
-def _reader(subject: Subject, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def _reader(subject: Subject, reading: Reading, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def probe(run: Any) -> Any:
         start = perf_counter_ns()
         value = read(run)
         outcome: Outcome = "invalid" if value is runtime.INVALID else "ok"
-        tracer().add("read", subject, start, outcome)
+        watching = tracer()
+        span = watching.add("read", subject, start, outcome)
+        if watching.show is not None:
+            watching.values.append((span, reading.argument, watching.show(reading.value, value)))
         return value
 
     return probe

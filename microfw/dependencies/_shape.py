@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from microfw.dependencies._spans import SpanKind
+
 
 class Shape(Struct, frozen=True):
     """What a kind of execution (HTTP request, WebSocket, task) has around its steps.
@@ -22,6 +24,7 @@ class Shape(Struct, frozen=True):
         is_lifespan: Whether the function is an async generator. It calls no endpoint: it yields the
             values of all steps, and keeps them open until it is resumed.
         finisher: The name in `finish` of what takes its time with the result, for who watches.
+        kind: What the last step is, for who watches.
     """
 
     title: str
@@ -36,3 +39,4 @@ class Shape(Struct, frozen=True):
     last: str = ""
     is_lifespan: bool = False
     finisher: str = ""
+    kind: SpanKind = "endpoint"

@@ -6,27 +6,30 @@ Rules
    spans that are open form a stack: what begins is inside of what began last and has not ended.
 2. What happens beside it (the client sends, or leaves) is written down when it is over, inside of
    what is open then.
-3. Nothing of the values is kept, nor of an exception but its class: a trace can be shown.
+3. Nothing of the values is kept, nor of an exception but its class: a trace can be shown. Where
+   somebody wants to see values, `show` writes those that are read.
 4. Times are nanoseconds of the monotonic clock.
 
 Theory of operation: `current_tracer` holds the `Tracer` of the current context. There is none
 unless somebody listens, and then nothing here is called.
 """
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from threading import get_ident
 from time import perf_counter_ns
-from typing import Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 from msgspec import Struct
 
 from microfw.dependencies._cancellation import is_cancellation
 from microfw.dependencies._exit_arguments import Error, ErrorClass, Traceback
+from microfw.dependencies._own_lines import innermost_place, own_place
 
 # fmt: off
 SpanKind = Literal[
     "receive", "read", "open", "setup", "wait", "endpoint", "response", "exit",
-    "around", "handler", "send", "task", "accept", "close", "disconnect",
+    "around", "handler", "send", "background", "task", "accept", "close", "disconnect",
 ]
 # fmt: on
 """What goes on in a span.
@@ -35,7 +38,9 @@ SpanKind = Literal[
 - `"read"`: the values that one function takes from the request are read and validated.
 - `"open"`: a yield dependency is open; setup, all that is inside of its `with` block, exit.
 - `"setup"`, `"endpoint"`, `"exit"`, `"handler"`, `"task"`: that code of the author's runs. `"exit"`
-  is what stands behind the `yield`, `"handler"` an exception handler, `"task"` a background task.
+  is what stands behind the `yield`, `"handler"` an exception handler, `"task"` the function of a
+  background task, of a queue's task or of `app.call`.
+- `"background"`: a background task that has dependencies: their setup, the task, their exit.
 - `"wait"`: there is no free worker thread yet, scope "app" is not open yet, or a dependency is used
   as often at once as its `max_concurrency` allows.
 - `"response"`: what the endpoint returned is validated and encoded.
@@ -57,7 +62,7 @@ Outcome = Literal[
 - `"cut off"`: exit code did not end within `cleanup_timeout`.
 - `"cancelled"`: a cancellation went through it.
 - `"invalid"`: a value that was read is not valid.
-- `"unfinished"`: something else began before it had ended.
+- `"unfinished"`: it had not ended when something else began, or when the trace did.
 """
 
 SpanScope = Literal["use", "function", "request", "app"]
@@ -101,7 +106,8 @@ class Span(Struct, frozen=True):
         outcome: How it ended; see `Outcome`.
         saw: The class of the exception that exit code saw, with its status.
         raised: That of the exception with which it ended.
-        raised_at: Where that was raised, `file:line`.
+        raised_at: The author's own line that raised it, or called what did: `file:line`.
+        raised_in: Where that was, where it is a library's line.
         parent: The index, in `Trace.spans`, of the span that it is inside of.
         depth: How many spans it is inside of.
     """
@@ -120,6 +126,7 @@ class Span(Struct, frozen=True):
     saw: str | None
     raised: str | None
     raised_at: str | None
+    raised_in: str | None
     parent: int | None
     depth: int
 
@@ -132,6 +139,20 @@ class Span(Struct, frozen=True):
     def label(self) -> str:
         """What went on and where: `"exit get_session"`."""
         return _label(self.kind, self.name)
+
+
+class ShownValue(Struct, frozen=True):
+    """A value that was read from the request.
+
+    Attributes:
+        span: The index, in `Trace.spans`, of the span in which it was.
+        name: The parameter's.
+        text: What it is, shortened, without secrets.
+    """
+
+    span: int
+    name: str
+    text: str
 
 
 class LogLine(Struct, frozen=True):
@@ -164,6 +185,7 @@ class OpenSpan(Struct, eq=False):
     saw: str | None = None
     raised: str | None = None
     raised_at: str | None = None
+    raised_in: str | None = None
 
     @property
     def label(self) -> str:
@@ -188,16 +210,27 @@ class Tracer:
         origin: When it began.
         source: The generated source that runs.
         logs: What was logged meanwhile, where that is collected.
+        show: Writes a value that was read, which is described by a `ReadValue`; if that is wanted.
+        values: Those that were read, by the span and the name.
     """
 
     def __init__(self) -> None:
+        self.show: Callable[[Any, Any], str] | None = None
+        self._threads = {get_ident(): 0}
+        self._open: list[OpenSpan] = []
+        self._observers: list[SpanObserver] = []
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew; what is open now is no part of what is written down from here on."""
+        self._end_all()
         self.origin: int = perf_counter_ns()
         self.source: str = ""
         self.logs: list[LogLine] = []
-        self._observers: list[SpanObserver] = []
+        self.values: list[tuple[OpenSpan, str, str]] = []
+        self._observers.clear()
         self._spans: list[OpenSpan] = []
-        self._open: list[OpenSpan] = []
-        self._threads = {get_ident(): 0}
+        self._has_finished = False
 
     def add_observer(self, observer: SpanObserver) -> None:
         """Report each event from now on, at once."""
@@ -250,7 +283,9 @@ class Tracer:
         span.outcome = outcome
         if error is not None:
             span.raised = shown(error)
-            span.raised_at = _place_of(error.__traceback__)
+            innermost = innermost_place(error.__traceback__)
+            span.raised_at = own_place(error.__traceback__) or innermost
+            span.raised_in = innermost if innermost != span.raised_at else None
         for observer in self._observers:
             observer.ended(span, error)
 
@@ -276,16 +311,23 @@ class Tracer:
         return span
 
     def log(self, level: str, name: str, message: str) -> None:
-        """Keep something that was logged."""
+        """Keep something that was logged; not of what goes on when all is over."""
+        if self._has_finished:
+            return
         self.logs.append(LogLine(perf_counter_ns() - self.origin, level, name, message))
 
-    def finish(self) -> tuple[Span, ...]:
-        """End what is open; return all spans, in the order in which they began."""
-        while self._open:
-            self._end(self._open.pop(), "unfinished", None)
+    def finish(self) -> tuple[tuple[Span, ...], tuple[ShownValue, ...]]:
+        """End what is open; return all spans, in the order in which they began, and the values."""
+        self._end_all()
+        self._has_finished = True
         spans = sorted(self._spans, key=lambda span: (span.start, span.depth))
         numbers = {id(span): number for number, span in enumerate(spans)}
-        return tuple(self._finished(span, numbers) for span in spans)
+        values = (ShownValue(numbers[id(span)], *told) for span, *told in self.values)
+        return tuple(self._finished(span, numbers) for span in spans), tuple(values)
+
+    def _end_all(self) -> None:
+        while self._open:
+            self._end(self._open.pop(), "unfinished", None)
 
     def _finished(self, span: OpenSpan, numbers: dict[int, int]) -> Span:
         subject = span.subject
@@ -296,7 +338,7 @@ class Tracer:
             file=subject.file,
             line=subject.line,
             scope=subject.scope,
-            at=None if _is_of_task(span) else subject.at,
+            at=None if _is_in_background(span) else subject.at,
             thread=span.thread,
             start=span.start - self.origin,
             end=span.end - self.origin,
@@ -304,6 +346,7 @@ class Tracer:
             saw=span.saw,
             raised=span.raised,
             raised_at=span.raised_at,
+            raised_in=span.raised_in,
             parent=None if span.parent is None else numbers[id(span.parent)],
             depth=span.depth,
         )
@@ -353,17 +396,8 @@ def shown(error: BaseException) -> str:
     return f"{name}({status})" if isinstance(status, int) else name
 
 
-def _is_of_task(span: OpenSpan | None) -> bool:
+def _is_in_background(span: OpenSpan | None) -> bool:
     """Whether a span belongs to a background task, which has a source of its own."""
-    while span is not None and span.kind != "task":
+    while span is not None and span.kind != "background":
         span = span.parent
     return span is not None
-
-
-def _place_of(traceback: Traceback) -> str | None:
-    """Where an exception was raised."""
-    if traceback is None:
-        return None
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"

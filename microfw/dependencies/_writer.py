@@ -104,10 +104,11 @@ class Writer:
         shape = self._shape
         return Named(
             dict(zip(self._callables, self._steps, strict=True)),
-            self._expressions.readers,
+            self._expressions.readings,
             self._steps[-1],
             shape.finisher,
             self._opener,
+            shape.kind,
         )
 
     def _write_opening_in_app_scope(self, function: Function) -> None:

@@ -18,9 +18,10 @@ class WithTimeline:
         timeline: The page.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, values: bool = False) -> None:
         self.app = app
-        self.timeline: Timeline = Timeline(app, dependencies=[Depends(require_loopback)])
+        guards = [Depends(require_loopback)]
+        self.timeline: Timeline = Timeline(app, dependencies=guards, values=values)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope.get("path", "")

@@ -8,6 +8,7 @@ from msgspec import Struct
 from starlette.types import Scope
 
 from microfw.dependencies import Signal, current_tracer
+from microfw.openapi._application import DocumentationRoute
 from microfw.tracing import Observer, OngoingTrace, Sink, Trace
 
 
@@ -69,6 +70,11 @@ def summary_of(kept: Kept) -> Summary:
 _OWN = ("setup", "endpoint", "exit", "handler", "task")
 
 
+_SERVER_ERROR = 500
+_UNASKED = ("/favicon.ico", "/.well-known/appspecific/com.chrome.devtools.json")
+"""What browsers ask for on their own."""
+
+
 class UnderWay(Struct, frozen=True):
     """A request that has not ended.
 
@@ -91,9 +97,11 @@ class Traces(Sink):
     Args:
         limit: How many.
         own: The application whose requests are left out: that which shows the traces.
+        values: Whether the values that are read are kept.
     """
 
-    def __init__(self, limit: int, own: object) -> None:
+    def __init__(self, limit: int, own: object, *, values: bool) -> None:
+        self.wants_values = values
         self._kept: deque[Kept] = deque(maxlen=limit)
         self._own = own
         self._number = 0
@@ -109,8 +117,8 @@ class Traces(Sink):
         return _Leaving(self._under_way, trace)
 
     def ended(self, trace: Trace, scope: Scope) -> None:
-        if scope.get("app") is self._own:  # mounted in the one that is watched
-            return
+        if scope.get("app") is self._own or _is_of_browser(trace, scope):
+            return  # the former is mounted in the one that is watched
         with self._lock:
             self._number += 1
             self._kept.append(Kept(self._number, trace))
@@ -151,6 +159,17 @@ class Traces(Sink):
             with self._lock:
                 self._waiting = [each for each in self._waiting if each is not signal]
         return self.after(number)
+
+
+def _is_of_browser(trace: Trace, scope: Scope) -> bool:
+    """Whether nobody but a browser has asked, for what belongs to the pages of the documentation.
+
+    What has failed of these is kept.
+    """
+    if trace.status is None or trace.status >= _SERVER_ERROR:
+        return False
+    is_asked_unasked = trace.route is None and trace.name in _UNASKED
+    return is_asked_unasked or isinstance(scope.get("route"), DocumentationRoute)
 
 
 class _Leaving(Observer):

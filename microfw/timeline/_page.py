@@ -45,23 +45,30 @@ class Timeline(App):
     app.mount("/timeline", Timeline(app, dependencies=[Depends(require_admin)]))
     ```
 
-    `microfw dev` serves it at `/_microfw`, to the machine itself only. Bodies and values of
-    parameters are not kept.
+    `microfw dev` serves it at `/_microfw`, to the machine itself only. Requests for the pages of
+    the documentation are left out. Bodies and values of parameters are kept only if asked for.
 
     Args:
         app: The application that is watched, from now on.
         dependencies: Run ahead of each of the page's own requests.
         kept: How many traces are kept.
+        values: Whether what was read of requests is shown, shortened and without secrets; see
+            `ShownValue`.
 
     Attributes:
         traces: What is kept.
     """
 
     def __init__(
-        self, app: App, *, dependencies: Sequence[Any] | None = None, kept: int = DEFAULT_KEPT
+        self,
+        app: App,
+        *,
+        dependencies: Sequence[Any] | None = None,
+        kept: int = DEFAULT_KEPT,
+        values: bool = False,
     ) -> None:
         super().__init__(openapi_url=None, dependencies=dependencies)
-        self.traces: Traces = Traces(kept, self)
+        self.traces: Traces = Traces(kept, self, values=values)
         self._watched = app
         self._listening: Listening = app.tracing.listen(self.traces)
         self._collector = LogCollector()

@@ -1,6 +1,6 @@
 """What ran: a trace of each request, WebSocket and background task, for listeners."""
 
-from microfw.dependencies import LogLine, OpenSpan, Outcome, Span, SpanKind
+from microfw.dependencies import LogLine, OpenSpan, Outcome, ShownValue, Span, SpanKind
 from microfw.tracing._chrome import chrome_trace, write_chrome_trace
 from microfw.tracing._listening import Listening, Tracing, trace_requests, without_layer
 from microfw.tracing._ongoing import OngoingTrace
@@ -18,6 +18,7 @@ __all__ = [
     "OpenSpan",
     "Outcome",
     "ServerTiming",
+    "ShownValue",
     "Sink",
     "Span",
     "SpanKind",

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from microfw.dependencies import OverridesInForce, current_tracer
+from microfw.dependencies import OverridesInForce, Tracer, current_tracer
 from microfw.tracing._ongoing import KEY, OngoingTrace
 from microfw.tracing._sinks import Listener, Predicate, Sink
 from microfw.tracing._trace import Trace
@@ -54,7 +54,7 @@ class Tracing:
     def listen(
         self, to: Sink | Callable[[Trace], object], *, when: Predicate | None = None
     ) -> "Listening":
-        """Trace requests and WebSockets from now on.
+        """Trace requests, WebSockets, tasks and the next start-up from now on.
 
         Args:
             to: Is called with each trace when all has happened: the response is sent, exit code
@@ -103,6 +103,29 @@ class Tracing:
         scope: Scope = {"type": "task", "path": name, "method": "TASK", "app": app}
         sinks = self.wanted(scope)
         return OngoingTrace(scope, sinks) if sinks else nullcontext()
+
+    def of_lifespan(self, app: object) -> Callable[[str], AbstractContextManager[object]]:
+        """Trace a start-up, and the shutdown that ends it, if that is wanted at start-up.
+
+        Returns:
+            A function of the name of a phase, which is traced while a `with` block runs. It is
+            called at start-up first, and at shutdown then.
+        """
+        tracer: Tracer | None = None
+
+        def phase(name: str) -> AbstractContextManager[object]:
+            nonlocal tracer
+            scope: Scope = {"type": "lifespan", "path": name, "method": "LIFESPAN", "app": app}
+            sinks = self.wanted(scope)
+            if tracer is not None:
+                tracer.restart()
+            elif sinks and name == "start-up":
+                tracer = Tracer()
+            else:
+                return nullcontext()
+            return OngoingTrace(scope, sinks, tracer)
+
+        return phase
 
     @contextmanager
     def of_message(self, name: str, app: object) -> Generator[None]:
@@ -187,7 +210,7 @@ class Layer:
 
 @contextmanager
 def trace_requests(app: Traceable) -> Generator[list[Trace]]:
-    """Collect the traces of requests and WebSockets while a `with` block runs.
+    """Collect the traces of requests, WebSockets and tasks while a `with` block runs.
 
     ```python
     with trace_requests(app) as traces:
@@ -196,5 +219,5 @@ def trace_requests(app: Traceable) -> Generator[list[Trace]]:
     ```
     """
     traces: list[Trace] = []
-    with app.tracing.listen(traces.append):
+    with app.tracing.listen(traces.append, when=lambda scope: scope["type"] != "lifespan"):
         yield traces

@@ -15,11 +15,18 @@ from starlette.types import Message
 
 from microfw.dependencies import OpenSpan, SpanKind
 from microfw.tracing._ongoing import OngoingTrace
-from microfw.tracing._server_spans import common_attributes, known_method, server_attributes
+from microfw.tracing._server_spans import (
+    common_attributes,
+    is_of_client,
+    known_method,
+    server_attributes,
+)
 from microfw.tracing._sinks import Observer
 
 SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
-DEFAULT_KINDS: tuple[SpanKind, ...] = ("setup", "endpoint", "exit", "handler", "task")
+DEFAULT_KINDS: tuple[SpanKind, ...] = (
+    *("setup", "endpoint", "exit", "handler", "background", "task"),
+)
 
 _LIVE: frozenset[SpanKind] = frozenset({*DEFAULT_KINDS, "response"})
 """What is current while it runs, since it runs code that may make spans of its own."""
@@ -86,7 +93,7 @@ class LiveSpans(Observer):
     def _start_server_span(self, tracer: trace.Tracer) -> None:
         scope = self._request.scope
         parent, role = context.get_current(), Role.INTERNAL
-        if scope["type"] != "task":
+        if is_of_client(scope):
             parent, role = (
                 propagate.extract(Headers(scope=scope), getter=_FROM_HEADERS),
                 Role.SERVER,
@@ -97,8 +104,8 @@ class LiveSpans(Observer):
 
     def _server_name(self) -> str:
         scope, route = self._request.scope, self._request.route
-        if scope["type"] == "task":
-            return f"task {scope['path']}"
+        if not is_of_client(scope):
+            return f"{self._request.method} {scope['path']}"
         method = "WEBSOCKET"
         if scope["type"] == "http":
             method = known_method(scope).replace("_OTHER", "HTTP")
@@ -122,7 +129,7 @@ class LiveSpans(Observer):
             return
         links: list[Link] = []
         parent: Context | None = None
-        if span.kind == "task":
+        if _starts_background_task(span):
             links, parent = [Link(trace.get_current_span().get_span_context())], Context()
         made = self._tracer.start_span(span.label, parent, attributes=_said(span), links=links)
         self._made[span] = made, context.attach(trace.set_span_in_context(made))
@@ -192,6 +199,11 @@ class _FromHeaders(Getter[Headers]):
 
 
 _FROM_HEADERS = _FromHeaders()
+
+
+def _starts_background_task(span: OpenSpan) -> bool:
+    """Whether this is all of a background task: no function that a plan calls."""
+    return span.kind == "background" or (span.kind == "task" and span.subject.at is None)
 
 
 def _said(span: OpenSpan) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from time import perf_counter_ns
 from types import TracebackType
 from typing import Self
 
+from msgspec.structs import replace
 from starlette.types import Message, Receive, Scope, Send
 
 from microfw.dependencies import Subject, Tracer, current_tracer, shown
 from microfw.tracing._sinks import Observer, Sink
 from microfw.tracing._trace import Trace, TraceKind
+from microfw.tracing._values import shown_value
 
 logger = logging.getLogger("microfw")
 
@@ -22,24 +24,34 @@ _RECEIVE, _SEND, _ACCEPT = Subject("receive"), Subject("send"), Subject("accept"
 _CLOSE, _DISCONNECT = Subject("close"), Subject("disconnect")
 
 
-_KINDS: dict[str, TraceKind] = {"http": "request", "websocket": "websocket", "task": "task"}
+_KINDS: dict[str, TraceKind] = {
+    "http": "request",
+    "websocket": "websocket",
+    "task": "task",
+    "lifespan": "lifespan",
+}
 
 
 class OngoingTrace:
-    """One request, WebSocket or task while it is traced: as long as a `with` block runs.
+    """One request, WebSocket, task or start-up while it is traced: as long as a `with` block runs.
+
+    Args:
+        scope: Its ASGI scope; see `Tracing.of_task`.
+        sinks: Who takes the trace.
+        tracer: Writes down what happens, where there is one already.
 
     Attributes:
-        scope: Its ASGI scope; see `Tracing.of_task`.
+        scope: The same.
         tracer: Writes down what happens.
         status: Of the response, or of the end of a WebSocket, once there is one.
         began: When it began, in seconds since the epoch.
     """
 
-    def __init__(self, scope: Scope, sinks: Iterable[Sink]) -> None:
+    def __init__(self, scope: Scope, sinks: Iterable[Sink], tracer: Tracer | None = None) -> None:
         self.scope = scope
         self.status: int | None = None
         self.began: float = time.time()
-        self.tracer: Tracer = Tracer()
+        self.tracer: Tracer = tracer or Tracer()
         self._is_complete = False
         self._sinks: list[Sink] = []
         self._observers: list[Observer] = []
@@ -51,6 +63,8 @@ class OngoingTrace:
         for sink in sinks:
             if sink not in self._sinks:
                 self._sinks.append(sink)
+                if sink.wants_values:
+                    self.tracer.show = shown_value
                 observer = sink.observer(self)
                 if observer is not None:
                     self._observers.append(observer)
@@ -92,7 +106,7 @@ class OngoingTrace:
 
     def _end(self, error: BaseException | None) -> None:
         """Make the trace, and hand it to the sinks."""
-        spans = self.tracer.finish()
+        spans, values = self.tracer.finish()
         for observer in reversed(self._observers):
             observer.finished(error)
         trace = Trace(
@@ -110,7 +124,8 @@ class OngoingTrace:
         )
         for sink in self._sinks:
             try:
-                sink.ended(trace, self.scope)
+                own = replace(trace, values=values) if sink.wants_values else trace
+                sink.ended(own, self.scope)
             except Exception:
                 logger.exception("a listener to traces failed")
 

@@ -30,6 +30,11 @@ def makes_server_spans(scope: Scope) -> bool:
     return any(getattr(cls, "__module__", "").startswith(_INSTRUMENTATION) for cls in classes)
 
 
+def is_of_client(scope: Scope) -> bool:
+    """Whether it is of a request or a WebSocket, and not of a task, a start-up or a shutdown."""
+    return scope["type"] in ("http", "websocket")
+
+
 def known_method(scope: Scope) -> str:
     """The method; `_OTHER` for those that the conventions do not know."""
     method: str = scope["method"]
@@ -38,7 +43,7 @@ def known_method(scope: Scope) -> str:
 
 def common_attributes(scope: Scope) -> dict[str, Any]:
     """What spans and metrics say of a request."""
-    if scope["type"] == "task":
+    if not is_of_client(scope):
         return {}
     if scope["type"] == "websocket":
         return {"url.scheme": scope.get("scheme", "ws"), "network.protocol.name": "websocket"}
@@ -52,7 +57,7 @@ def common_attributes(scope: Scope) -> dict[str, Any]:
 
 def server_attributes(scope: Scope) -> dict[str, Any]:
     """What a span says of a request as it comes in."""
-    if scope["type"] == "task":
+    if not is_of_client(scope):
         return {}
     found = {**common_attributes(scope), "url.path": scope["path"]}
     query = scope.get("query_string", b"").decode("latin-1")

@@ -40,7 +40,12 @@ class Sink:
     """Something that traces go to. Override what is of interest.
 
     Its methods run as part of the request that they are about, and must not wait.
+
+    Attributes:
+        wants_values: Whether its traces are to have the values that were read; see `ShownValue`.
     """
+
+    wants_values: bool = False
 
     def wants(self, scope: Scope) -> bool:
         """Whether a request or WebSocket with this ASGI scope is to be traced."""

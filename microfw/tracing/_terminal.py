@@ -7,6 +7,7 @@ LEAST_WIDTH = 72
 _COLOURS = {None: "36", "use": "32", "function": "34", "request": "35", "app": "33"}
 """ANSI's, by scope: cyan, green, blue, magenta, yellow."""
 _BAD = frozenset({"raised", "replaced", "swallowed", "cut off", "cancelled", "invalid"})
+_ANSWERED = ("request", "websocket")
 _RED, _DIM = "31", "2"
 _NANOSECONDS = 1_000_000
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -54,7 +55,8 @@ class _Text:
     def text(self) -> str:
         trace = self._trace
         found = f"{trace.method} {trace.name}"
-        parts = [found, str(trace.status or "no answer"), duration(trace.duration)]
+        answered = [str(trace.status or "no answer")] if trace.kind in _ANSWERED else []
+        parts = [found, *answered, duration(trace.duration)]
         if trace.error is not None:
             parts.append(self._painted(trace.error, _RED))
         lines = ["  ".join(parts)]

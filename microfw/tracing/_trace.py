@@ -1,12 +1,12 @@
-"""A trace: what one request, WebSocket or task has run through."""
+"""A trace: what one request, WebSocket, task or start-up has run through."""
 
 from typing import Literal
 
 from msgspec import Struct
 
-from microfw.dependencies import LogLine, Span, SpanKind
+from microfw.dependencies import LogLine, ShownValue, Span, SpanKind
 
-TraceKind = Literal["request", "websocket", "task"]
+TraceKind = Literal["request", "websocket", "task", "lifespan"]
 
 _ORDER: frozenset[SpanKind] = frozenset(
     {
@@ -17,12 +17,13 @@ _ORDER: frozenset[SpanKind] = frozenset(
 
 
 class Trace(Struct, frozen=True):
-    """What one request, WebSocket or task has run through.
+    """What one request, WebSocket, task, start-up or shutdown has run through.
 
     Attributes:
         kind: What it was.
-        name: The path that was asked for; of a task, its function's name.
-        method: The HTTP method; `"WEBSOCKET"` and `"TASK"` for the others.
+        name: The path that was asked for; of a task, its function's name; of a lifespan,
+            `"start-up"` or `"shutdown"`.
+        method: The HTTP method; `"WEBSOCKET"`, `"TASK"` and `"LIFESPAN"` for the others.
         route: The path of the route as it was declared; `None` where none matched.
         status: Of the response that was sent; of a WebSocket, the code with which it was closed.
         began: When it began, in seconds since the epoch.
@@ -31,6 +32,7 @@ class Trace(Struct, frozen=True):
         spans: All that happened, in the order in which it began.
         source: The generated source that ran, which spans refer to by their `at`.
         logs: What was logged meanwhile, where that is collected.
+        values: What was read, for a sink that wants values.
     """
 
     kind: TraceKind
@@ -44,6 +46,7 @@ class Trace(Struct, frozen=True):
     spans: tuple[Span, ...]
     source: str
     logs: tuple[LogLine, ...] = ()
+    values: tuple[ShownValue, ...] = ()
 
     @property
     def order(self) -> list[str]:

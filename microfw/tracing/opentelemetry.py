@@ -20,7 +20,7 @@ from starlette.types import Scope
 from microfw.dependencies import SpanKind
 from microfw.tracing._live_spans import DEFAULT_KINDS, SCHEMA, Instruments, LiveSpans
 from microfw.tracing._ongoing import OngoingTrace
-from microfw.tracing._server_spans import makes_server_spans
+from microfw.tracing._server_spans import is_of_client, makes_server_spans
 from microfw.tracing._sinks import Observer, Predicate, Sink
 
 __all__ = ["DEFAULT_KINDS", "OpenTelemetry"]
@@ -84,7 +84,7 @@ class OpenTelemetry(Sink):
     def observer(self, trace: OngoingTrace) -> Observer:
         makes_span = self._server_span
         if makes_span is None:
-            makes_span = trace.kind == "task" or not makes_server_spans(trace.scope)
+            makes_span = not (is_of_client(trace.scope) and makes_server_spans(trace.scope))
         is_measured = makes_span and self._measures and trace.kind == "request"
         return LiveSpans(
             trace,

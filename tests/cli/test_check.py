@@ -77,7 +77,7 @@ async def create(strange: Strange = Body()): ...
     )
     result = folder.run("check")
     assert result.exit_code == 1
-    assert "1 mistakes" in result.stdout
+    assert "1 route, 1 mistake, 0 warnings\n" in result.stdout
 
 
 HELD = """
@@ -91,7 +91,8 @@ async def get_engine():
     yield 1
 
 def get_connection():
-    yield 1
+    with pool.connection() as connection:
+        yield connection
 
 async def get_session(connection=Depends(get_connection)):
     yield connection
@@ -118,6 +119,85 @@ async def stream(session=Depends(get_session), page=Depends(get_own)):
 @inner.get("/shared")
 def read_shared(shop: str, shared=Depends(get_shared)): ...
 """
+
+MEANT = """
+import threading
+from contextlib import contextmanager
+from microfw import *
+
+app = App()
+counter = threading.Lock()
+
+async def get_session():
+    yield 1
+
+@contextmanager
+def get_name():
+    yield "name"
+
+def get_connection():
+    with pool.connection() as connection:
+        yield connection
+
+async def get_user(session=Depends(get_session, scope="use")): ...
+
+@app.get("/brief")
+async def read(user=Depends(get_user), session=Depends(get_session), name=Depends(get_name)): ...
+
+@app.get("/stream")
+async def stream(user=Depends(get_user), session=Depends(get_session, scope="request")):
+    yield session
+
+@app.get("/sync")
+def read_in_thread(connection=Depends(get_connection)): ...
+"""
+
+
+def test_what_is_said_to_be_meant_and_what_does_not_wait_is_no_warning(folder: Folder) -> None:
+    folder.write("main.py", MEANT)
+    assert folder.output("check") == "3 routes, 0 mistakes, 0 warnings\n"
+
+
+WAITING = """
+import functools, threading
+from microfw import *
+
+app = App()
+lock = threading.Lock()
+
+class Pool:
+    def __call__(self):
+        with self.engine.connect() as connection:
+            yield connection
+
+def get_counter():
+    with lock:
+        yield 1
+
+async def get_session():
+    yield 1
+
+@app.get("/pool")
+async def read_pool(connection=Depends(Pool())): ...
+
+@app.get("/lock")
+async def read_lock(counter=Depends(get_counter)): ...
+
+@app.get("/open", dependencies=[Depends(get_session, scope="use")])
+async def stream(session=Depends(get_session, scope="use")):
+    yield session
+"""
+
+
+def test_what_waits_is_found_in_methods_and_by_its_lock(folder: Folder) -> None:
+    folder.write("main.py", WAITING)
+    output = folder.output("check").replace(str(folder.path), "FOLDER")
+    found = [line.split()[1:5] for line in output.splitlines() if line.startswith("warning: ")]
+    assert found == [
+        ["Pool", "is", "sync,", "and"],
+        ["get_counter", "is", "sync,", "and"],
+        ["get_session", "is", "held", "as"],
+    ]
 
 
 def test_what_may_not_be_meant_is_a_warning(folder: Folder) -> None:

@@ -164,10 +164,48 @@ def test_an_unknown_route_is_an_error(shop: Folder, options: list[str]) -> None:
     assert "GET /nowhere\n  cure: `microfw routes` lists what there is\n" in message
 
 
-def test_the_application_is_named_by_an_option_where_a_path_is_given(folder: Folder) -> None:
+@pytest.mark.parametrize("command", [["routes"], ["check"], ["openapi"]])
+def test_every_command_takes_the_application_by_its_place_and_by_an_option(
+    folder: Folder, command: list[str]
+) -> None:
+    folder.write("shop.py", APP)
+    by_place, by_option = folder.run(*command, "shop:app"), folder.run(*command, "--app", "shop")
+
+    assert by_place.exit_code == by_option.exit_code == 0
+    assert by_place.stdout == by_option.stdout != ""
+
+
+@pytest.mark.parametrize("command", ["explain", "trace"])
+def test_ahead_of_a_route_the_application_has_its_place_too(folder: Folder, command: str) -> None:
     folder.write("shop.py", APP)
 
-    assert folder.output("explain", "POST", "/orders", "--app", "shop:app").startswith("# POST")
+    for named in (["shop:app"], ["--app", "shop.py"]):
+        assert "POST /orders" in folder.output(command, *named, "POST", "/orders")
+
+
+def test_one_application_is_named_at_most(folder: Folder) -> None:
+    assert folder.error("routes", "shop", "--app", "main") == (
+        "Error: several applications are named: shop, main\n  cure: name one\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "command", [["routes"], ["check"], ["openapi"], ["explain", "GET", "/"], ["trace", "GET", "/"]]
+)
+def test_every_command_can_answer_for_fastapi(folder: Folder, command: list[str]) -> None:
+    folder.write(
+        "main.py", "import fastapi\napp = fastapi.FastAPI()\n@app.get('/')\ndef show(): ..."
+    )
+    arguments = [sys.executable, "-m", "microfw", *command]
+    done = subprocess.run([*arguments, "--as-fastapi"], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr.count("Error")) == (0, 0)
+
+
+def test_routes_say_where_mistakes_are_looked_for(shop: Folder) -> None:
+    assert shop.run("routes", "--method", "POST").stderr == (
+        "1 route; `microfw check` looks for mistakes\n"
+    )
 
 
 def test_versions_are_shown(folder: Folder) -> None:
@@ -190,7 +228,9 @@ def test_the_version_of_what_is_not_installed_is_not_shown(folder: Folder) -> No
     assert "msgspec is not installed\n" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["", "dev", "run", "routes", "openapi", "explain", "migrate"])
+@pytest.mark.parametrize(
+    "command", ["", "dev", "run", "routes", "openapi", "explain", "trace", "worker", "migrate"]
+)
 def test_help_fits_a_screen(folder: Folder, command: str) -> None:
     shown = folder.output(*([command] if command else []), "--help").splitlines()
 
@@ -307,7 +347,7 @@ def test_dev_serves_what_has_changed_though_a_stream_is_open(
 ) -> None:
     folder.write("main.py", SERVED)
 
-    with served("dev", "--port", "0") as server:
+    with served("dev", "--port", "0", "--values") as server:
         assert client.get(f"{server.url}/frozen").json() is False
         with client.stream("GET", f"{server.url}/endless") as answer:
             next(answer.iter_raw())
@@ -323,7 +363,10 @@ def test_dev_serves_what_has_changed_though_a_stream_is_open(
         assert "**Dependencies**" in document["paths"]["/frozen"]["get"]["description"]
 
     assert server.log.text.startswith(
-        "main:app, found in main.py, 2 routes, timeline at /_microfw, documented at /docs\n"
+        "main:app, found in main.py\n"
+        "  2 routes; `microfw check` looks for mistakes\n"
+        "  timeline at /_microfw\n"
+        "  documented at /docs\n"
     )
     assert server.process.returncode == 0
 
@@ -336,6 +379,29 @@ def test_dev_explains_a_mistake(folder: Folder) -> None:
         "  main.py:2: SyntaxError: '(' was never closed\n"
         "  cure: correct it; --traceback shows the whole traceback\n"
     )
+
+
+def test_dev_tells_all_mistakes_at_once_with_their_cures(folder: Folder) -> None:
+    folder.write("main.py", MISTAKEN)
+
+    result = folder.run("dev")
+
+    assert result.exit_code == 1
+    assert result.stdout.count("mistake: ") == result.stdout.count("cure: ") == 2
+    assert result.stderr == (
+        "Error: main:app has 2 mistakes\n"
+        "  cure: correct what is told above; `microfw check` looks for more\n"
+    )
+
+
+MISTAKEN = """
+from microfw import *
+app = App()
+@app.get("/a/{number}")
+async def read(numbr: int): ...
+@app.get("no-slash")
+async def read_other(): ...
+"""
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

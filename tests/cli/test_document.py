@@ -96,4 +96,4 @@ def test_dev_says_where_the_documentation_is(
     found = find(None)
 
     assert isinstance(found.app, App)
-    assert [*_introduction(found, address)][-1] == told
+    assert [*_introduction(found, address)][-1] == f"  {told}"

@@ -769,7 +769,7 @@ async def test_a_task_has_a_trace_of_its_own_and_none_of_it_is_in_that_of_its_se
     *tasks, request = traces
     assert request.order == ["endpoint place", "send"]
     assert [(task.kind, task.name, task.order) for task in tasks] == [
-        ("task", name, ["setup get_session", f"endpoint {name}", "exit get_session"])
+        ("task", name, ["setup get_session", f"task {name}", "exit get_session"])
         for name in ("invoice", "remind")
         if wants_tasks
     ]

@@ -89,13 +89,14 @@ def test_requests_are_kept_and_their_traces_can_be_read(client: TestClient) -> N
     client.get("/nowhere")
     with client.websocket_connect("/talk"):
         pass
-    first, second, third, fourth = client.get("/_microfw/traces").json()
-    assert (first["number"], first["path"], first["status"]) == (1, "/orders/1", 200)
+    start_up, first, second, third, fourth = client.get("/_microfw/traces").json()
+    assert (start_up["kind"], start_up["path"]) == ("lifespan", "start-up")
+    assert (first["number"], first["path"], first["status"]) == (2, "/orders/1", 200)
     assert first["slowest"].split()[0] in ("setup", "endpoint", "exit")
     assert (second["status"], second["swallowed"]) == (500, "get_session")
     assert (third["status"], third["slowest"]) == (404, None)
     assert fourth["kind"] == "websocket"
-    trace = client.get("/_microfw/traces/1").json()
+    trace = client.get("/_microfw/traces/2").json()
     assert [span["name"] for span in trace["spans"] if span["kind"] == "exit"] == ["get_session"]
     assert trace["source"].startswith("# GET /orders/{number}")
     assert [(line["level"], line["logger"], line["message"]) for line in trace["logs"]] == [
@@ -106,7 +107,7 @@ def test_requests_are_kept_and_their_traces_can_be_read(client: TestClient) -> N
 
 def test_the_page_is_not_traced_and_can_forget(client: TestClient) -> None:
     client.get("/sync")
-    assert len(client.get("/_microfw/traces").json()) == 1
+    assert len(client.get("/_microfw/traces").json()) == 2
     assert client.delete("/_microfw/traces").status_code == 204
     assert client.get("/_microfw/traces").json() == []
 
@@ -319,12 +320,40 @@ def test_it_can_be_mounted_behind_a_dependency() -> None:
         assert 'src="/admin/timeline/timeline.js"' in page.text
         traces = client.get("/admin/timeline/traces", headers=key).json()
     timeline.stop()
-    assert [each["path"] for each in traces] == ["/sync"]
+    assert [each["path"] for each in traces] == ["start-up", "/sync"]
 
 
 def test_bodies_values_and_messages_are_not_kept(client: TestClient, served: WithTimeline) -> None:
     client.get("/orders/4711?token=hidden", headers={"authorization": "hidden"})
-    assert "hidden" not in client.get("/_microfw/traces/1").text
+    assert "4711" not in client.get("/_microfw/traces/2").json()["values"]
+    assert "hidden" not in client.get("/_microfw/traces/2").text
+
+
+def test_values_are_kept_where_they_are_asked_for_but_no_secrets() -> None:
+    served = WithTimeline(shop(), values=True)
+    with TestClient(served, base_url="http://localhost", client=LOCAL) as client:
+        client.get("/orders/4711?token=hidden", headers={"authorization": "hidden"})
+        trace = client.get("/_microfw/traces/2")
+    served.timeline.stop()
+    assert [(each["name"], each["text"]) for each in trace.json()["values"]] == [("number", "4711")]
+    assert "hidden" not in trace.text
+
+
+def test_what_browsers_ask_for_on_their_own_is_left_out_unless_it_fails(
+    client: TestClient, served: WithTimeline
+) -> None:
+    client.delete("/_microfw/traces")
+    for path in ("/docs", "/redoc", "/openapi.json", "/favicon.ico", "/docs/favicon.ico"):
+        client.get(path)
+    served.app.openapi = fail  # type: ignore[method-assign]
+    client.get("/openapi.json")
+    assert [each["path"] for each in client.get("/_microfw/traces").json()] == [
+        *("/docs/favicon.ico", "/openapi.json"),
+    ]
+
+
+def fail() -> dict[str, Any]:
+    raise KeyError
 
 
 # ---------------------------------------------------------------------- logging

@@ -134,9 +134,9 @@ def test_each_part_of_a_request_is_a_span_and_so_is_exit_code() -> None:
         "  setup get_session",
         "  endpoint read_item",
         "task audit",
-        "task notify",
+        "background notify",
         "  setup get_session",
-        "  endpoint notify",
+        "  task notify",
         "  exit get_session",
         "  exit get_session",
     ]
@@ -170,7 +170,7 @@ def test_a_task_is_linked_to_its_request_and_no_part_of_it() -> None:
     app, telemetry = shop(), Telemetry()
     app.tracing.listen(telemetry.sink())
     get(app, "/items/1")
-    server, task = telemetry.named("GET /items/{number}"), telemetry.named("task notify")
+    server, task = telemetry.named("GET /items/{number}"), telemetry.named("background notify")
     assert task.parent is None
     assert [link.context.span_id for link in task.links] == [ids(server).span_id]
     assert ids(task).trace_id != ids(server).trace_id
@@ -373,18 +373,39 @@ async def test_a_call_outside_of_a_request_is_a_span() -> None:
 
     await app.call(close_the_books)
     assert telemetry.tree == [
-        "task close_the_books",
+        "TASK close_the_books",
         "  setup get_session",
-        "  endpoint close_the_books",
+        "  task close_the_books",
         "  exit get_session",
     ]
-    assert telemetry.named("task close_the_books").kind is SpanKind.INTERNAL
+    assert telemetry.named("TASK close_the_books").kind is SpanKind.INTERNAL
     assert telemetry.metrics == {}
     app.title = "fails"
     with pytest.raises(Oops):
         await app.call(close_the_books)
-    failed = [span for span in telemetry.spans if span.name == "task close_the_books"][1]
+    failed = [span for span in telemetry.spans if span.name == "TASK close_the_books"][1]
     assert said(failed)["error.type"] == f"{__name__}.Oops"
+
+
+def test_start_up_and_shutdown_are_spans_apart_from_all_requests() -> None:
+    app, telemetry = App(), Telemetry()
+
+    async def get_engine() -> AsyncIterator[str]:
+        yield "engine"
+
+    @app.get("/", dependencies=[Depends(get_engine, scope="app")])
+    async def read_items() -> str:
+        return "items"
+
+    app.tracing.listen(telemetry.sink(kinds=["setup", "exit"]))
+    with TestClient(app) as client:
+        client.get("/")
+    assert telemetry.tree == [
+        *("LIFESPAN start-up", "  setup get_engine", "GET /", "LIFESPAN shutdown"),
+        "  exit get_engine",
+    ]
+    assert telemetry.named("LIFESPAN start-up").kind is SpanKind.INTERNAL
+    assert len(telemetry.metrics["http.server.request.duration"]) == 1
 
 
 async def test_a_server_may_tell_little() -> None:

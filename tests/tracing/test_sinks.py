@@ -25,7 +25,11 @@ MILLISECOND = 1_000_000
 
 def span(kind: Any, name: str, start: float, end: float, **others: Any) -> Span:
     """A span of a function; times in milliseconds."""
-    said: dict[str, Any] = dict.fromkeys(["scope", "at", "saw", "raised", "raised_at", "parent"])
+    said: dict[str, Any] = dict.fromkeys(
+        [
+            *("scope", "at", "saw", "raised", "raised_at", "raised_in", "parent"),
+        ]
+    )
     said |= {"function": f"shop.{name}", "file": "shop.py", "line": 1}
     said |= {"thread": 0, "outcome": "ok", "depth": 0, **others}
     said |= {"start": int(start * MILLISECOND), "end": int(end * MILLISECOND)}

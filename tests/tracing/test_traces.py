@@ -1,6 +1,7 @@
 """A trace tells what ran: in which order, inside of what, in which thread, and how it ended."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
@@ -266,6 +267,19 @@ def test_an_exception_tells_where_it_was_raised_and_who_answered_it() -> None:
         "send",
     ]
     assert (trace.status, trace.error) == (418, None)
+
+
+def test_where_an_exception_was_raised_is_the_authors_own_line_first() -> None:
+    app = App()
+
+    @app.get("/")
+    async def read_items() -> Any:
+        return json.loads("{")
+
+    endpoint = traced(app).find("endpoint")
+    assert endpoint.raised_at == f"{__file__}:{read_items.__code__.co_firstlineno + 2}"
+    assert endpoint.raised_in is not None
+    assert endpoint.raised_in.startswith(f"{json.decoder.__file__}:")
 
 
 def test_what_nobody_answers_is_the_error_of_the_trace() -> None:
@@ -634,10 +648,10 @@ def test_tasks_are_part_of_the_trace_of_their_request() -> None:
         "send",
         "task log_item, in a thread",
         "  wait log_item",
-        "task audit",
+        "background audit",
         "  open get_session",
         "    setup get_session",
-        "    endpoint audit",
+        "    task audit",
         "    exit get_session",
         "task fail, raised, Oops",
         "task log_item",
@@ -674,7 +688,26 @@ def test_lines_of_a_tasks_own_source_are_not_those_of_the_routes() -> None:
 
     trace = traced(app)
     assert trace.find("endpoint", "read_items").at is not None
-    assert trace.find("endpoint", "audit").at is None
+    assert trace.find("task", "audit").at is None
+
+
+def test_the_order_names_the_function_of_a_task_once_between_its_dependencies() -> None:
+    app = App()
+
+    async def audit(session: SessionDep) -> None: ...
+
+    def notify() -> None: ...
+
+    @app.get("/")
+    async def read_items(tasks: BackgroundTasks) -> str:
+        tasks.add_task(audit)
+        tasks.add_task(notify)
+        return "items"
+
+    assert traced(app).order == [
+        *("endpoint read_items", "send"),
+        *("setup get_session", "task audit", "exit get_session", "task notify"),
+    ]
 
 
 # ---------------------------------------------------------------------- other ways to run
@@ -700,7 +733,7 @@ async def test_a_call_outside_of_a_request_has_a_trace_of_its_own(anyio_backend:
     assert (first.kind, first.method, first.name, first.status) == (
         *("task", "TASK", "close_the_books", None),
     )
-    assert first.order == ["setup get_session", "endpoint close_the_books", "exit get_session"]
+    assert first.order == ["setup get_session", "task close_the_books", "exit get_session"]
     assert second.error == "Oops"
 
 
@@ -979,15 +1012,8 @@ def test_what_has_not_ended_is_reported_and_what_has_ended_stays_as_it_is() -> N
     tracer.end(left, "raised", Oops())
     tracer.end(ended, "raised", Oops())
     tracer.begin("endpoint", Subject("three"))
-    outcomes = [(span.outcome, span.raised, span.raised_at) for span in tracer.finish()]
+    outcomes = [(span.outcome, span.raised, span.raised_at) for span in tracer.finish()[0]]
     assert outcomes == [("raised", "Oops", None), ("ok", None, None), ("unfinished", None, None)]
-
-
-def test_a_lifespan_is_not_traced() -> None:
-    app = App()
-    with trace_requests(app) as traces, TestClient(app):
-        pass
-    assert traces == []
 
 
 def test_a_copy_of_an_application_has_listeners_of_its_own() -> None:

@@ -23,7 +23,7 @@ class View {
     this.lines = sourceLines(trace, (number) => this.select(number));
     this.facts = h("dl");
     this.selected = -1;
-    const side = [this.way(), this.held(), this.logs(), panel("Span", this.facts)];
+    const side = [this.way(), this.values(), this.held(), this.logs(), panel("Span", this.facts)];
     this.element = h("article", {}, this.title(), this.chart(),
       h("div", { class: "columns" },
         trace.source ? panel("Generated source, as it ran", h("div", { class: "source" }, ...this.lines)) : h("div"),
@@ -61,9 +61,7 @@ class View {
     const { spans } = this.trace;
     const blocks = [];
     spans.forEach((span, number) => {
-      const next = spans[number + 1];
-      const isBlock = span.kind === "task" && next?.depth > span.depth && next.kind !== "wait";
-      if (span.kind !== "open" && !isBlock) return;
+      if (span.kind !== "open" && span.kind !== "background") return;
       let last = number;
       while (spans[last + 1] && spans[last + 1].depth > span.depth) last += 1;
       blocks.push(h("i", { class: colour(span), style: {
@@ -118,7 +116,7 @@ class View {
       .sort((a, b) => a.end - b.end)[0] ?? spans.find((span) => span.kind === "exit" && span.raised);
     if (!first) return null;
     const items = [h("li", {}, h("code", {}, first.raised), " left ", h("code", {}, label(first)), " ",
-      h("small", {}, shortPlace(first.raised_at)))];
+      h("small", {}, raisedAt(first)))];
     for (const span of spans) {
       if (span === first || span.start < first.start || !span.saw) continue;
       const does = span.kind === "handler" ? "answered it" : does_(span);
@@ -127,6 +125,14 @@ class View {
     }
     if (this.trace.error) items.push(h("li", {}, h("code", {}, this.trace.error), " went on to the server"));
     return panel("Exceptions, on their way outward", h("ol", { class: "way" }, ...items));
+  }
+
+  values() {
+    if (!this.trace.values.length) return null;
+    return panel("Values", h("table", { class: "values" }, ...this.trace.values.map((value) => h("tr", {
+      onclick: () => this.select(value.span),
+    }, h("td", {}, h("code", {}, value.name)), h("td", {}, h("code", {}, value.text)),
+    h("td", {}, this.trace.spans[value.span].name)))));
   }
 
   held() {
@@ -194,6 +200,11 @@ function shortPlace(at) {
   return at ? at.split("/").slice(-2).join("/") : "";
 }
 
+// The author's own line first, then that of the library which it called.
+function raisedAt(span) {
+  return [span.raised_at, span.raised_in].map(shortPlace).filter(Boolean).join(", in ");
+}
+
 function slowest(trace) {
   let found = -1;
   trace.spans.forEach((span, number) => {
@@ -206,7 +217,7 @@ function facts(span) {
   const said = [["span", label(span)], ["function", span.function], ["where", place(span.file, span.line)],
     ["scope", span.scope], ["runs", span.thread ? `in worker thread ${span.thread}` : "on the event loop"],
     ["begins", `after ${time(span.start)}`], ["takes", time(duration(span))], ["outcome", span.outcome],
-    ["saw", span.saw], ["raised", span.raised && `${span.raised} ${shortPlace(span.raised_at)}`]];
+    ["saw", span.saw], ["raised", span.raised && `${span.raised} ${raisedAt(span)}`]];
   return said.filter(([, value]) => value).flatMap(([name, value]) =>
     [h("dt", {}, name), h("dd", { class: BAD.has(value) ? "bad" : "" }, value)]);
 }
