@@ -30,6 +30,7 @@ from microfw.dependencies import (
     make_plan,
     name_of,
     place_of,
+    tracer,
 )
 from microfw.exceptions import DeclarationError, NotCallableError, UnresolvableAnnotationError
 
@@ -124,7 +125,9 @@ class Functions:
         def make() -> CompiledPlan:
             plan = self.plan(func, overrides or {}, app_state.default)
             shape = _shape(f"{self.kind} {name_of(func)}")
-            return compile_plan(plan, shape, is_watched=isinstance(overrides, Watched))
+            if isinstance(overrides, Watched):
+                return _telling_source(compile_plan(plan, shape, is_watched=True))
+            return compile_plan(plan, shape)
 
         return self._handlers.get((hashable(func), app_state.default), overrides, make)
 
@@ -132,6 +135,17 @@ class Functions:
         """Whether callers leave a parameter out: a dependency, or of a type that microfw fills."""
         is_given = any(parameter.annotation is kind for kind in self.given)
         return is_given or dependency_of(parameter) is not None
+
+
+def _telling_source(compiled: CompiledPlan) -> CompiledPlan:
+    """A compiled plan whose source is that of the trace, unless it runs inside of another one."""
+
+    async def call(*args: Any) -> None:
+        watching = tracer()
+        watching.source = watching.source or compiled.source
+        await compiled.call(*args)
+
+    return CompiledPlan(call, compiled.source)
 
 
 def _shape(title: str) -> Shape:

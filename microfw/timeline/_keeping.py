@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections import deque
+from heapq import merge
 
 from msgspec import Struct
 from starlette.types import Scope
@@ -95,7 +96,7 @@ class Traces(Sink):
     """Keeps the last traces of an application.
 
     Args:
-        limit: How many.
+        limit: How many; as many of tasks of queues and of calls, which displace no requests.
         own: The application whose requests are left out: that which shows the traces.
         values: Whether the values that are read are kept.
     """
@@ -103,6 +104,7 @@ class Traces(Sink):
     def __init__(self, limit: int, own: object, *, values: bool) -> None:
         self.wants_values = values
         self._kept: deque[Kept] = deque(maxlen=limit)
+        self._kept_tasks: deque[Kept] = deque(maxlen=limit)
         self._own = own
         self._number = 0
         self._lock = threading.RLock()
@@ -121,7 +123,8 @@ class Traces(Sink):
             return  # the former is mounted in the one that is watched
         with self._lock:
             self._number += 1
-            self._kept.append(Kept(self._number, trace))
+            kept = self._kept_tasks if trace.kind == "task" else self._kept
+            kept.append(Kept(self._number, trace))
             waiting, self._waiting = self._waiting, []
         for signal in waiting:
             signal.set()
@@ -130,11 +133,13 @@ class Traces(Sink):
         """Keep none of those that are there."""
         with self._lock:
             self._kept.clear()
+            self._kept_tasks.clear()
 
     def after(self, number: int) -> list[Kept]:
         """Those that have ended since, the oldest first."""
         with self._lock:
-            return [each for each in self._kept if each.number > number]
+            both = merge(self._kept, self._kept_tasks, key=lambda each: each.number)
+            return [each for each in both if each.number > number]
 
     def find(self, number: int) -> Trace | None:
         """One by its number, if it is still kept."""

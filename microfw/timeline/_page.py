@@ -51,7 +51,7 @@ class Timeline(App):
     Args:
         app: The application that is watched, from now on.
         dependencies: Run ahead of each of the page's own requests.
-        kept: How many traces are kept.
+        kept: How many traces are kept, and how many of tasks.
         values: Whether what was read of requests is shown, shortened and without secrets; see
             `ShownValue`.
 

@@ -4,7 +4,7 @@ import { base, get, h, status, time } from "./html.js";
 import { showApplication } from "./application.js";
 import { showTrace } from "./trace.js";
 
-const KEPT = 1000;
+const KEPT = 2000; // requests and tasks, half of them each
 const find = (id) => document.getElementById(id);
 const list = find("rows");
 const filter = find("filter");
@@ -15,6 +15,7 @@ let waiting = []; // while it is paused
 let selected = null;
 let view = null;
 let isPaused = false;
+let showsTasks = false;
 
 function row(summary) {
   const problem = summary.error ?? (summary.swallowed ? `swallowed by ${summary.swallowed}` : null);
@@ -29,13 +30,25 @@ function row(summary) {
 }
 
 function matches(summary) {
+  if (summary.kind === "task" && !showsTasks) return false;
   const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
   const text = [summary.method, summary.path, summary.status, summary.error, summary.slowest,
     summary.swallowed && `swallowed ${summary.swallowed}`].join(" ").toLowerCase();
   return words.every((word) => text.includes(word));
 }
 
+function countTasks() {
+  find("tasks").textContent = `Tasks (${summaries.filter((each) => each.kind === "task").length})`;
+}
+
+function toggleTasks() {
+  showsTasks = !showsTasks;
+  find("tasks").setAttribute("aria-pressed", String(showsTasks));
+  render();
+}
+
 function render() {
+  countTasks();
   list.replaceChildren(...summaries.filter(matches).map(row));
 }
 
@@ -48,7 +61,9 @@ function add(summary) {
   if (summaries.some((each) => each.number === summary.number)) return;
   summaries.unshift(summary);
   summaries.length = Math.min(summaries.length, KEPT);
-  if (matches(summary)) list.prepend(row(summary));
+  countTasks();
+  if (!matches(summary)) return;
+  list.prepend(row(summary));
   while (list.children.length > KEPT) list.lastChild.remove();
   if (selected === null) open(summary.number);
 }
@@ -115,6 +130,7 @@ const KEYS = {
   ArrowLeft: () => view?.move(-1),
   "/": () => filter.focus(),
   p: pause,
+  t: toggleTasks,
   1: () => show("requests"),
   2: () => show("application"),
 };
@@ -133,6 +149,7 @@ document.addEventListener("keydown", (event) => {
 });
 filter.addEventListener("input", render);
 find("pause").addEventListener("click", pause);
+find("tasks").addEventListener("click", toggleTasks);
 find("clear").addEventListener("click", clear);
 find("tab-requests").addEventListener("click", () => show("requests"));
 find("tab-application").addEventListener("click", () => show("application"));
@@ -148,6 +165,7 @@ function follow(after) {
 summaries = ((await get("/traces")) ?? []).reverse();
 render();
 const asked = Number(location.hash.slice(1));
+if (summaries.find((each) => each.number === asked)?.kind === "task") toggleTasks();
 if (asked && summaries.some((each) => each.number === asked)) open(asked);
-else if (summaries.length) open(summaries[0].number);
+else if (summaries.some(matches)) open(summaries.find(matches).number);
 follow(summaries[0]?.number ?? 0);

@@ -1,0 +1,22 @@
+from microfw import App, Depends
+
+app = App()
+
+
+def get_logbook() -> list[str]:
+    return []
+
+
+@app.get("/berths/{number}")
+async def read_berth(numbr: int) -> str:
+    return f"berth {numbr}"
+
+
+@app.get("ships")
+async def list_ships() -> list[str]:
+    return []
+
+
+@app.get("/logbook")
+async def read_logbook(logbook: list[str] = Depends(get_logbook())) -> list[str]:
+    return logbook
