@@ -1,5 +1,7 @@
 """What a command says where it cannot go on: one sentence, and a cure."""
 
+import os
+from pathlib import Path
 from typing import IO, Any
 
 import click
@@ -22,7 +24,7 @@ class CommandError(click.ClickException):
         self.cure = cure
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"Error: {self.message}", file=file, err=True)
+        click.echo(f"Error: {near(self.message)}", file=file, err=True)
         click.echo(f"  cure: {self.cure}", file=file, err=True)
 
 
@@ -42,7 +44,7 @@ class ImportFailure(CommandError):
 
     def show(self, file: IO[Any] | None = None) -> None:
         click.echo(f"Error: {self.message}", file=file, err=True)
-        click.echo(indented(described(self.error)), file=file, err=True)
+        click.echo(indented(near(described(self.error))), file=file, err=True)
         if not isinstance(self.error, RegistrationError):
             click.echo(f"  cure: {self.cure}", file=file, err=True)
 
@@ -54,6 +56,11 @@ def described(error: BaseException) -> str:
     place = own_place(error.__traceback__)
     told = f"{type(error).__name__}: {error}"
     return told if place is None else f"{shown(place)}: {told}"
+
+
+def near(text: str) -> str:
+    """A text whose places, `(file:line)`, are relative if below the working directory."""
+    return text.replace(f"({Path.cwd()}{os.sep}", "(")
 
 
 def indented(text: str) -> str:

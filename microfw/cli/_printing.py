@@ -6,6 +6,8 @@ from importlib.util import find_spec
 
 import click
 
+from microfw.cli._failures import near
+
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows below their head, in columns."""
@@ -43,7 +45,7 @@ def print_findings(mistakes: Iterable[object], warnings: Iterable[object]) -> No
     """Print what was found wrong with an application, each as a paragraph."""
     for word, colour, findings in (("mistake", "red", mistakes), ("warning", "yellow", warnings)):
         for finding in findings:
-            click.echo(f"{click.style(word, fg=colour)}: {finding}\n")
+            click.echo(f"{click.style(word, fg=colour)}: {near(str(finding))}\n")
 
 
 def counted(number: int, what: str) -> str:

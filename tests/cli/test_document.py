@@ -76,7 +76,7 @@ def test_a_type_without_a_schema_is_reported(folder: Folder) -> None:
     what, where, cure = folder.error("openapi").splitlines()
 
     assert what.startswith("Error: POST /: 'strange', which 'create' reads, has no schema")
-    assert where == "  in:   create (FOLDER/main.py:10)"
+    assert where == "  in:   create (main.py:10)"
     assert cure.startswith("  cure: use a type that has a JSON schema")
 
 
