@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Annotated, Any
 
 from microfw import App, Depends
 
@@ -20,5 +20,5 @@ async def list_ships() -> list[str]:
 
 
 @app.get("/logbook")
-async def read_logbook(logbook: list[str] = Depends(get_logbook())) -> list[str]:
+async def read_logbook(logbook: Annotated[list[str], Depends(get_logbook())]) -> list[str]:
     return logbook
