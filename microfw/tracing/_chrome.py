@@ -1,6 +1,7 @@
 """Traces as a file in the format of Chrome's trace events, which Perfetto and speedscope open."""
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,20 @@ import msgspec
 from microfw.dependencies import Span
 from microfw.tracing._trace import Trace
 
-_MICROSECONDS = 1_000_000
+_NANOSECONDS = 1_000_000_000
 
 
 def chrome_trace(traces: Iterable[Trace]) -> dict[str, Any]:
     """Make the document: each trace is a process, each thread of it a thread.
 
-    Times are microseconds since the epoch.
+    Times are microseconds since the first of them began, which `otherData` tells: as many as there
+    are since the epoch would be rounded, and spans would no longer nest.
     """
-    events = [event for number, trace in enumerate(traces, 1) for event in _events(number, trace)]
-    return {"traceEvents": events, "displayTimeUnit": "ms"}
+    kept = [*traces]
+    origin = min((trace.began for trace in kept), default=0.0)
+    events = [e for number, trace in enumerate(kept, 1) for e in _events(number, trace, origin)]
+    began = datetime.fromtimestamp(origin, UTC).isoformat()
+    return {"traceEvents": events, "displayTimeUnit": "ms", "otherData": {"began": began}}
 
 
 def write_chrome_trace(path: Path | str, traces: Iterable[Trace]) -> None:
@@ -26,8 +31,8 @@ def write_chrome_trace(path: Path | str, traces: Iterable[Trace]) -> None:
     Path(path).write_bytes(msgspec.json.encode(chrome_trace(traces)))
 
 
-def _events(number: int, trace: Trace) -> Iterator[dict[str, Any]]:
-    begin = trace.began * _MICROSECONDS
+def _events(number: int, trace: Trace, origin: float) -> Iterator[dict[str, Any]]:
+    begin = round((trace.began - origin) * _NANOSECONDS)
     name = f"{trace.method} {trace.name}"
     said = {"status": trace.status, "route": trace.route, "error": trace.error}
     yield _named("process_name", number, 0, name)
@@ -44,18 +49,17 @@ def _events(number: int, trace: Trace) -> Iterator[dict[str, Any]]:
         yield _event(number, begin, span)
 
 
-def _event(number: int, begin: float, span: Span) -> dict[str, Any]:
+def _event(number: int, begin: int, span: Span) -> dict[str, Any]:
     said = {"outcome": span.outcome, "scope": span.scope, "saw": span.saw, "raised": span.raised}
     if span.file is not None:
         said["place"] = f"{span.file}:{span.line}"
     shown = {key: value for key, value in said.items() if value is not None}
-    at = begin + span.start / 1000
-    complete = _complete(number, span.thread, at, span.duration)
+    complete = _complete(number, span.thread, begin + span.start, span.duration)
     return {"name": span.label, "cat": span.kind, **complete, "args": shown}
 
 
-def _complete(number: int, thread: int, at: float, duration: int) -> dict[str, Any]:
-    return {"ph": "X", "ts": at, "dur": duration / 1000, "pid": number, "tid": thread}
+def _complete(number: int, thread: int, at: int, duration: int) -> dict[str, Any]:
+    return {"ph": "X", "ts": at / 1000, "dur": duration / 1000, "pid": number, "tid": thread}
 
 
 def _named(what: str, number: int, thread: int, name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from starlette.testclient import TestClient
 
 from microfw import App, BackgroundTasks, Depends, HTTPException, WebSocket
@@ -131,13 +132,12 @@ def test_chromes_events_are_complete_and_nest(tmp_path: Path) -> None:
     document = json.loads(path.read_bytes())
     assert document["displayTimeUnit"] == "ms"
     events = document["traceEvents"]
-    assert {event["ph"] for event in events} == {"X", "M"}
+    for event in events:
+        assert {name: type(value) for name, value in event.items()} == CHROMES[event["ph"]]
     complete = [event for event in events if event["ph"] == "X"]
     assert {event["pid"] for event in complete} == {1, 2}
-    for event in complete:
-        assert event["dur"] >= 0
-        assert isinstance(event["name"], str)
-        assert isinstance(event["cat"], str)
+    assert min(event["ts"] for event in complete) == 0
+    assert min(event["dur"] for event in complete) >= 0
     for lane in {(event["pid"], event["tid"]) for event in complete}:
         own = [event for event in complete if (event["pid"], event["tid"]) == lane]
         assert_nested(sorted(own, key=lambda event: (event["ts"], -event["dur"])))
@@ -148,20 +148,47 @@ def test_chromes_events_are_complete_and_nest(tmp_path: Path) -> None:
     assert exits[0]["args"]["place"].startswith(__file__)
 
 
+CHROMES: dict[str, dict[str, type]] = {
+    "M": {"name": str, "ph": str, "pid": int, "tid": int, "args": dict},
+    "X": {
+        **{"name": str, "cat": str, "ph": str, "ts": float, "dur": float},
+        **{"pid": int, "tid": int, "args": dict},
+    },
+}
+"""What a metadata event and a complete event consist of."""
+
+
 def assert_nested(events: list[dict[str, Any]]) -> None:
-    open_until: list[float] = []
+    """Events of one thread have to nest, to the nanosecond: viewers make a stack of them."""
+    open_until: list[int] = []
     for event in events:
-        end = event["ts"] + event["dur"]
-        while open_until and open_until[-1] <= event["ts"]:
+        start, end = round(event["ts"] * 1000), round((event["ts"] + event["dur"]) * 1000)
+        while open_until and open_until[-1] <= start:
             open_until.pop()
-        assert not open_until or end <= open_until[-1] + 0.001, event["name"]
+        assert not open_until or end <= open_until[-1], event["name"]
         open_until.append(end)
 
 
-def test_chromes_times_are_microseconds_since_the_epoch() -> None:
-    events = chrome_trace([ORDER])["traceEvents"]
-    setup = next(event for event in events if event["name"] == "setup get_session")
-    assert (setup["ts"], setup["dur"]) == (1_000_000_000.0, 2000.0)
+def test_chromes_times_are_microseconds_since_the_first_trace_began() -> None:
+    later = msgspec.structs.replace(ORDER, began=ORDER.began + 1)
+    document = chrome_trace([later, ORDER])
+    found = [event for event in document["traceEvents"] if event["name"] == "setup get_session"]
+    assert [(event["pid"], event["ts"], event["dur"]) for event in found] == [
+        (1, 1_000_000.0, 2000.0),
+        (2, 0.0, 2000.0),
+    ]
+    assert document["otherData"] == {"began": "1970-01-01T00:16:40+00:00"}
+    assert chrome_trace([])["traceEvents"] == []
+
+
+def test_chromes_events_of_today_are_not_rounded() -> None:
+    inner = [
+        span("endpoint", "order", n / 1e6, (n + 1) / 1e6, depth=1, parent=0) for n in range(50)
+    ]
+    outer = span("open", "get_session", 0, 50 / 1e6)
+    today = msgspec.structs.replace(ORDER, began=1_796_130_878.38, spans=(outer, *inner))
+    events = [event for event in chrome_trace([today])["traceEvents"] if event["ph"] == "X"]
+    assert_nested(sorted(events, key=lambda event: (event["ts"], -event["dur"])))
 
 
 # ---------------------------------------------------------------------- Server-Timing
