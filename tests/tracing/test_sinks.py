@@ -151,8 +151,14 @@ def test_chromes_events_are_complete_and_nest(tmp_path: Path) -> None:
 CHROMES: dict[str, dict[str, type]] = {
     "M": {"name": str, "ph": str, "pid": int, "tid": int, "args": dict},
     "X": {
-        **{"name": str, "cat": str, "ph": str, "ts": float, "dur": float},
-        **{"pid": int, "tid": int, "args": dict},
+        "name": str,
+        "cat": str,
+        "ph": str,
+        "ts": float,
+        "dur": float,
+        "pid": int,
+        "tid": int,
+        "args": dict,
     },
 }
 """What a metadata event and a complete event consist of."""
