@@ -34,6 +34,9 @@ CASES: Mapping[str, Mapping[str, float]] = {
 COLD = {"import": 0.35, "build": 0.30, "built": 0.50}
 """At most this share of FastAPI's."""
 
+DOCUMENT = 0.35
+"""Making the OpenAPI document of 1,000 routes with 1,000 models takes at most this share of FastAPI's."""
+
 FLAT = 1.2
 """A route among 10,000 takes at most so many times what one among 10 takes."""
 
@@ -52,6 +55,7 @@ def table(results: Path = RESULTS) -> str:
                 rows.append(_row(case["title"], other, f"<= {goal:.2f}", measured, middle <= goal))
     rows += _growth(_read(results, "growth"))
     rows += _cold(_read(results, "cold"))
+    rows += _openapi(_read(results, "openapi"))
     rows += _socket(_read(results, "socket"))
     return markdown(rows)
 
@@ -93,6 +97,15 @@ def _cold(data: Mapping[str, Any]) -> list[list[str]]:
                 _row(titles[figure], FASTAPI, f"<= {goal:.2f}", f"{ratio:.2f}", ratio <= goal)
             )
     return rows
+
+
+def _openapi(data: Mapping[str, Any]) -> list[list[str]]:
+    if not data:
+        return []
+    document = data["figures"]["1,000 models"]["document"]
+    ratio = document["microfw"][1] / document["fastapi"][1]
+    what = "OpenAPI document of 1,000 routes with 1,000 models"
+    return [_row(what, FASTAPI, f"<= {DOCUMENT:.2f}", f"{ratio:.2f}", ratio <= DOCUMENT)]
 
 
 def _socket(data: Mapping[str, Any]) -> list[list[str]]:

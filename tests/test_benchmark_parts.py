@@ -426,6 +426,7 @@ def test_goals_that_are_missed_are_reported(tmp_path: Path) -> None:
         lifecycle_uvloop={"cases": [case]},
         growth={"curves": curves},
         cold={"figures": figures},
+        openapi={"figures": {"1,000 models": {"document": figures["import"]}}},
         socket={"cases": {"plain": loads}},
     )
 
@@ -441,6 +442,13 @@ def test_goals_that_are_missed_are_reported(tmp_path: Path) -> None:
         ["import", "FastAPI", "<= 0.35", "0.50", "missed"],
         ["build 1,000 routes", "FastAPI", "<= 0.30", "0.50", "missed"],
         ["memory of a route", "FastAPI", "<= 0.50", "0.50", ""],
+        [
+            "OpenAPI document of 1,000 routes with 1,000 models",
+            "FastAPI",
+            "<= 0.35",
+            "0.50",
+            "missed",
+        ],
         ["plain on a socket, requests/s", "by hand", ">= 1.00", "1.50", ""],
         ["plain on a socket, p99", "by hand", "<= 1.00", "1.00", ""],
         ["plain on a socket, requests/s", "FastAPI", ">= 1.80", "1.50", "missed"],

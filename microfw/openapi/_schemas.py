@@ -130,6 +130,8 @@ class _Round:
         self._in_pydantic: list[Any] = []
         self._in_msgspec: list[Want] = []
         self._marked: list[dict[str, Any]] = []
+        self._taken: set[str] = set()
+        self._unions: Definitions = {}
         self._definitions_of_pydantic: Definitions = {}
         self._definitions_of_msgspec: Definitions = {}
         known = -1
@@ -175,9 +177,11 @@ class _Round:
         for want in self._msgspecs:
             want.schema = _with_names(want.schema, renamed)
         self._marked = [_with_names(schema, renamed) for schema in self._marked]
+        self._taken = {*ours, *theirs}
         for want in (*self._pydantics, *self._msgspecs):
             want.schema = self._unmarked(want.schema)
-        return {name: self._unmarked(schema) for name, schema in (*ours.items(), *theirs.items())}
+        made = {name: self._unmarked(schema) for name, schema in (*ours.items(), *theirs.items())}
+        return made | self._unions
 
     def _unmarked(self, part: Any) -> Any:
         """Replace the marks."""
@@ -186,17 +190,44 @@ class _Round:
         if not is_mapping(part):
             return part
         if _MARK not in part:
-            return {
+            made = {
                 name: each if name in _VALUES else self._unmarked(each)
                 for name, each in part.items()
                 if name != "default" or each is not None
             }
+            return self._with_named_unions(made) if "discriminator" in made else made
         mark: tuple[str, int] = part[_MARK]
         library, number = mark
         meant = self._marked[number] if library == "msgspec" else self._in_msgspec[number].schema
         unsaid = {_MARK, "title"} if "$ref" in meant else {_MARK}
         others = {name: each for name, each in part.items() if name not in unsaid}
         return self._unmarked({**meant, **others})
+
+    def _with_named_unions(self, union: dict[str, Any]) -> dict[str, Any]:
+        """Refer to the unions in a union: a discriminator names its choices, and holds none."""
+        told: Any = union["discriminator"]
+        mapping: dict[str, Any] = told.get("mapping", {}) if is_mapping(told) else {}
+        nested = {tag: each for tag, each in mapping.items() if is_mapping(each)}
+        if not nested:
+            return union
+        named = {tag: self._reference_to(each) for tag, each in nested.items()}
+        choices = [
+            {"$ref": self._reference_to(each)} if each in nested.values() else each
+            for each in union["oneOf"]
+        ]
+        return {
+            **union,
+            "oneOf": choices,
+            "discriminator": {**told, "mapping": {**mapping, **named}},
+        }
+
+    def _reference_to(self, union: Mapping[str, Any]) -> str:
+        known = next((name for name, each in self._unions.items() if each == union), None)
+        if known is None:
+            members = [each.get("$ref", "").removeprefix(REF_PREFIX) for each in union["oneOf"]]
+            known = free_name("_or_".join(members), {*self._taken, *self._unions})
+            self._unions[known] = dict(union)
+        return REF_PREFIX + known
 
 
 def _with_names(part: Any, names: Mapping[str, str]) -> Any:

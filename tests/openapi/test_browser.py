@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ pytestmark = [
 ]
 
 OWN = """
-from microfw import App
+from typing import Annotated
+
+from microfw import App, Depends
 from microfw.openapi.docs import get_swagger_ui_html
 
 app = App(docs_url=None, redoc_url=None)
@@ -35,6 +37,47 @@ async def docs():
 @app.get("/one")
 async def one() -> int:
     return 1
+
+async def session():
+    yield 1
+
+def user(session: Annotated[int, Depends(session)]) -> int:
+    return session
+
+@app.get("/two")
+async def two(user: Annotated[int, Depends(user)]) -> int:
+    return user
+"""
+
+MOUNTED = """
+from starlette.routing import Mount
+
+from examples.oauth2_jwt import app as observatory
+from microfw import App
+
+app = App(routes=[Mount("/sky/observatory", observatory)], openapi_url=None)
+"""
+PROXY = """
+import os
+
+import httpx2
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+KEPT = ("content-type", "content-encoding", "content-security-policy", "etag")
+client = httpx2.AsyncClient(base_url=os.environ["BEHIND"])
+
+async def forward(request):
+    headers = {name: value for name, value in request.headers.items() if name != "host"}
+    path, content = request.path_params["path"], await request.body()
+    sent = client.build_request(request.method, path, headers=headers, content=content)
+    answer = await client.send(sent, stream=True)
+    body = b"".join([part async for part in answer.aiter_raw()])
+    kept = {name: answer.headers[name] for name in KEPT if name in answer.headers}
+    return Response(body, answer.status_code, kept)
+
+app = Starlette(routes=[Route("/sky/observatory{path:path}", forward, methods=["GET", "POST"])])
 """
 
 
@@ -81,9 +124,11 @@ class Reader:
 
 
 @contextmanager
-def reading(app: str, folder: Path, **options: Any) -> Iterator[Reader]:
+def reading(
+    app: str, folder: Path, env: Mapping[str, str] | None = None, **options: Any
+) -> Iterator[Reader]:
     with (
-        serve(app, cwd=folder) as server,
+        serve(app, cwd=folder, env=env) as server,
         sync_api.sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -91,6 +136,21 @@ def reading(app: str, folder: Path, **options: Any) -> Iterator[Reader]:
             yield Reader(browser.new_page(**options), server.url)
         finally:
             browser.close()
+
+
+@contextmanager
+def reading_below(prefix: str, way: str, folder: Path) -> Iterator[Reader]:
+    """Read the pages of the observatory below a prefix: that of a mount, or one a proxy strips."""
+    (folder / "outer.py").write_text({"mounted": MOUNTED, "behind a proxy": PROXY}[way])
+    if way == "mounted":
+        with reading("outer:app", folder) as reader:
+            yield reader
+    else:
+        with (
+            serve("examples.oauth2_jwt:app", root_path=prefix) as behind,
+            reading("outer:app", folder, {"BEHIND": behind.url}) as reader,
+        ):
+            yield reader
 
 
 def test_an_operation_of_the_shop_is_tried_out(tmp_path: Path) -> None:
@@ -137,21 +197,48 @@ def test_the_pages_are_dark_for_those_who_like_that_and_one_is_for_reading(tmp_p
     assert (buttons, opened > 5) == (0, True)
 
 
+def authorise(reader: Reader) -> None:
+    reader.page.get_by_role("button", name="Authorize").first.click()
+    dialog = reader.page.locator(".dialog-ux")
+    dialog.locator("#oauth_username").fill("caroline")
+    dialog.locator("#oauth_password").fill("eight comets")
+    dialog.get_by_text("select all").click()
+    dialog.get_by_role("button", name="Apply given OAuth2 credentials").click()
+    dialog.get_by_role("button", name="Remove authorization").wait_for()
+    dialog.get_by_role("button", name="Close").last.click()
+
+
 def test_a_user_authorises_with_a_password(tmp_path: Path) -> None:
     with reading("examples.oauth2_jwt:app", tmp_path) as reader:
         reader.open("/docs")
-        reader.page.get_by_role("button", name="Authorize").first.click()
-        dialog = reader.page.locator(".dialog-ux")
-        dialog.locator("#oauth_username").fill("caroline")
-        dialog.locator("#oauth_password").fill("eight comets")
-        dialog.get_by_text("select all").click()
-        dialog.get_by_role("button", name="Apply given OAuth2 credentials").click()
-        dialog.get_by_role("button", name="Remove authorization").wait_for()
-        dialog.get_by_role("button", name="Close").last.click()
+        authorise(reader)
         status, _ = reader.execute("read_plan_plan_get")
         reader.check()
 
     assert status == "200"
+
+
+@pytest.mark.parametrize("way", ["mounted", "behind a proxy"])
+def test_a_user_authorises_below_any_prefix(way: str, tmp_path: Path) -> None:
+    with reading_below("/sky/observatory", way, tmp_path) as reader:
+        reader.open("/sky/observatory/docs")
+        authorise(reader)
+        status, _ = reader.execute("read_plan_plan_get")
+        reader.open("/sky/observatory/redoc")
+        reader.check()
+
+    assert status == "200"
+
+
+def test_a_page_shows_the_dependencies_of_an_operation(tmp_path: Path) -> None:
+    (tmp_path / "listing.py").write_text(OWN.replace("App(", "App(document_lifecycle=True, "))
+    with reading("listing:app", tmp_path) as reader:
+        reader.open("/docs")
+        reader.page.locator('[id$="two_two_get"] .opblock-summary-control').first.click()
+        listed = reader.page.locator(".opblock-description li").all_inner_texts()
+        reader.check()
+
+    assert listed == ["session, open until the response is created", "user, in a thread"]
 
 
 def test_a_page_of_the_users_own_has_everything_in_it(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Types of pydantic's and of msgspec's in one document."""
 
 from enum import Enum
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
 import pytest
@@ -145,6 +145,54 @@ def test_what_is_only_returned_is_described_as_it_is_written() -> None:
         return Holder(Item(), [])
 
     assert "length" in app.openapi()["components"]["schemas"]["Item"]["properties"]
+
+
+class Cat(BaseModel):
+    kind: Literal["pet"]
+    pet: Literal["cat"]
+
+
+class Dog(BaseModel):
+    kind: Literal["pet"]
+    pet: Literal["dog"]
+
+
+class Stone(BaseModel):
+    kind: Literal["stone"]
+
+
+Pet = Annotated[Cat | Dog, Field(discriminator="pet")]
+Thing = Annotated[Pet | Stone, Field(discriminator="kind")]
+
+
+class Box(BaseModel):
+    discriminator: str
+    things: list[Thing]
+    pet: Pet | None = None
+
+
+def test_a_union_in_a_union_has_a_name_by_which_the_discriminator_tells_it() -> None:
+    document = documented(Thing, Box, create_model("Cat_or_Dog", a=(int, ...)))
+
+    thing = {
+        "oneOf": [ref("Cat_or_Dog2"), ref("Stone")],
+        "discriminator": {
+            "propertyName": "kind",
+            "mapping": {"pet": ref("Cat_or_Dog2")["$ref"], "stone": ref("Stone")["$ref"]},
+        },
+    }
+    pet = {
+        "oneOf": [ref("Cat"), ref("Dog")],
+        "discriminator": {
+            "propertyName": "pet",
+            "mapping": {"cat": ref("Cat")["$ref"], "dog": ref("Dog")["$ref"]},
+        },
+    }
+    schemas = document["components"]["schemas"]
+    assert body(document) == {**thing, "title": "It"}
+    assert schemas["Box"]["properties"]["things"]["items"] == thing
+    assert schemas["Box"]["properties"]["pet"]["anyOf"][0] == pet
+    assert schemas["Cat_or_Dog2"] == pet
 
 
 class Same(msgspec.Struct, tag="one"):

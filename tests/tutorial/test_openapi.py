@@ -11,7 +11,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings
 
 from microfw import APIRouter, App, HTTPException, Path, Query, Request
-from microfw.openapi.docs import get_redoc_html, get_swagger_ui_html
+from microfw.openapi.docs import (
+    get_redoc_html,
+    get_swagger_ui_html,
+    get_swagger_ui_oauth2_redirect_html,
+)
 from microfw.openapi.utils import get_openapi
 from microfw.responses import JSONResponse, PlainTextResponse
 from microfw.routing import Route
@@ -227,6 +231,11 @@ async def show_docs():
     )
 
 
+@own_pages.get(str(own_pages.swagger_ui_oauth2_redirect_url), include_in_schema=False)
+async def show_where_providers_lead_back():
+    return get_swagger_ui_oauth2_redirect_html()
+
+
 @own_pages.get("/redoc", include_in_schema=False)
 async def show_redoc():
     return get_redoc_html(
@@ -327,3 +336,4 @@ def test_pages_of_ones_own_load_the_scripts_that_they_name(path: str, script: st
     for module in (importlib.import_module(__name__), twin_of(__name__)):
         with TestClient(module.own_pages) as client:
             assert f'src="/static/{script}' in client.get(path).text
+            assert "oauth2" in client.get("/docs/oauth2-redirect").text.lower()
