@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from microfw._models.errors import Convert, Invalid
 from microfw._models.hashes import HARMLESS, HashGuard, hashed_types
-from microfw._models.parsing import parse_json
+from microfw._models.parsing import decoder
 from microfw._models.plain import is_builtin
 from microfw._models.secrets import Conceal, concealer_of
 from microfw._models.selection import Encode, Encoders, Selection
@@ -173,17 +173,8 @@ def _guarded_part(
 
 
 def _guarded_whole(convert: Callable[[Any, int], Any], decode: Convert) -> Convert:
-    def decode_guarded(data: bytes) -> Any:
-        if len(data) <= HARMLESS:
-            return decode(data)
-        received = parse_json(data)
-        try:
-            return convert(received, len(data))
-        except Invalid as problem:
-            problem.received = received
-            raise
-
-    return decode_guarded
+    decode_large = decoder(convert)
+    return lambda data: decode(data) if len(data) <= HARMLESS else decode_large(data)
 
 
 def _conceal_of(annotation: Any) -> Conceal | None:

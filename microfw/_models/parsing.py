@@ -2,12 +2,13 @@
 
 import json
 import re
+from collections.abc import Callable
 from operator import is_not
 from typing import Any
 
 import msgspec
 
-from microfw._models.errors import Invalid, error
+from microfw._models.errors import Convert, Invalid, error
 from microfw._models.plain import is_array, is_mapping
 
 REFUSED: tuple[type[Exception], ...] = (
@@ -35,6 +36,20 @@ def parse_json(data: bytes) -> Any:
     except REFUSED as problem:
         position, reason = _json_problem(data, problem)
     raise Invalid([error("json_invalid", "JSON decode error", {}, position, error=reason)])
+
+
+def decoder(convert: Callable[[Any, int], Any]) -> Convert:
+    """Make the function that takes a body's bytes of one that takes its data and its size."""
+
+    def decode(data: bytes) -> Any:
+        received = parse_json(data)
+        try:
+            return convert(received, len(data))
+        except Invalid as problem:
+            problem.received = received
+            raise
+
+    return decode
 
 
 def with_whole_numbers(received: Any) -> Any:

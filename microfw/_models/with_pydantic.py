@@ -40,7 +40,7 @@ from microfw._models.errors import (
     UnsupportedTypeError,
     error,
 )
-from microfw._models.parsing import parse_json
+from microfw._models.parsing import decoder
 from microfw._models.plain import is_array, is_mapping
 from microfw._models.scalars import limits_of, plain_schema
 from microfw._models.selection import (
@@ -85,14 +85,7 @@ class PydanticConverter:
             self._serializer = None
 
     def from_text(self) -> Convert:
-        validate = self._validator.validate_python
-
-        def convert(sent: Any) -> Any:
-            try:
-                return validate(sent, from_attributes=True)
-            except _MISFITS as problem:
-                raise self.misfit(problem, sent) from None
-
+        convert = self.from_result()
         if self._schema["type"] in ONE_VALUE:
             return convert
 
@@ -116,28 +109,18 @@ class PydanticConverter:
         return convert
 
     def from_json(self) -> Convert:
-        convert = self.from_data()
-
-        def decode(data: bytes) -> Any:
-            received = parse_json(data)
-            try:
-                return convert(received, len(data))
-            except Invalid as problem:
-                problem.received = received
-                raise
-
-        return decode
+        return decoder(self.from_data())
 
     def from_result(self) -> Convert:
         validate = self._validator.validate_python
 
-        def narrow(value: Any) -> Any:
+        def convert(value: Any) -> Any:
             try:
                 return validate(value, from_attributes=True)
             except _MISFITS as problem:
                 raise self.misfit(problem, value) from None
 
-        return narrow
+        return convert
 
     def to_json(self, selection: Selection, encoders: Encoders) -> Encode:
         if self._serializer is None and not has_ways_of_its_own(self._schema):

@@ -12,7 +12,7 @@ from microfw._reading.body_limits import (
     changes_of,
 )
 from microfw._reading.forms import ReceivedForm, is_urlencoded, parse_whole, receive_form
-from microfw._reading.outside_request import refuse_request_values
+from microfw._reading.outside_request import refuse_in_app_scope, refuse_request_values
 from microfw._reading.query import QueryValues
 from microfw._reading.receiving import (
     GatheringReceive,
@@ -46,5 +46,6 @@ __all__ = [
     "is_urlencoded",
     "parse_whole",
     "receive_form",
+    "refuse_in_app_scope",
     "refuse_request_values",
 ]

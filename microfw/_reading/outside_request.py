@@ -54,6 +54,11 @@ def refuse_request_values(
     return bind
 
 
+refuse_in_app_scope = refuse_request_values(
+    'scope "app"', "give the dependency a narrower scope, or the parameter a plain default value"
+)
+
+
 def _names_request_value(parameter: Parameter) -> bool:
     if any(isinstance(d, Declaration) for d in (*parameter.metadata, parameter.default)):
         return True

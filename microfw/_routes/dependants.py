@@ -11,8 +11,7 @@ from typing import Any
 from msgspec import structs
 from starlette.routing import PARAM_REGEX
 
-from microfw._reading import RequestBinder
-from microfw._routes.planned import refuse_in_app_scope
+from microfw._reading import RequestBinder, refuse_in_app_scope
 from microfw.dependencies import (
     Argument,
     Attribute,

@@ -8,7 +8,7 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from microfw._answering import AppState, RouterHandlers, watched_plan
-from microfw._reading import Bodies, RequestBinder, refuse_request_values
+from microfw._reading import Bodies, RequestBinder, refuse_in_app_scope
 from microfw._routes.collecting import collected
 from microfw._routes.mistakes import check_dependencies
 from microfw.dependencies import (
@@ -32,10 +32,6 @@ from microfw.exceptions import PathParameterError
 
 if TYPE_CHECKING:
     from microfw._routes.dependants import ReadDependant
-
-refuse_in_app_scope = refuse_request_values(
-    'scope "app"', "give the dependency a narrower scope, or the parameter a plain default value"
-)
 
 KEPT_VARIANTS = 16
 
