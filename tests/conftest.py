@@ -18,6 +18,8 @@ import pytest
 from coverage import Coverage
 from hypothesis import is_hypothesis_test, settings
 
+from microfw import App
+
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
@@ -36,6 +38,11 @@ with_uvloop = pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is 
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     backend: tuple[str, dict[str, Any]] = request.param
     return backend
+
+
+@pytest.fixture
+def app() -> App:
+    return App()
 
 
 @pytest.fixture(scope="session")

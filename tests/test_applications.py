@@ -46,8 +46,7 @@ from tests.asgi import get, request
 # ---------------------------------------------------------------------- an application
 
 
-def test_an_application_is_one_of_starlettes() -> None:
-    app = App()
+def test_an_application_is_one_of_starlettes(app: App) -> None:
     assert isinstance(app, Starlette)
     app.state.name = "shop"
 
@@ -120,12 +119,11 @@ def test_what_is_no_time_for_exit_code_is_refused(seconds: Any) -> None:
     )
 
 
-def test_templates_of_starlettes_work(tmp_path: Path) -> None:
+def test_templates_of_starlettes_work(app: App, tmp_path: Path) -> None:
     (tmp_path / "item.html").write_text(
         "<a href=\"{{ url_for('read_item', item=item + 1) }}\">{{ item }}</a>"
     )
     templates = Jinja2Templates(tmp_path)
-    app = App()
 
     @app.get("/items/{item}", response_class=HTMLResponse)
     def read_item(request: Request, item: int) -> Response:
@@ -318,9 +316,8 @@ def test_http_exceptions_are_answered_with_their_detail(
     assert {name: answer.headers.get(name) for name in headers} == headers
 
 
-def test_default_handlers_can_be_called_from_handlers_of_ones_own() -> None:
+def test_default_handlers_can_be_called_from_handlers_of_ones_own(app: App) -> None:
     log: list[str] = []
-    app = App()
 
     @app.exception_handler(HTTPException)
     async def note_http(request: Request, exc: HTTPException) -> Response:
@@ -347,9 +344,8 @@ def test_default_handlers_can_be_called_from_handlers_of_ones_own() -> None:
     assert re.fullmatch(r"1 validation error\n  query\.page: .* \(int_parsing\)", log[1])
 
 
-def test_default_handlers_for_websockets_can_be_called_too() -> None:
+def test_default_handlers_for_websockets_can_be_called_too(app: App) -> None:
     log: list[str] = []
-    app = App()
 
     @app.exception_handler(WebSocketException)
     async def note(websocket: WebSocket, exc: WebSocketException) -> None:
@@ -528,9 +524,8 @@ def test_what_is_frozen_stays_so_until_the_last_application_ends() -> None:
     assert gc.get_freeze_count() < 10_000
 
 
-def test_scope_app_opens_again_with_the_next_lifespan() -> None:
+def test_scope_app_opens_again_with_the_next_lifespan(app: App) -> None:
     program = Program()
-    app = App()
 
     @app.get("/")
     def read(engine: Annotated[str, Depends(program.sync("engine"), scope="app")]) -> str:
@@ -542,8 +537,7 @@ def test_scope_app_opens_again_with_the_next_lifespan() -> None:
     assert program.log == ["engine opens", "engine closes"] * 2
 
 
-def test_scope_app_without_a_lifespan_says_what_to_do() -> None:
-    app = App()
+def test_scope_app_without_a_lifespan_says_what_to_do(app: App) -> None:
     program = Program()
 
     @app.get("/")
@@ -579,10 +573,9 @@ def test_a_start_up_that_fails_half_way_closes_what_is_open() -> None:
     assert program.log == ["lifespan starts", "first opens"]
 
 
-def test_what_is_overridden_before_start_up_is_not_opened() -> None:
+def test_what_is_overridden_before_start_up_is_not_opened(app: App) -> None:
     program = Program()
     get_engine = program.sync("engine")
-    app = App()
 
     @app.get("/")
     def read(engine: Annotated[str, Depends(get_engine, scope="app")]) -> str:
@@ -630,11 +623,9 @@ def test_dependencies_of_scope_app_that_return_are_called_once_too(sync_to_threa
     assert calls == ["settings", "engine", "pool"]
 
 
-def test_security_scopes_reach_dependencies_of_scope_app() -> None:
+def test_security_scopes_reach_dependencies_of_scope_app(app: App) -> None:
     def get_checker(scopes: SecurityScopes) -> Iterator[str]:
         yield f"checks {scopes.scope_str}"
-
-    app = App()
 
     @app.get("/")
     def read(
@@ -697,9 +688,7 @@ def test_explain_returns_the_source_of_a_routes_handler(
     assert app_to_explain().explain(path, method).splitlines()[0] == first_line
 
 
-def test_explain_shows_what_is_executed() -> None:
-    app = App()
-
+def test_explain_shows_what_is_executed(app: App) -> None:
     def get_session() -> Iterator[str]:
         yield "session"
 
@@ -732,9 +721,7 @@ def test_explain_tells_when_there_is_nothing_to_explain(path: str, method: str) 
     assert str(raised.value) == f"no route of microfw's handles {method} {path}"
 
 
-def test_explain_shows_the_overrides_in_force() -> None:
-    app = App()
-
+def test_explain_shows_the_overrides_in_force(app: App) -> None:
     @app.get("/")
     def read(user: Annotated[str, Depends(get_user)]) -> str:
         return user

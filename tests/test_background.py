@@ -420,9 +420,7 @@ def test_they_run_behind_a_response_of_an_application_of_starlettes() -> None:
     ]
 
 
-def test_they_run_behind_a_response_that_the_endpoint_makes() -> None:
-    app = App()
-
+def test_they_run_behind_a_response_that_the_endpoint_makes(app: App) -> None:
     @app.get("/")
     def serve(request: Request) -> JSONResponse:
         tasks = BackgroundTasks()

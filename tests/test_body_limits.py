@@ -107,9 +107,7 @@ class TestDeclaredBodies:
         assert answer.status == 413
         assert log == ["sends 413"]
 
-    async def test_sixteen_mebibytes_are_the_limit_where_none_is_set(self):
-        app = App()
-
+    async def test_sixteen_mebibytes_are_the_limit_where_none_is_set(self, app):
         @app.post("/")
         async def endpoint(request: Request) -> int:
             return len(await request.body())

@@ -301,9 +301,8 @@ def test_a_decorator_adds_a_route_of_starlettes_for_some_methods() -> None:
     assert router.url_path_for("it") == "/it"
 
 
-def test_event_handlers_are_added_without_a_decorator() -> None:
+def test_event_handlers_are_added_without_a_decorator(app: App) -> None:
     events: list[str] = []
-    app = App()
     app.router.add_event_handler("startup", lambda: events.append("starts"))
     app.router.add_event_handler("shutdown", lambda: events.append("ends"))
 

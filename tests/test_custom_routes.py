@@ -26,9 +26,7 @@ from microfw import (
 from microfw.dependencies import DependencyScope
 from microfw.exceptions import CustomHandlerError, SwallowedExceptionError
 from microfw.responses import JSONResponse, PlainTextResponse, StreamingResponse
-from tests.lifecycle.programs import Log, Oops, lines, request
-
-both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+from tests.lifecycle.programs import Log, Oops, both, lines, opening, request
 
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 Custom = Callable[[Request, Handle], Coroutine[Any, Any, Any]]
@@ -60,20 +58,6 @@ async def marked(request: Request, handle: Handle) -> Response:
     response = await handle(request)
     response.headers["x-marked"] = response.headers.get("x-marked", "") + "yes"
     return response
-
-
-def opening(log: Log, name: str, *, is_async: bool) -> Callable[..., Any]:
-    """Make a yield dependency that writes down what it sees."""
-
-    async def open_async() -> AsyncIterator[str]:
-        with log.opened(name):
-            yield name
-
-    def open_sync() -> Iterator[str]:
-        with log.opened(name):
-            yield name
-
-    return open_async if is_async else open_sync
 
 
 # ---------------------------------------------------------------------- the response
@@ -740,9 +724,8 @@ async def test_custom_code_reads_the_body_of_an_invalid_request() -> None:
 # ---------------------------------------------------------------------- where routes come from
 
 
-async def test_a_router_makes_routes_of_its_class() -> None:
+async def test_a_router_makes_routes_of_its_class(app: App) -> None:
     router = Router(prefix="/in", route_class=routes_with(marked))
-    app = App()
 
     @app.get("/out")
     async def outside() -> None: ...
@@ -774,7 +757,7 @@ async def test_a_route_can_be_made_by_hand() -> None:
     assert dict((await request(app)).headers)["x-marked"] == "yes"
 
 
-async def test_one_class_goes_around_another() -> None:
+async def test_one_class_goes_around_another(app: App) -> None:
     outer = routes_with(marked)
 
     class Both(outer):  # type: ignore[valid-type, misc]
@@ -786,7 +769,6 @@ async def test_one_class_goes_around_another() -> None:
 
             return handle_both
 
-    app = App()
     app.router.route_class = Both
 
     @app.get("/")

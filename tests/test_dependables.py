@@ -481,9 +481,7 @@ def test_it_can_be_overridden_and_override(dependency: Any) -> None:
 
 
 @pytest.mark.parametrize("dependency", EVERYTHING.values(), ids=EVERYTHING)
-def test_it_is_shared_by_all_who_use_it(dependency: Any) -> None:
-    app = App()
-
+def test_it_is_shared_by_all_who_use_it(app: App, dependency: Any) -> None:
     def get_one(value: Any = Depends(dependency)) -> Any:
         return value
 
@@ -498,9 +496,8 @@ def test_it_is_shared_by_all_who_use_it(dependency: Any) -> None:
     assert log in ([], ["open", "close"])
 
 
-def test_a_method_of_one_object_is_one_dependency_however_often_it_is_named() -> None:
+def test_a_method_of_one_object_is_one_dependency_however_often_it_is_named(app: App) -> None:
     methods = Methods()
-    app = App()
 
     @app.get("/")
     def read(
@@ -534,9 +531,8 @@ def test_the_annotated_class_is_the_dependency_where_none_is_named(dependency: A
         assert get(app, f"{path}?name=me").json() == f"me! {dependency.__name__}"
 
 
-def test_the_last_declaration_in_an_annotation_counts() -> None:
+def test_the_last_declaration_in_an_annotation_counts(app: App) -> None:
     """So that an alias can be had with another scope or dependency."""
-    app = App()
 
     @app.get("/")
     def read(value: Annotated[Tail, Depends(lambda: "other")]) -> str:
@@ -545,9 +541,7 @@ def test_the_last_declaration_in_an_annotation_counts() -> None:
     assert get(app, "/").json() == "other"
 
 
-def test_a_default_value_beside_a_dependency_is_for_those_who_call_the_function() -> None:
-    app = App()
-
+def test_a_default_value_beside_a_dependency_is_for_those_who_call_the_function(app: App) -> None:
     @app.get("/")
     def read(tail: Tail = "by hand") -> str:
         return tail
@@ -556,9 +550,8 @@ def test_a_default_value_beside_a_dependency_is_for_those_who_call_the_function(
     assert get(app, "/").json() == "!"
 
 
-def test_an_alias_made_with_type_is_unwrapped() -> None:
+def test_an_alias_made_with_type_is_unwrapped(app: App) -> None:
     """`type Alias = Annotated[...]`, since Python 3.12."""
-    app = App()
 
     @app.get("/")
     def read(tail: Alias) -> str:
@@ -751,9 +744,8 @@ async def async_forgetful(name: str, tail: Tail) -> Any:
 @pytest.mark.parametrize("endpoint", [forgetful, async_forgetful])
 @pytest.mark.parametrize("options", [{}, {"response_model": None}, {"response_model": str}])
 def test_an_endpoint_that_returns_a_coroutine_is_an_error(
-    endpoint: Any, options: dict[str, Any]
+    app: App, endpoint: Any, options: dict[str, Any]
 ) -> None:
-    app = App()
     app.get("/", **options)(endpoint)
     with pytest.raises(NotAwaitedError) as raised:
         get(app, "/?name=me")
@@ -862,7 +854,7 @@ def test_a_callable_made_in_c_that_tells_nothing_of_its_parameters_is_called_wit
     assert get(app_with(dict, "sync"), "/").json() == "{}"
 
 
-def test_security_scopes_come_from_the_outermost_to_the_innermost() -> None:
+def test_security_scopes_come_from_the_outermost_to_the_innermost(app: App) -> None:
     seen: list[list[str]] = []
 
     def get_user(scopes: SecurityScopes) -> str:
@@ -871,8 +863,6 @@ def test_security_scopes_come_from_the_outermost_to_the_innermost() -> None:
 
     def get_admin(user: Annotated[str, Security(get_user, scopes=["write", "read"])]) -> str:
         return user
-
-    app = App()
 
     @app.get("/")
     def read(

@@ -137,8 +137,7 @@ def test_a_route_has_the_attributes_of_fastapis(name: str) -> None:
     assert getattr(declare(microfw), name) == getattr(declare(fastapi), name)
 
 
-def test_the_model_and_the_description_of_a_route_are_what_is_said_last() -> None:
-    app = App()
+def test_the_model_and_the_description_of_a_route_are_what_is_said_last(app: App) -> None:
     app.get("/", response_model=int)(lambda: "1")
     route: Any = app.routes[-1]
 
@@ -147,13 +146,11 @@ def test_the_model_and_the_description_of_a_route_are_what_is_said_last() -> Non
     assert (route.response_model, route.description) == (int, "Count.")
 
 
-def test_what_fastapi_does_not_have_is_not_in_a_dependant() -> None:
+def test_what_fastapi_does_not_have_is_not_in_a_dependant(app: App) -> None:
     def pool() -> int:
         return 1
 
     def either(request: Request, websocket: WebSocket) -> None: ...
-
-    app = App()
 
     @app.get("/")
     def show(
@@ -175,8 +172,7 @@ def test_a_route_names_the_classes_that_stand_in() -> None:
     assert (route.body_field.name, route.body_field.type_) == ("item", Item)
 
 
-def test_what_is_set_on_a_route_is_reported_and_documented() -> None:
-    app = App()
+def test_what_is_set_on_a_route_is_reported_and_documented(app: App) -> None:
     app.get("/")(lambda: None)
     route: Any = app.routes[-1]
     route.include_in_schema = False
@@ -188,9 +184,7 @@ def test_what_is_set_on_a_route_is_reported_and_documented() -> None:
     assert isinstance(Route.tags, object)
 
 
-def test_several_values_of_a_body_are_one_field() -> None:
-    app = App()
-
+def test_several_values_of_a_body_are_one_field(app: App) -> None:
     @app.post("/")
     def take(one: Annotated[int, Body()], two: Annotated[int, Body()]) -> Response:
         return Response()
@@ -206,9 +200,7 @@ def test_several_values_of_a_body_are_one_field() -> None:
     assert showing.response_field is None
 
 
-def test_a_websocket_s_route_has_a_dependant() -> None:
-    app = App()
-
+def test_a_websocket_s_route_has_a_dependant(app: App) -> None:
     @app.websocket("/{room}")
     async def feed(room: str, websocket: WebSocket, connection: HTTPConnection) -> None: ...
 

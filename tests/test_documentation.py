@@ -117,9 +117,7 @@ class Dog(BaseModel):
     tricks: int
 
 
-def test_a_discriminator_tells_models_of_pydantics_apart() -> None:
-    app = App()
-
+def test_a_discriminator_tells_models_of_pydantics_apart(app: App) -> None:
     @app.post("/")
     async def count(pet: Annotated[Cat | Dog, Body(discriminator="kind")]) -> int:
         return pet.lives if isinstance(pet, Cat) else pet.tricks
@@ -138,9 +136,7 @@ def test_a_discriminator_tells_models_of_pydantics_apart() -> None:
     ]
 
 
-def test_pydantic_is_told_how_to_try_the_members_of_a_union_and_when_to_stop() -> None:
-    app = App()
-
+def test_pydantic_is_told_how_to_try_the_members_of_a_union_and_when_to_stop(app: App) -> None:
     @app.post("/union")
     async def take(it: Annotated[float | int | Cat, Body(union_mode="left_to_right")]) -> str:
         return type(it).__name__
@@ -158,10 +154,8 @@ def test_pydantic_is_told_how_to_try_the_members_of_a_union_and_when_to_stop() -
     "option", [{"discriminator": "kind"}, {"union_mode": "smart"}, {"fail_fast": True}]
 )
 def test_what_is_for_pydantics_models_says_nothing_about_other_values(
-    option: dict[str, Any],
+    app: App, option: dict[str, Any]
 ) -> None:
-    app = App()
-
     with pytest.raises(DeclarationError) as caught:
 
         @app.get("/")

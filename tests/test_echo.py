@@ -66,8 +66,7 @@ def test_the_innermost_that_says_so_decides(of_app, of_include, of_router, of_ro
     assert echoes(app) is said[0]
 
 
-def test_input_is_shown_where_nothing_is_said():
-    app = App()
+def test_input_is_shown_where_nothing_is_said(app):
     app.get("/")(read_number)
 
     assert echoes(app)
@@ -234,9 +233,7 @@ SECRET_BODIES: list[tuple[Any, Any]] = [
 
 @pytest.mark.parametrize("embed", [False, True])
 @pytest.mark.parametrize(("annotation", "body"), SECRET_BODIES, ids=str)
-def test_what_is_declared_as_a_secret_is_never_shown(annotation, body, embed):
-    app = App()
-
+def test_what_is_declared_as_a_secret_is_never_shown(app, annotation, body, embed):
     async def log_in(value: Any = Body(embed=embed)) -> None: ...
 
     log_in.__annotations__["value"] = annotation
@@ -246,9 +243,7 @@ def test_what_is_declared_as_a_secret_is_never_shown(annotation, body, embed):
     assert detail_of(app, "POST", json=body)
 
 
-def test_all_else_is_shown():
-    app = App()
-
+def test_all_else_is_shown(app):
     @app.post("/")
     async def create(account: Account) -> None: ...
 
@@ -276,9 +271,7 @@ def test_all_else_is_shown():
     ]
 
 
-def test_an_object_that_lacks_the_secret_is_shown():
-    app = App()
-
+def test_an_object_that_lacks_the_secret_is_shown(app):
     @app.post("/")
     async def log_in(login: Login) -> None: ...
 
@@ -287,9 +280,7 @@ def test_an_object_that_lacks_the_secret_is_shown():
     ]
 
 
-def test_a_body_that_is_no_json_may_hold_the_secret():
-    app = App()
-
+def test_a_body_that_is_no_json_may_hold_the_secret(app):
     @app.post("/")
     async def log_in(login: Login) -> None: ...
 
@@ -304,8 +295,7 @@ Short = Annotated[SecretStr, Field(max_length=3)]
 
 
 @pytest.mark.parametrize("source", [Query, Header, Cookie, Form, Path])
-def test_a_secret_from_anywhere_is_hidden(source):
-    app = App()
+def test_a_secret_from_anywhere_is_hidden(app, source):
     path = "/{token}" if source is Path else "/"
 
     async def log_in(token: Annotated[Short, source()]) -> None: ...
@@ -323,9 +313,7 @@ def test_a_secret_from_anywhere_is_hidden(source):
 
 
 @pytest.mark.parametrize("source", [Query, Form])
-def test_a_secret_in_a_group_of_values_is_hidden(source):
-    app = App()
-
+def test_a_secret_in_a_group_of_values_is_hidden(app, source):
     async def log_in(login: Annotated[Login, source()]) -> None: ...
 
     app.post("/")(log_in)
@@ -334,9 +322,7 @@ def test_a_secret_in_a_group_of_values_is_hidden(source):
     assert (error["loc"][-1], error["input"]["password"]) == ("user", HIDDEN)
 
 
-def test_what_is_nested_too_deeply_is_not_shown():
-    app = App()
-
+def test_what_is_nested_too_deeply_is_not_shown(app):
     @app.post("/")
     async def create(account: Account) -> None: ...
 
@@ -349,9 +335,7 @@ def test_what_is_nested_too_deeply_is_not_shown():
     assert first["input"] == "..."
 
 
-def test_no_body_of_any_shape_shows_a_secret():
-    app = App()
-
+def test_no_body_of_any_shape_shows_a_secret(app):
     @app.post("/")
     async def create(account: Account) -> None: ...
 

@@ -202,14 +202,13 @@ class TestDeclarations:
 class TestContent:
     @sizes
     @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
-    async def test_a_file_that_is_declared_as_bytes_is_its_content(self, content, is_async):
+    async def test_a_file_that_is_declared_as_bytes_is_its_content(self, app, content, is_async):
         async def endpoint_async(file: Annotated[bytes, File()], again: UploadFile) -> Any:
             return [file == content, await again.read() == content]
 
         def endpoint_sync(file: Annotated[bytes, File()], again: UploadFile) -> Any:
             return [file == content, again.file.read() == content]
 
-        app = App()
         app.post("/")(endpoint_async if is_async else endpoint_sync)
         body = multipart(part("file", content, "a.txt"), part("again", content, "b.txt"))
 
@@ -269,9 +268,7 @@ class TestContent:
 
 class TestStorage:
     @pytest.mark.parametrize(("content", "on_disk"), [(SMALL, False), (LARGE, True)])
-    async def test_a_large_file_is_put_on_disk(self, content, on_disk):
-        app = App()
-
+    async def test_a_large_file_is_put_on_disk(self, app, content, on_disk):
         @app.post("/")
         async def endpoint(file: UploadFile) -> Any:
             spool: Any = file.file
@@ -338,7 +335,7 @@ class TestClosing:
     @sizes
     @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
     async def test_files_are_closed_after_the_tasks_and_before_request_scope_exits(
-        self, content, is_async
+        self, app, content, is_async
     ):
         log = Log()
         opened: list[UploadFile] = []
@@ -373,7 +370,6 @@ class TestClosing:
         def endpoint_sync(file: UploadFile, tasks: BackgroundTasks) -> None:
             tasks.add_task(task, file)
 
-        app = App()
         session = Depends(session_async if is_async else session_sync, scope="request")
         work = Depends(work_async if is_async else work_sync)
         app.post("/", dependencies=[session, work])(endpoint_async if is_async else endpoint_sync)
@@ -388,8 +384,7 @@ class TestClosing:
             "request scope exits, closed",
         ]
 
-    async def test_a_stream_reads_its_file_to_the_end(self):
-        app = App()
+    async def test_a_stream_reads_its_file_to_the_end(self, app):
         opened: list[UploadFile] = []
 
         @app.post("/", response_class=StreamingResponse)
@@ -406,8 +401,7 @@ class TestClosing:
     @pytest.mark.parametrize(
         ("error", "status"), [(HTTPException(409), 409), (OSError("oops"), 500)]
     )
-    async def test_files_are_closed_after_an_error(self, content, error, status):
-        app = App()
+    async def test_files_are_closed_after_an_error(self, app, content, error, status):
         opened: list[UploadFile] = []
 
         @app.post("/")
@@ -419,8 +413,7 @@ class TestClosing:
 
         assert (answer.status, opened[0].file.closed) == (status, True)
 
-    async def test_files_are_closed_after_invalid_values(self):
-        app = App()
+    async def test_files_are_closed_after_invalid_values(self, app):
         files: list[Any] = []
 
         async def keep(request: Request) -> None:
@@ -434,8 +427,7 @@ class TestClosing:
         assert (answer.status, [file.file.closed for file in files]) == (422, [True])
 
     @sizes
-    async def test_files_are_closed_when_the_request_is_cancelled(self, content):
-        app = App()
+    async def test_files_are_closed_when_the_request_is_cancelled(self, app, content):
         opened: list[UploadFile] = []
 
         @app.post("/")
@@ -449,9 +441,8 @@ class TestClosing:
 
         assert [file.file.closed for file in opened] == [True]
 
-    async def test_closing_waits_for_no_free_thread(self):
+    async def test_closing_waits_for_no_free_thread(self, app):
         """Rule T4: those that are taken may wait for what this request still holds."""
-        app = App()
         opened: list[UploadFile] = []
         limiter = to_thread.current_default_thread_limiter()
         borrowers = [object() for _ in range(int(limiter.total_tokens))]
@@ -468,9 +459,7 @@ class TestClosing:
 
         assert opened[0].file.closed
 
-    async def test_a_file_that_an_endpoint_closes_is_closed_once_more(self):
-        app = App()
-
+    async def test_a_file_that_an_endpoint_closes_is_closed_once_more(self, app):
         @app.post("/")
         async def endpoint(file: UploadFile) -> None:
             await file.close()

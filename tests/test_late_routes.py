@@ -112,10 +112,9 @@ READERS = [
 
 
 @pytest.mark.parametrize("read", READERS)
-def test_a_parameter_of_the_path_may_stand_in_a_prefix(read: Any) -> None:
+def test_a_parameter_of_the_path_may_stand_in_a_prefix(app: App, read: Any) -> None:
     router = Router()
     router.get("/books")(read)
-    app = App()
     app.include_router(router, prefix="/shops/{shop}")
     assert get(app, "/shops/a/books").json() == "a"
 
@@ -131,7 +130,7 @@ def test_a_parameter_of_the_path_may_stand_in_the_prefix_of_the_router_itself(re
 
 
 @pytest.mark.parametrize("get_shop", [get_shop, get_bare_shop])
-def test_dependencies_of_a_router_take_what_stands_in_the_prefix(get_shop: Any) -> None:
+def test_dependencies_of_a_router_take_what_stands_in_the_prefix(app: App, get_shop: Any) -> None:
     taken: list[str] = []
 
     def take(shop: Annotated[str, Depends(get_shop)]) -> None:
@@ -139,7 +138,6 @@ def test_dependencies_of_a_router_take_what_stands_in_the_prefix(get_shop: Any) 
 
     router = Router(dependencies=[Depends(take)])
     router.get("/books", dependencies=[Depends(get_shop)])(lambda: "books")
-    app = App()
     app.include_router(router, prefix="/shops/{shop}", dependencies=[Depends(take)])
     assert get(app, "/shops/a/books").json() == "books"
     assert taken == ["a"]
@@ -173,7 +171,7 @@ def test_it_may_stand_in_any_prefix_whatever_is_included_first(
     assert sorted(set(taken)) == sorted({"mine", "its"} if "/{other}" in prefixes else {"mine"})
 
 
-def test_websockets_take_what_stands_in_the_prefix() -> None:
+def test_websockets_take_what_stands_in_the_prefix(app: App) -> None:
     router = Router()
 
     @router.websocket("/feed")
@@ -183,15 +181,13 @@ def test_websockets_take_what_stands_in_the_prefix() -> None:
         await websocket.accept()
         await websocket.send_json([shop, same])
 
-    app = App()
     app.include_router(router, prefix="/shops/{shop}")
     with TestClient(app).websocket_connect("/shops/a/feed") as websocket:
         assert websocket.receive_json() == ["a", "a"]
 
 
-def test_a_route_that_is_made_by_hand_is_included_below_a_prefix_too() -> None:
+def test_a_route_that_is_made_by_hand_is_included_below_a_prefix_too(app: App) -> None:
     router = Router([Route("/books", read_declared)])
-    app = App()
     app.include_router(router, prefix="/shops/{shop}")
     assert get(app, "/shops/a/books").json() == "a"
 
@@ -292,9 +288,8 @@ async def test_a_mistake_that_is_added_after_the_inclusion_shows_at_start_up_or_
     assert opened == []
 
 
-def test_a_handler_may_answer_requests_for_a_route_with_a_mistake() -> None:
+def test_a_handler_may_answer_requests_for_a_route_with_a_mistake(app: App) -> None:
     router = Router()
-    app = App()
     app.include_router(router, prefix="/shops")
     router.get("/{shop}")(lambda store: None)
     router.get("/{shop}/books")(read_bare)
@@ -314,12 +309,11 @@ def test_a_handler_may_answer_requests_for_a_route_with_a_mistake() -> None:
 
 
 def test_a_route_with_a_mistake_does_not_hide_overrides_that_replace_nothing(
-    caplog: pytest.LogCaptureFixture,
+    app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     def unused() -> None: ...
 
     router = Router()
-    app = App()
     app.include_router(router, prefix="/shops")
     router.get("/{shop}")(lambda store: None)
     router.get("/{shop}/books")(read_bare)
@@ -416,7 +410,7 @@ async def test_a_value_of_no_path_is_refused_at_start_up_and_never_missing_from_
     assert first.value is not second.value  # whose tracebacks would grow
 
 
-def test_the_dependencies_that_are_open_see_that_a_value_is_of_no_path() -> None:
+def test_the_dependencies_that_are_open_see_that_a_value_is_of_no_path(app: App) -> None:
     seen: list[type[Exception]] = []
 
     def watch() -> Any:
@@ -428,14 +422,12 @@ def test_the_dependencies_that_are_open_see_that_a_value_is_of_no_path() -> None
 
     router = Router()
     router.get("/books", dependencies=[Depends(watch)])(read_declared)
-    app = App()
     app.include_router(router)
     assert TestClient(app, raise_server_exceptions=False).get("/books").status_code == 500
     assert seen == [PathParameterError]
 
 
-def test_an_override_that_takes_a_value_of_no_path_says_so() -> None:
-    app = App()
+def test_an_override_that_takes_a_value_of_no_path_says_so(app: App) -> None:
     app.get("/books")(lambda it=Depends(lambda: 1): it)
 
     def get_it() -> str:
@@ -510,9 +502,8 @@ def test_a_mount_in_an_application_of_starlettes_gives_values() -> None:
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("path", ["/shops/{shops}", "/shops", ""])
 async def test_a_mount_whose_path_lacks_the_value_shows_at_start_up(
-    make: Callable[[], Any], path: str
+    app: App, make: Callable[[], Any], path: str
 ) -> None:
-    app = App()
     app.mount(path, make())
     with pytest.raises(PathParameterError) as raised:
         await start(app)
@@ -559,11 +550,10 @@ def test_a_websocket_of_an_application_takes_values_from_the_path_of_a_mount() -
         assert connection.receive_text() == "a"
 
 
-def test_a_bare_parameter_is_not_read_from_the_path_of_a_mount() -> None:
+def test_a_bare_parameter_is_not_read_from_the_path_of_a_mount(app: App) -> None:
     """As in FastAPI."""
     router = Router()
     router.get("/books")(read_bare)
-    app = App()
     app.mount("/shops/{shop}", router)
     assert get(app, "/shops/a/books?shop=b").json() == "b"
 
@@ -590,14 +580,13 @@ async def test_the_lifespan_of_an_application_may_add_routes() -> None:
             assert opened == ["opened"]
 
 
-def test_a_query_of_the_name_of_a_prefix_is_refused_when_it_is_included() -> None:
+def test_a_query_of_the_name_of_a_prefix_is_refused_when_it_is_included(app: App) -> None:
     def read(shop: Annotated[str, Query()]) -> None: ...
 
     router = Router()
     router.get("/books")(read)
     with pytest.raises(PathParameterError, match="stands in the path, but is declared as Query"):
         App().include_router(router, prefix="/{shop}")
-    app = App()
     app.include_router(router)
     assert get(app, "/books?shop=a").status_code == 200
 

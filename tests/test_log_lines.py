@@ -18,8 +18,7 @@ def is_one_line(text: str) -> bool:
     return text.isprintable()
 
 
-def test_the_text_of_a_validation_error_has_a_line_for_each_error():
-    app = App()
+def test_the_text_of_a_validation_error_has_a_line_for_each_error(app):
     texts: list[str] = []
 
     @app.exception_handler(RequestValidationError)
@@ -47,9 +46,7 @@ def test_the_text_of_a_validation_error_has_a_line_for_each_error():
 
 
 @pytest.mark.parametrize("kind", [ValueError, HTTPException, KeyError])
-def test_who_swallowed_what_is_said_in_one_line(kind):
-    app = App()
-
+def test_who_swallowed_what_is_said_in_one_line(app, kind):
     async def swallow() -> AsyncIterator[None]:
         try:
             yield

@@ -784,8 +784,7 @@ def test_the_routes_of_an_application_may_change_while_it_runs() -> None:
     assert get(app, "/new").json() == "new"
 
 
-def test_a_route_finds_in_the_scope_what_the_index_knows() -> None:
-    app = App()
+def test_a_route_finds_in_the_scope_what_the_index_knows(app: App) -> None:
     router = Router(prefix="/{tenant}")
 
     @router.get("/items/{item}")
@@ -838,9 +837,7 @@ def test_a_path_has_the_pattern_that_starlette_makes_of_it(path: str) -> None:
         }
 
 
-def test_the_pattern_of_a_route_that_is_found_by_its_words_is_never_made() -> None:
-    app = App()
-
+def test_the_pattern_of_a_route_that_is_found_by_its_words_is_never_made(app: App) -> None:
     @app.get("/items/{item}")
     def serve(item: str) -> str:
         return item

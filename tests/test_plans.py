@@ -125,8 +125,7 @@ def test_a_plan_says_where_each_argument_of_a_step_comes_from() -> None:
     assert engine.source.key == ROUTE.plan.app_steps[0].key
 
 
-def test_the_plan_is_that_without_overrides() -> None:
-    app = App()
+def test_the_plan_is_that_without_overrides(app: App) -> None:
     app.router.routes.append(ROUTE)
     with app.override({get_user: lambda: "nobody"}):
         assert described(ROUTE.plan)[2][0] == "get_user"

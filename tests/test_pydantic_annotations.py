@@ -161,9 +161,7 @@ def test_the_limits_of_a_declaration_hold_where_it_stands(annotation, default, a
     assert answers[6][0]["msg"] == "Input should be less than or equal to 5"
 
 
-def test_headers_cookies_and_fields_of_forms_are_validated_too():
-    app = App()
-
+def test_headers_cookies_and_fields_of_forms_are_validated_too(app):
     @app.post("/{part}")
     async def read(
         part: Annotated[str, AfterValidator(str.upper)],

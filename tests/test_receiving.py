@@ -27,9 +27,7 @@ def told(exchanged: Any) -> Any:
     return stopped.value.value
 
 
-async def test_a_request_beside_a_declared_body_has_the_body_too() -> None:
-    app = App()
-
+async def test_a_request_beside_a_declared_body_has_the_body_too(app: App) -> None:
     @app.post("/")
     async def endpoint(word: Word, request: Request) -> list[Any]:
         streamed = [part async for part in request.stream()]
@@ -40,9 +38,7 @@ async def test_a_request_beside_a_declared_body_has_the_body_too() -> None:
     assert answer.json() == ["tree", WHOLE.decode(), {"word": "tree"}, 2]
 
 
-async def test_a_request_in_a_worker_thread_has_the_body_too() -> None:
-    app = App()
-
+async def test_a_request_in_a_worker_thread_has_the_body_too(app: App) -> None:
     @app.post("/")
     def endpoint(word: Word, request: Request) -> list[str]:
         return [word.word, told(request.body()).decode()]
@@ -50,9 +46,7 @@ async def test_a_request_in_a_worker_thread_has_the_body_too() -> None:
     assert (await upload(app, PIECES, headers=JSON)).json() == ["tree", WHOLE.decode()]
 
 
-async def test_who_asks_whether_the_client_is_there_does_not_lose_the_body() -> None:
-    app = App()
-
+async def test_who_asks_whether_the_client_is_there_does_not_lose_the_body(app: App) -> None:
     async def is_gone(request: Request) -> bool:
         return await request.is_disconnected()
 
@@ -65,10 +59,8 @@ async def test_who_asks_whether_the_client_is_there_does_not_lose_the_body() -> 
 
 @pytest.mark.parametrize("parts", [[WHOLE], PIECES, [b""]])
 async def test_who_asks_behind_middleware_does_not_lose_a_body_that_nobody_has_read(
-    parts: list[bytes],
+    app: App, parts: list[bytes]
 ) -> None:
-    app = App()
-
     @app.middleware("http")
     async def pass_on(request: Request, call_next: Any) -> Any:
         return await call_next(request)
@@ -84,9 +76,7 @@ async def test_who_asks_behind_middleware_does_not_lose_a_body_that_nobody_has_r
 
 
 @pytest.mark.parametrize("size", [8, 100])
-async def test_a_request_beside_a_declared_form_has_the_form_too(size: int) -> None:
-    app = App()
-
+async def test_a_request_beside_a_declared_form_has_the_form_too(app: App, size: int) -> None:
     @app.post("/")
     async def endpoint(request: Request, word: Annotated[str, Form()]) -> list[Any]:
         return [word, dict(await request.form())]
@@ -99,9 +89,7 @@ async def test_a_request_beside_a_declared_form_has_the_form_too(size: int) -> N
     ]
 
 
-async def test_an_exception_handler_can_read_the_body() -> None:
-    app = App()
-
+async def test_an_exception_handler_can_read_the_body(app: App) -> None:
     @app.post("/")
     async def endpoint(word: Word) -> None:
         raise LookupError
@@ -199,9 +187,8 @@ async def leave_after(chunks: list[bytes], content_type: bytes, app: App, log: L
     assert messages == []
 
 
-async def test_nothing_runs_for_a_client_that_leaves_while_it_sends_json() -> None:
+async def test_nothing_runs_for_a_client_that_leaves_while_it_sends_json(app: App) -> None:
     log = Log()
-    app = App()
 
     @app.post("/")
     async def endpoint(word: Word) -> None:

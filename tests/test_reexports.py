@@ -117,8 +117,7 @@ def test_middleware_wraps_an_application() -> None:
     assert answer.headers["access-control-allow-origin"] == "http://page"
 
 
-def test_requests_are_redirected_to_https() -> None:
-    app = App()
+def test_requests_are_redirected_to_https(app: App) -> None:
     app.add_middleware(HTTPSRedirectMiddleware)
 
     answer = TestClient(app).get("/", follow_redirects=False)
@@ -126,9 +125,8 @@ def test_requests_are_redirected_to_https() -> None:
     assert (answer.status_code, answer.headers["location"]) == (307, "https://testserver/")
 
 
-def test_files_are_served(tmp_path: Path) -> None:
+def test_files_are_served(app: App, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("text")
-    app = App()
     app.mount("/static", StaticFiles(directory=tmp_path))
 
     assert TestClient(app).get("/static/a.txt").text == "text"
@@ -217,9 +215,7 @@ async def test_functions_and_iterators_run_in_threads() -> None:
     assert threading.get_ident() not in threads
 
 
-def test_a_websocket_is_starlettes() -> None:
-    app = App()
-
+def test_a_websocket_is_starlettes(app: App) -> None:
     @app.websocket("/")
     async def echo(websocket: WebSocket) -> None:
         await websocket.accept()

@@ -248,8 +248,7 @@ OPTIONS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("options", "expected"), OPTIONS)
 @pytest.mark.parametrize("response_class", [JSONResponse, Rendered])
-def test_the_options_of_a_route_say_what_is_sent(options, expected, response_class):
-    app = App()
+def test_the_options_of_a_route_say_what_is_sent(app, options, expected, response_class):
     router = Router(prefix="/tools")
 
     @router.get("/one", response_class=response_class, **options)
@@ -271,9 +270,7 @@ def test_the_options_of_a_route_say_what_is_sent(options, expected, response_cla
         assert (json.loads(text) if response_class is JSONResponse else eval(text)) == expected  # noqa: S307
 
 
-def test_fields_that_are_none_are_left_out_where_the_route_says_so():
-    app = App()
-
+def test_fields_that_are_none_are_left_out_where_the_route_says_so(app):
     @app.get("/", response_model_exclude_none=True)
     def endpoint() -> list[Tool | None]:
         return [Tool("saw"), None]
@@ -281,9 +278,7 @@ def test_fields_that_are_none_are_left_out_where_the_route_says_so():
     assert TestClient(app).get("/").json() == [{"name": "saw", "price": 1.5}, None]
 
 
-def test_no_model_stands_in_for_the_annotation():
-    app = App()
-
+def test_no_model_stands_in_for_the_annotation(app):
     @app.get("/", response_model=None)
     def endpoint() -> Item:
         return Secret("saw")
@@ -318,10 +313,9 @@ def read_items() -> list[Item]:
     return Endpoint()()
 
 
-async def test_a_result_that_does_not_fit_is_reported_with_its_route_and_field():
+async def test_a_result_that_does_not_fit_is_reported_with_its_route_and_field(app):
     """E4"""
     log = Log()
-    app = App()
     router = Router(prefix="/shop")
 
     async def get_session() -> AsyncIterator[None]:
@@ -363,8 +357,7 @@ def test_the_error_names_what_is_known_of_the_endpoint():
     )
 
 
-def test_an_endpoint_without_a_file_of_its_own_has_a_route():
-    app = App()
+def test_an_endpoint_without_a_file_of_its_own_has_a_route(app):
     app.get("/", response_model=int)(dict)
 
     with pytest.raises(ResponseValidationError, match=re.escape("in: GET /, dict")) as raised:
@@ -373,8 +366,7 @@ def test_an_endpoint_without_a_file_of_its_own_has_a_route():
     assert raised.value.endpoint_file is None
 
 
-def test_a_servers_log_has_the_route_and_the_field():
-    app = App()
+def test_a_servers_log_has_the_route_and_the_field(app):
     app.get("/items")(read_items)
 
     with serve(app) as server:
@@ -390,9 +382,7 @@ def test_a_servers_log_has_the_route_and_the_field():
 
 
 @pytest.mark.parametrize("implementation", ["h11", "httptools"])
-def test_what_answers_head_and_options_sends_no_body_too_many(implementation):
-    app = App()
-
+def test_what_answers_head_and_options_sends_no_body_too_many(app, implementation):
     @app.api_route("/value", methods=["GET", "HEAD", "OPTIONS"])
     def value() -> dict[str, int]:
         return {"a": 1}
@@ -426,11 +416,9 @@ def test_what_answers_head_and_options_sends_no_body_too_many(implementation):
     assert "Traceback" not in server.log
 
 
-def test_an_enum_of_which_parts_are_left_out_is_whole() -> None:
+def test_an_enum_of_which_parts_are_left_out_is_whole(app: App) -> None:
     class Size(Enum):
         SMALL = "small"
-
-    app = App()
 
     @app.get("/", response_model_exclude={"size": {"name"}})
     async def item() -> dict[str, Any]:

@@ -206,9 +206,7 @@ def test_so_are_the_items_of_a_stream(items):
         App().get("/")(read_users)
 
 
-def test_the_error_says_what_to_write():
-    app = App()
-
+def test_the_error_says_what_to_write(app):
     with pytest.raises(ResponseTypeError) as raised:
 
         @app.get("/users/{user_id}")
@@ -224,8 +222,7 @@ def test_the_error_says_what_to_write():
     )
 
 
-def test_response_model_is_the_way_out():
-    app = App()
+def test_response_model_is_the_way_out(app):
     user = User(id=1, name="ada", password_hash="secret")
 
     @app.get("/whole", response_model=None)
@@ -257,9 +254,7 @@ def test_response_model_is_the_way_out():
     ],
     ids=str,
 )
-def test_what_pydantic_knows_is_sent_as_it_writes_it(annotation, value, text):
-    app = App()
-
+def test_what_pydantic_knows_is_sent_as_it_writes_it(app, annotation, value, text):
     async def read_value():
         return value
 

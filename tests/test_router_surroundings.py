@@ -188,7 +188,7 @@ class Anything(BaseRoute):
 
 @pytest.mark.parametrize("is_included", [True, False])
 def test_middleware_of_a_router_is_around_starlettes_routes_too(
-    is_included: bool, log: list[str]
+    app: App, is_included: bool, log: list[str]
 ) -> None:
     async def hello(_: Any) -> Response:
         return PlainTextResponse("hello")
@@ -199,7 +199,6 @@ def test_middleware_of_a_router_is_around_starlettes_routes_too(
     router.mount("/mounted", starlettes)
     router.routes.append(Host("hosted.org", starlettes))
     router.routes.append(Anything())
-    app = App()
     if is_included:
         app.include_router(router, prefix="/in")
         prefix = "/in"
@@ -418,7 +417,7 @@ def test_what_a_routers_handler_raises_is_answered_further_out(
 
 
 def test_a_websocket_is_closed_by_a_routers_handler_and_never_answered_as_a_request_is(
-    log: list[str],
+    app: App, log: list[str]
 ) -> None:
     router = Router()
 
@@ -441,7 +440,6 @@ def test_a_websocket_is_closed_by_a_routers_handler_and_never_answered_as_a_requ
         await websocket.accept()
         raise KeyError("broken")
 
-    app = App()
     app.include_router(router)
     client = TestClient(app)
     with client.websocket_connect("/missing") as websocket:
@@ -477,7 +475,7 @@ def read_it(it: Annotated[str, Depends(get_it)]) -> str:
 
 
 @pytest.mark.parametrize("how", ["served", "included", "mounted"])
-def test_a_provider_has_the_overrides_of_a_routers_routes(how: str) -> None:
+def test_a_provider_has_the_overrides_of_a_routers_routes(app: App, how: str) -> None:
     provider = SimpleNamespace(dependency_overrides={})
     router = Router(dependency_overrides_provider=provider)
     router.get("/items")(read_it)
@@ -487,7 +485,6 @@ def test_a_provider_has_the_overrides_of_a_routers_routes(how: str) -> None:
         await websocket.accept()
         await websocket.send_text(it)
 
-    app = App()
     app.get("/free")(read_it)
     served: Any = app
     if how == "served":

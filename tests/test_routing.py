@@ -63,9 +63,7 @@ def test_a_decorator_maps_its_method_alone(method: str, make: Callable[[], Any])
             assert (answer.status_code, answer.headers["allow"]) == (405, method.upper())
 
 
-def test_one_function_may_serve_several_methods_and_paths() -> None:
-    app = App()
-
+def test_one_function_may_serve_several_methods_and_paths(app: App) -> None:
     @app.api_route("/one", methods=["get", "PUT"])
     @app.post("/other")
     def serve(request: Request) -> str:
@@ -76,24 +74,20 @@ def test_one_function_may_serve_several_methods_and_paths() -> None:
     assert [answer.json() for answer in answers] == ["GET /one", "PUT /one", "POST /other"]
 
 
-def test_a_route_without_methods_is_for_get() -> None:
-    app = App()
+def test_a_route_without_methods_is_for_get(app: App) -> None:
     app.add_api_route("/", lambda: "got")
     assert get(app, "/").json() == "got"
     assert request(app, "POST", "/").status_code == 405
 
 
-def test_head_is_answered_only_where_it_is_asked_for() -> None:
-    app = App()
+def test_head_is_answered_only_where_it_is_asked_for(app: App) -> None:
     app.get("/get")(lambda: "text")
     app.api_route("/both", methods=["GET", "HEAD"])(lambda: "text")
     assert request(app, "HEAD", "/get").status_code == 405
     assert request(app, "HEAD", "/both").status_code == 200
 
 
-def test_options_of_a_route_decide_how_it_answers() -> None:
-    app = App()
-
+def test_options_of_a_route_decide_how_it_answers(app: App) -> None:
     @app.post("/", status_code=201, response_class=PlainTextResponse, name="make", tags=["a"])
     def create() -> str:
         return "made"
@@ -104,9 +98,7 @@ def test_options_of_a_route_decide_how_it_answers() -> None:
     assert app.url_path_for("make") == "/"
 
 
-def test_a_websocket_is_mapped_to_an_async_function() -> None:
-    app = App()
-
+def test_a_websocket_is_mapped_to_an_async_function(app: App) -> None:
     @app.websocket("/feeds/{name}", name="feed")
     async def feed(websocket: WebSocket, name: str) -> None:
         await websocket.accept()
@@ -128,8 +120,7 @@ async def feed_of_nothing(websocket: WebSocket) -> None:
 # ---------------------------------------------------------------------- which route
 
 
-def test_the_first_route_that_matches_serves() -> None:
-    app = App()
+def test_the_first_route_that_matches_serves(app: App) -> None:
     app.get("/items/new")(lambda: "new")
     app.get("/items/{item}")(lambda item: item)
     app.get("/items/old")(lambda: "never")
@@ -157,9 +148,7 @@ def test_path_parameters_are_what_stands_in_the_path(path: str, url: str, value:
     assert get(app, url).json() == [value, value]
 
 
-def test_an_integer_in_the_path_that_is_too_long_to_be_one_is_refused() -> None:
-    app = App()
-
+def test_an_integer_in_the_path_that_is_too_long_to_be_one_is_refused(app: App) -> None:
     @app.get("/converted/{value:int}")
     @app.get("/plain/{value}")
     async def endpoint(value: int) -> int:
@@ -180,8 +169,7 @@ def test_an_integer_in_the_path_that_is_too_long_to_be_one_is_refused() -> None:
     assert refused.value.code == 1008
 
 
-def test_a_path_that_nothing_matches_is_answered_with_404() -> None:
-    app = App()
+def test_a_path_that_nothing_matches_is_answered_with_404(app: App) -> None:
     app.get("/items/{item:int}")(lambda item: item)
     for path in ("/", "/items/x"):
         answer = get(app, path)
@@ -201,15 +189,13 @@ def test_a_method_that_nothing_serves_is_answered_with_405_and_all_that_are_serv
     assert answer.headers["allow"] == "DELETE, GET, POST"
 
 
-def test_a_later_route_serves_a_method_that_an_earlier_one_does_not() -> None:
-    app = App()
+def test_a_later_route_serves_a_method_that_an_earlier_one_does_not(app: App) -> None:
     app.get("/items")(lambda: "got")
     app.post("/{name}")(lambda name: f"posted {name}")
     assert request(app, "POST", "/items").json() == "posted items"
 
 
-def test_the_404_and_405_handlers_of_the_application_answer() -> None:
-    app = App()
+def test_the_404_and_405_handlers_of_the_application_answer(app: App) -> None:
     app.get("/")(lambda: None)
 
     @app.exception_handler(404)
@@ -225,8 +211,7 @@ def test_the_404_and_405_handlers_of_the_application_answer() -> None:
     assert (answer.text, answer.headers["allow"]) == ("not POST", "GET")
 
 
-def test_slashes_at_the_end_are_redirected() -> None:
-    app = App()
+def test_slashes_at_the_end_are_redirected(app: App) -> None:
     app.get("/items")(lambda: "items")
     app.get("/users/")(lambda: "users")
     for path, other in (("/items/", "/items"), ("/users", "/users/")):
@@ -238,9 +223,7 @@ def test_slashes_at_the_end_are_redirected() -> None:
     assert TestClient(app).get("/items/").json() == "items"
 
 
-def test_a_redirect_keeps_a_query_string_that_is_no_text() -> None:
-    app = App()
-
+def test_a_redirect_keeps_a_query_string_that_is_no_text(app: App) -> None:
     @app.get("/items")
     async def endpoint() -> None: ...
 
@@ -256,10 +239,9 @@ def test_slashes_at_the_end_are_left_alone_where_that_is_asked_for() -> None:
     assert get(app, "/items/").status_code == 404
 
 
-def test_an_empty_path_is_the_prefix_itself() -> None:
+def test_an_empty_path_is_the_prefix_itself(app: App) -> None:
     router = Router(prefix="/items")
     router.get("")(lambda: "items")
-    app = App()
     app.include_router(router)
     app.get("")(lambda: "root")
     assert [get(app, path).json() for path in ("/", "/items")] == ["root", "items"]
@@ -291,9 +273,7 @@ def test_a_route_is_an_application_of_its_own() -> None:
     assert get(route, "/other").status_code == 404
 
 
-def test_the_route_and_the_router_can_be_found_in_the_scope() -> None:
-    app = App()
-
+def test_the_route_and_the_router_can_be_found_in_the_scope(app: App) -> None:
     @app.get("/items/{item}")
     def read(request: Request, item: str) -> list[Any]:
         scope = request.scope
@@ -344,9 +324,7 @@ def test_dependencies_run_from_the_outermost_router_to_the_endpoint() -> None:
     ]
 
 
-def test_a_websocket_at_the_path_of_an_http_route_is_refused() -> None:
-    app = App()
-
+def test_a_websocket_at_the_path_of_an_http_route_is_refused(app: App) -> None:
     @app.get("/prices")
     async def prices() -> list[int]:
         return [1, 2]
@@ -504,19 +482,17 @@ def test_an_included_router_does_not_keep_those_alive_that_include_it() -> None:
     router.get("/")(lambda: None)
 
 
-def test_one_router_can_be_included_below_several_prefixes() -> None:
+def test_one_router_can_be_included_below_several_prefixes(app: App) -> None:
     router = Router()
     router.get("/items/{item}")(lambda item: item)
-    app = App()
     app.include_router(router, prefix="/v1")
     app.include_router(router, prefix="/v2")
     assert [get(app, f"/{version}/items/1").json() for version in ("v1", "v2")] == ["1", "1"]
 
 
-def test_a_prefix_may_have_parameters() -> None:
+def test_a_prefix_may_have_parameters(app: App) -> None:
     router = Router(prefix="/users/{user}")
     router.get("/items/{item}")(lambda tenant, user, item: [tenant, user, item])
-    app = App()
 
     def get_tenant(tenant: str) -> str:
         return tenant
@@ -636,9 +612,8 @@ def test_routes_of_starlette_stand_beside_ours(make: Callable[[], App]) -> None:
         assert connection.receive_json() == "starlette"
 
 
-def test_routes_of_starlette_are_included_below_a_prefix() -> None:
+def test_routes_of_starlette_are_included_below_a_prefix(app: App) -> None:
     router = Router(starlette_routes())
-    app = App()
     app.include_router(router, prefix="/in/{tenant}")
     assert get(app, "/in/a/hello/you").text == "hello you"
     tagged = get(app, "/in/a/tagged")
@@ -676,10 +651,9 @@ def test_routes_of_ours_stand_in_an_application_of_starlettes() -> None:
         assert connection.receive_json() == "ours"
 
 
-def test_files_are_served_beside_our_routes(tmp_path: Path) -> None:
+def test_files_are_served_beside_our_routes(app: App, tmp_path: Path) -> None:
     (tmp_path / "style.css").write_text("body {}")
     (tmp_path / "index.html").write_text("<p>")
-    app = App()
     app.get("/files/new")(lambda: "new")
     app.mount("/files", StaticFiles(directory=tmp_path, html=True), name="files")
     client = TestClient(app)
@@ -715,7 +689,7 @@ def test_a_mounted_application_keeps_its_own_handlers_and_overrides() -> None:
 # ---------------------------------------------------------------------- urls
 
 
-def test_urls_are_made_from_names() -> None:
+def test_urls_are_made_from_names(app: App) -> None:
     inner = App()
     inner.get("/items/{item}", name="item")(lambda item: item)
     router = Router(prefix="/v1")
@@ -728,7 +702,6 @@ def test_urls_are_made_from_names() -> None:
             str(request.url_for("feed", name="news")),
         ]
 
-    app = App()
     app.include_router(router)
     app.mount("/inner", inner, name="inner")
     app.websocket("/feeds/{name}")(feed)
@@ -750,8 +723,7 @@ async def feed(websocket: WebSocket, name: str) -> None: ...
 # ---------------------------------------------------------------------- middleware of a route
 
 
-def test_middleware_of_a_route_wraps_that_route() -> None:
-    app = App()
+def test_middleware_of_a_route_wraps_that_route(app: App) -> None:
     router = Router()
     tags = [Middleware(Tagged, "outer"), Middleware(GZipMiddleware, minimum_size=1)]
 
@@ -774,22 +746,19 @@ def test_middleware_of_a_route_wraps_that_route() -> None:
     assert "x-tag" not in client.get("/bare").headers
 
 
-def test_what_middleware_of_a_route_raises_is_answered_by_the_handlers() -> None:
+def test_what_middleware_of_a_route_raises_is_answered_by_the_handlers(app: App) -> None:
     class Refusing:
         def __init__(self, app: Any) -> None: ...
 
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
             raise HTTPException(403, {"why": "refused"})
 
-    app = App()
     app.get("/", middleware=[Middleware(Refusing)])(lambda: None)
     answer = get(app, "/")
     assert (answer.status_code, answer.json()) == (403, {"detail": {"why": "refused"}})
 
 
-def test_a_websocket_route_of_starlettes_is_added_by_its_path() -> None:
-    app = App()
-
+def test_a_websocket_route_of_starlettes_is_added_by_its_path(app: App) -> None:
     async def greet(websocket: StarletteWebSocket) -> None:
         await websocket.accept()
         await websocket.send_text("hello")
@@ -870,9 +839,8 @@ def read_state(request: Request) -> dict[str, Any]:
     return dict(request.state._state)
 
 
-def test_a_router_of_starlettes_brings_its_lifespan_too() -> None:
+def test_a_router_of_starlettes_brings_its_lifespan_too(app: App) -> None:
     lifespans = Lifespans()
-    app = App()
     app.include_router(StarletteRouter(lifespan=lifespans.of("starlette")))  # type: ignore[arg-type]
     with TestClient(app):
         pass

@@ -136,9 +136,8 @@ async def pass_on(request: Request, call_next: Any) -> Any:
 @pytest.mark.parametrize("middleware", [0, 1, 2])
 @pytest.mark.parametrize("sync", [True, False])
 def test_an_endpoint_that_waits_for_a_client_that_has_gone_ends_as_it_likes(
-    events: Events, loop: str, sync: bool, middleware: int
+    app: App, events: Events, loop: str, sync: bool, middleware: int
 ) -> None:
-    app = App()
     for _ in range(middleware):
         app.middleware("http")(pass_on)
     resource = events.resource("resource", sync=sync)
@@ -161,9 +160,8 @@ def test_an_endpoint_that_waits_for_a_client_that_has_gone_ends_as_it_likes(
 
 @both_loops
 def test_an_endpoint_in_a_thread_runs_to_its_end_for_a_client_that_has_gone(
-    events: Events, loop: str
+    app: App, events: Events, loop: str
 ) -> None:
-    app = App()
     gone = threading.Event()
     resource = events.resource("resource", sync=True)
 
@@ -273,8 +271,7 @@ def test_a_returned_stream_ends_when_its_client_has_gone(events: Events, loop: s
 
 
 @both_loops
-def test_a_kept_connection_can_be_used_after_errors(events: Events, loop: str) -> None:
-    app = App()
+def test_a_kept_connection_can_be_used_after_errors(app: App, events: Events, loop: str) -> None:
     resource = events.resource("resource")
 
     @app.get("/items/{number}")
@@ -315,10 +312,8 @@ def test_a_kept_connection_can_be_used_after_errors(events: Events, loop: str) -
 
 @both_loops
 def test_an_unhandled_exception_is_answered_with_500_and_logged_once(
-    events: Events, loop: str
+    app: App, events: Events, loop: str
 ) -> None:
-    app = App()
-
     @app.get("/")
     async def endpoint(resource: Annotated[str, events.resource("resource")]) -> None:
         raise OSError("disk")
@@ -337,9 +332,8 @@ def test_an_unhandled_exception_is_answered_with_500_and_logged_once(
 @both_loops
 @pytest.mark.parametrize("sync", [True, False])
 def test_a_request_under_way_is_answered_before_the_server_stops(
-    events: Events, loop: str, sync: bool
+    app: App, events: Events, loop: str, sync: bool
 ) -> None:
-    app = App()
     stopping = threading.Event()
     engine = events.resource("engine", scope="app")
     resource = events.resource("resource", sync=sync)
@@ -414,9 +408,8 @@ def test_exit_code_completes_when_the_server_has_no_patience(events: Events, loo
 
 @both_loops
 def test_exit_code_that_runs_already_completes_when_the_server_has_no_patience(
-    events: Events, loop: str
+    app: App, events: Events, loop: str
 ) -> None:
-    app = App()
     engine = events.resource("engine", scope="app")
 
     async def get_resource(engine: Annotated[str, engine]) -> AsyncIterator[None]:
@@ -613,10 +606,8 @@ def test_a_websocket_is_refused_with_a_status(
 )
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_an_accepted_websocket_is_closed_with_a_code(
-    events: Events, implementation: str, make: Callable[[], Exception], code: int
+    app: App, events: Events, implementation: str, make: Callable[[], Exception], code: int
 ) -> None:
-    app = App()
-
     @app.websocket("/")
     async def endpoint(
         websocket: WebSocket, resource: Annotated[str, events.resource("resource")]
@@ -638,10 +629,8 @@ def test_an_accepted_websocket_is_closed_with_a_code(
 
 @pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 def test_exit_code_that_closes_what_the_endpoint_has_closed_leaves_nothing_in_the_log(
-    events: Events, implementation: str
+    app: App, events: Events, implementation: str
 ) -> None:
-    app = App()
-
     async def refuse() -> AsyncIterator[None]:
         yield
         raise WebSocketException(4001)

@@ -263,9 +263,7 @@ async def test_an_error_after_the_first_event_cuts_the_answer_off(is_async: bool
     assert not answer.complete
 
 
-async def test_the_last_id_comes_with_a_header() -> None:
-    app = App()
-
+async def test_the_last_id_comes_with_a_header(app: App) -> None:
     @app.get("/", response_class=EventSourceResponse)
     async def events(last_event_id: Annotated[int, Header()] = 0) -> AsyncIterator[ServerSentEvent]:
         for number in range(last_event_id + 1, 4):
@@ -277,9 +275,7 @@ async def test_the_last_id_comes_with_a_header() -> None:
     assert (await request(app, headers={"Last-Event-ID": "x"})).status == 422
 
 
-async def test_the_injected_response_adds_headers_to_the_stream() -> None:
-    app = App()
-
+async def test_the_injected_response_adds_headers_to_the_stream(app: App) -> None:
     @app.post("/", response_class=EventSourceResponse, status_code=202)
     async def events(response: Response) -> AsyncIterator[int]:
         response.headers["cache-control"] = "no-store"
@@ -397,12 +393,10 @@ async def test_the_head_is_sent_though_there_is_no_event_yet() -> None:
     )
 
 
-async def test_what_is_sent_counts_as_a_sign_of_life() -> None:
+async def test_what_is_sent_counts_as_a_sign_of_life(app: App) -> None:
     class Regular(EventSourceResponse):
         keep_alive = 0.5
         opening_delay = 0.3
-
-    app = App()
 
     @app.get("/", response_class=Regular)
     async def events() -> AsyncIterator[int]:
@@ -413,9 +407,8 @@ async def test_what_is_sent_counts_as_a_sign_of_life() -> None:
     assert b"ping" not in (await request(app)).body
 
 
-def test_comments_are_sent_while_a_sync_generator_waits_in_its_thread() -> None:
+def test_comments_are_sent_while_a_sync_generator_waits_in_its_thread(app: App) -> None:
     released = threading.Event()
-    app = App()
 
     @app.get("/", response_class=Impatient)
     def events() -> Iterator[int]:
@@ -435,9 +428,8 @@ def test_comments_are_sent_while_a_sync_generator_waits_in_its_thread() -> None:
     assert text.replace(": ping\n\n", "") == "data: 1\n\n"
 
 
-async def test_no_comment_is_sent_while_the_generator_is_closed() -> None:
+async def test_no_comment_is_sent_while_the_generator_is_closed(app: App) -> None:
     log = Log()
-    app = App()
 
     @app.get("/", response_class=Impatient)
     async def events() -> AsyncIterator[Any]:
@@ -534,11 +526,10 @@ async def test_a_head_request_gets_the_head_though_there_is_no_event() -> None:
 @pytest.mark.parametrize("implementation", ["h11", "httptools"])
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_a_client_reads_events_and_comments_as_they_come_and_goes(
-    implementation: str, loop: str
+    app: App, implementation: str, loop: str
 ) -> None:
     log = Log()
     closed = threading.Event()
-    app = App()
 
     @app.get("/", response_class=Impatient)
     async def events(last_event_id: Annotated[int, Header()]) -> AsyncIterator[ServerSentEvent]:
@@ -564,13 +555,11 @@ def test_a_client_reads_events_and_comments_as_they_come_and_goes(
 
 @pytest.mark.parametrize("implementation", ["h11", "httptools"])
 def test_a_client_learns_that_it_is_connected_before_there_is_an_event(
-    implementation: str,
+    app: App, implementation: str
 ) -> None:
     class Opening(EventSourceResponse):
         keep_alive = math.inf
         opening_delay = 0.01
-
-    app = App()
 
     @app.get("/", response_class=Opening)
     async def events() -> AsyncIterator[int]:

@@ -149,10 +149,8 @@ async def test_the_routes_status_is_sent(is_async: bool) -> None:
 
 @both
 async def test_the_injected_response_decides_status_and_headers_until_the_first_item(
-    is_async: bool,
+    app: App, is_async: bool
 ) -> None:
-    app = App()
-
     def get_limit(response: Response) -> int:
         response.headers["x-limit"] = "3"
         response.set_cookie("seen", "yes")
@@ -189,9 +187,7 @@ async def test_the_injected_response_decides_status_and_headers_until_the_first_
 
 
 @both
-async def test_parameters_are_filled_as_for_any_endpoint(is_async: bool) -> None:
-    app = App()
-
+async def test_parameters_are_filled_as_for_any_endpoint(app: App, is_async: bool) -> None:
     @app.get("/sync/{first}")
     def yield_sync(request: Request, first: int, last: Annotated[int, Query()]) -> Iterator[int]:
         assert request.path_params == {"first": "1"}
@@ -299,11 +295,10 @@ async def test_an_item_that_cannot_be_encoded_cuts_the_answer_off(is_async: bool
 )
 @pytest.mark.parametrize("scope", ["function", "request"])
 async def test_dependencies_are_open_until_the_stream_has_ended(
-    is_async: bool, items: tuple[Any, ...], expected: str, scope: Any
+    app: App, is_async: bool, items: tuple[Any, ...], expected: str, scope: Any
 ) -> None:
     """S6"""
     log = Log()
-    app = App()
 
     async def get_session() -> AsyncIterator[str]:
         with log.opened("session"):
@@ -456,8 +451,7 @@ def test_items_of_no_type_are_refused_when_the_route_is_added() -> None:
         app_with_items(True, AsyncIterator[typing.NoReturn])
 
 
-async def test_sync_items_are_encoded_in_the_thread_that_made_them() -> None:
-    app = App()
+async def test_sync_items_are_encoded_in_the_thread_that_made_them(app: App) -> None:
     threads: list[int] = []
 
     class Lazy:
@@ -509,8 +503,7 @@ async def test_a_head_request_gets_the_head_alone_and_ends_the_generator(is_asyn
 
 
 @both
-async def test_a_head_request_for_an_empty_stream_gets_the_head(is_async: bool) -> None:
-    app = App()
+async def test_a_head_request_for_an_empty_stream_gets_the_head(app: App, is_async: bool) -> None:
     items: list[int] = []
 
     @app.head("/async")
@@ -550,9 +543,8 @@ async def test_an_error_before_the_first_item_answers_a_head_request(is_async: b
 # ---------------------------------------------------------------------- what is received meanwhile
 
 
-async def test_an_endpoint_streams_back_what_it_receives() -> None:
+async def test_an_endpoint_streams_back_what_it_receives(app: App) -> None:
     parts = [b"one", b"two", b"three"]
-    app = App()
 
     @app.post("/", response_class=StreamingResponse)
     async def echo(request: Request) -> AsyncIterator[bytes]:
@@ -583,10 +575,9 @@ async def test_an_endpoint_streams_back_what_it_receives() -> None:
     assert received == ["one", "two", "three"]
 
 
-async def test_an_endpoint_that_reads_nothing_is_told_that_the_client_has_gone() -> None:
+async def test_an_endpoint_that_reads_nothing_is_told_that_the_client_has_gone(app: App) -> None:
     """S6, C1: the part of the body that nobody reads does not hide that."""
     log = Log()
-    app = App()
 
     @app.post("/", response_class=StreamingResponse)
     async def endless() -> AsyncIterator[bytes]:
@@ -615,8 +606,7 @@ async def test_an_endpoint_that_reads_nothing_is_told_that_the_client_has_gone()
     assert log == ["stream exits"]
 
 
-async def test_a_client_is_held_back_by_an_endpoint_that_does_not_read() -> None:
-    app = App()
+async def test_a_client_is_held_back_by_an_endpoint_that_does_not_read(app: App) -> None:
     received: list[int] = []
     enough = Event()
 

@@ -96,12 +96,11 @@ def test_a_route_may_say_it_for_itself() -> None:
     assert client.post("/lenient", content=b'"text"').json() == "text"
 
 
-def test_the_inner_router_says_it() -> None:
+def test_the_inner_router_says_it(app: App) -> None:
     inner, outer = Router(strict_content_type=False), Router(strict_content_type=True)
     inner.post("/inner")(read_text)
     outer.post("/outer")(read_text)
     outer.include_router(inner)
-    app = App()
     app.include_router(outer)
     client = TestClient(app)
     assert client.post("/inner", content=b'"text"').json() == "text"

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 import anyio
+import pytest
 from anyio.lowlevel import checkpoint
 
 from microfw import App, Depends, HTTPException, Response
@@ -71,6 +72,34 @@ class Oops(Exception):
 
 class Conflict(Oops):
     """What goes wrong, too."""
+
+
+def place(function: Any) -> str:
+    """A function as messages and the log name it."""
+    code = function.__code__
+    return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
+
+
+both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+
+
+def opening(log: Log, name: str, *below: Any, is_async: bool = True) -> Callable[..., Any]:
+    """Make a yield dependency that writes down its name, on top of others."""
+
+    async def open_async(a: Any = None, b: Any = None) -> AsyncIterator[str]:
+        with log.opened(name):
+            await checkpoint()
+            yield name
+
+    def open_sync(a: Any = None, b: Any = None) -> Iterator[str]:
+        with log.opened(name):
+            yield name
+
+    function: Any = open_async if is_async else open_sync
+    function.__defaults__ = (*below, None, None)[:2]
+    function.__name__ = name
+    opened: Callable[..., Any] = function
+    return opened
 
 
 # ---------------------------------------------------------------------- what steps do

@@ -18,14 +18,8 @@ from starlette.testclient import TestClient
 from microfw import App, BackgroundTasks, Depends, HTTPException, WebSocket
 from microfw.dependencies import Signal
 from microfw.exceptions import AppScopeError, SwallowedExceptionError, YieldError
-from tests.lifecycle.programs import Log, Oops, lines, request, told
-from tests.lifecycle.test_scopes import both, opening
+from tests.lifecycle.programs import Log, Oops, both, lines, opening, place, request, told
 from tests.servers import PATIENCE
-
-
-def place(function: Any) -> str:
-    code = function.__code__
-    return f"{code.co_qualname} ({__file__}:{code.co_firstlineno})"
 
 
 def serve(app: App, path: str, dependency: Any, log: Log) -> None:
@@ -81,8 +75,7 @@ async def run_until(app: App, error: Exception) -> None:
         raise error
 
 
-async def test_scope_app_has_no_limit_of_depth(log: Log) -> None:
-    app = App()
+async def test_scope_app_has_no_limit_of_depth(app: App, log: Log) -> None:
     serve(app, "/", chain_of(log, DEPTH), log)
 
     async with app.router.lifespan_context(app):
@@ -92,8 +85,7 @@ async def test_scope_app_has_no_limit_of_depth(log: Log) -> None:
     assert log == [*opened(range(DEPTH)), f"endpoint with {DEPTH}", *exits]
 
 
-async def test_an_error_of_setup_goes_out_from_any_depth(log: Log) -> None:
-    app = App()
+async def test_an_error_of_setup_goes_out_from_any_depth(app: App, log: Log) -> None:
     serve(app, "/", chain_of(log, DEPTH, broken=DEPTH - 1), log)
 
     with pytest.raises(Oops, match=f"setup of {DEPTH - 1}"):
@@ -106,9 +98,8 @@ async def test_an_error_of_setup_goes_out_from_any_depth(log: Log) -> None:
 
 @pytest.mark.parametrize("swallowing", [3, DEPTH - 2])
 async def test_an_error_of_setup_that_is_swallowed_at_any_depth_is_an_error_of_start_up(
-    log: Log, swallowing: int
+    app: App, log: Log, swallowing: int
 ) -> None:
-    app = App()
     serve(app, "/", chain_of(log, DEPTH, broken=DEPTH - 1, swallowing=swallowing), log)
 
     with pytest.raises(SwallowedExceptionError, match="swallowed Oops"):
@@ -124,9 +115,8 @@ async def test_an_error_of_setup_that_is_swallowed_at_any_depth_is_an_error_of_s
 
 @pytest.mark.parametrize("swallowing", [3, DEPTH - 2])
 async def test_an_error_of_the_lifespan_is_swallowed_at_any_depth(
-    log: Log, swallowing: int
+    app: App, log: Log, swallowing: int
 ) -> None:
-    app = App()
     serve(app, "/", chain_of(log, DEPTH, swallowing=swallowing), log)
 
     await run_until(app, Oops("body"))
@@ -141,16 +131,13 @@ async def test_an_error_of_the_lifespan_is_swallowed_at_any_depth(
 
 @both
 async def test_what_only_a_task_uses_opens_with_the_first_task_and_closes_at_shutdown(
-    is_async: bool,
+    log: Log, app: App, is_async: bool
 ) -> None:
-    log = Log()
     engine = opening(log, "engine")
     mailer = opening(log, "mailer", Depends(engine), is_async=is_async)
 
     async def send(to: str, mailer: Annotated[str, Depends(mailer, scope="app")]) -> None:
         log(f"mail to {to}")
-
-    app = App()
 
     @app.get("/")
     async def endpoint(tasks: BackgroundTasks) -> None:
@@ -168,8 +155,7 @@ async def test_what_only_a_task_uses_opens_with_the_first_task_and_closes_at_shu
 
 
 @both
-async def test_routes_that_are_added_later_open_what_they_need(is_async: bool) -> None:
-    log = Log()
+async def test_routes_that_are_added_later_open_what_they_need(log: Log, is_async: bool) -> None:
     engine = opening(log, "engine", is_async=is_async)
     cache = opening(log, "cache", Depends(engine), is_async=is_async)
     app = App(dependencies=[Depends(engine, scope="app")])
@@ -205,13 +191,11 @@ async def test_what_opened_late_exits_last_entered_first_before_what_start_up_op
 @both
 @pytest.mark.parametrize("in_context", [True, False])
 async def test_a_later_override_opens_its_replacement_and_the_other_stays_open(
-    is_async: bool, in_context: bool
+    log: Log, app: App, is_async: bool, in_context: bool
 ) -> None:
     """X1, X2"""
-    log = Log()
     engine = opening(log, "engine")
     fake = opening(log, "fake", is_async=is_async)
-    app = App()
     serve(app, "/", engine, log)
 
     async with app.router.lifespan_context(app):
@@ -231,9 +215,10 @@ async def test_a_later_override_opens_its_replacement_and_the_other_stays_open(
     )
 
 
-async def test_what_uses_a_dependency_that_is_overridden_later_opens_with_the_replacement() -> None:
+async def test_what_uses_a_dependency_that_is_overridden_later_opens_with_the_replacement(
+    log: Log, app: App
+) -> None:
     """X1: it is replaced at any depth, and in tasks."""
-    log = Log()
 
     async def settings() -> str:
         return "settings"
@@ -246,8 +231,6 @@ async def test_what_uses_a_dependency_that_is_overridden_later_opens_with_the_re
 
     async def audit(engine: Annotated[str, Depends(engine, scope="app")]) -> None:
         log(f"audit with {engine}")
-
-    app = App()
 
     @app.get("/")
     async def endpoint(
@@ -270,10 +253,7 @@ async def test_what_uses_a_dependency_that_is_overridden_later_opens_with_the_re
     )
 
 
-def test_a_websocket_opens_what_start_up_did_not_know_of() -> None:
-    log = Log()
-    app = App()
-
+def test_a_websocket_opens_what_start_up_did_not_know_of(log: Log, app: App) -> None:
     with TestClient(app) as client:
 
         @app.websocket("/")
@@ -314,11 +294,6 @@ class Gate:
             yield "gate"
 
 
-@pytest.fixture
-def log() -> Log:
-    return Log()
-
-
 async def end_of_openings(app: App) -> None:
     """Wait until nothing is being opened."""
     (opener,) = app.app_state.app_values.openers
@@ -331,9 +306,8 @@ async def several_turns() -> None:
         await checkpoint()
 
 
-async def test_first_uses_at_the_same_time_wait_for_one_opening(log: Log) -> None:
+async def test_first_uses_at_the_same_time_wait_for_one_opening(app: App, log: Log) -> None:
     gate = Gate(log)
-    app = App()
 
     with anyio.fail_after(PATIENCE):
         async with app.router.lifespan_context(app):
@@ -349,9 +323,8 @@ async def test_first_uses_at_the_same_time_wait_for_one_opening(log: Log) -> Non
     assert log == ["gate is reached", "gate opens", *["endpoint with gate"] * 4, "gate exits"]
 
 
-async def test_openings_wait_for_each_other(log: Log) -> None:
+async def test_openings_wait_for_each_other(app: App, log: Log) -> None:
     gate = Gate(log)
-    app = App()
 
     with anyio.fail_after(PATIENCE):
         async with app.router.lifespan_context(app):
@@ -373,11 +346,10 @@ async def test_openings_wait_for_each_other(log: Log) -> None:
     )
 
 
-async def test_the_first_use_that_is_cancelled_leaves_nothing_half_open(log: Log) -> None:
+async def test_the_first_use_that_is_cancelled_leaves_nothing_half_open(app: App, log: Log) -> None:
     """C1"""
     gate = Gate(log)
     first = opening(log, "first")
-    app = App()
 
     @app.get("/", dependencies=[Depends(first, scope="app")])
     async def known() -> None: ...
@@ -408,9 +380,8 @@ async def test_the_first_use_that_is_cancelled_leaves_nothing_half_open(log: Log
     )
 
 
-async def test_an_opening_goes_on_while_somebody_waits_for_it(log: Log) -> None:
+async def test_an_opening_goes_on_while_somebody_waits_for_it(app: App, log: Log) -> None:
     gate = Gate(log)
-    app = App()
 
     with anyio.fail_after(PATIENCE):
         async with app.router.lifespan_context(app):
@@ -433,9 +404,8 @@ async def test_an_opening_goes_on_while_somebody_waits_for_it(log: Log) -> None:
     assert log == lines("gate is reached, gate opens, endpoint with gate, gate exits")
 
 
-async def test_an_opening_that_nobody_waits_for_any_more_does_not_begin(log: Log) -> None:
+async def test_an_opening_that_nobody_waits_for_any_more_does_not_begin(app: App, log: Log) -> None:
     gate = Gate(log)
-    app = App()
 
     with anyio.fail_after(PATIENCE):
         async with app.router.lifespan_context(app):
@@ -454,7 +424,7 @@ async def test_an_opening_that_nobody_waits_for_any_more_does_not_begin(log: Log
     assert log == lines("gate is reached, gate opens, endpoint with gate, gate exits")
 
 
-async def test_setup_that_takes_no_notice_of_being_cancelled_is_undone(log: Log) -> None:
+async def test_setup_that_takes_no_notice_of_being_cancelled_is_undone(app: App, log: Log) -> None:
     reached = anyio.Event()
 
     async def stubborn() -> AsyncIterator[str]:
@@ -464,7 +434,6 @@ async def test_setup_that_takes_no_notice_of_being_cancelled_is_undone(log: Log)
         with log.opened("stubborn"):
             yield "stubborn"
 
-    app = App()
     with anyio.fail_after(PATIENCE):
         async with app.router.lifespan_context(app):
             serve(app, "/", stubborn, log)
@@ -505,7 +474,7 @@ def test_a_signal_to_an_event_loop_that_has_ended_does_nothing(backend: Any) -> 
 
 @both
 async def test_a_first_use_whose_setup_fails_closes_what_it_had_opened_and_the_next_tries_again(
-    log: Log, is_async: bool
+    app: App, log: Log, is_async: bool
 ) -> None:
     """E1, S2"""
     below = opening(log, "below", is_async=is_async)
@@ -517,7 +486,6 @@ async def test_a_first_use_whose_setup_fails_closes_what_it_had_opened_and_the_n
         with log.opened("engine"):
             yield "engine"
 
-    app = App()
     async with app.router.lifespan_context(app):
         serve(app, "/", engine, log)
         for _ in range(2):
@@ -531,13 +499,12 @@ async def test_a_first_use_whose_setup_fails_closes_what_it_had_opened_and_the_n
     )
 
 
-async def test_all_who_wait_for_an_opening_that_fails_raise_its_error(log: Log) -> None:
+async def test_all_who_wait_for_an_opening_that_fails_raise_its_error(app: App, log: Log) -> None:
     gate = Gate(log)
 
     async def engine(gate: Annotated[str, Depends(gate)]) -> str:
         raise HTTPException(503, "no database")
 
-    app = App()
     statuses: list[int | None] = []
 
     async def send() -> None:
@@ -559,7 +526,7 @@ async def test_all_who_wait_for_an_opening_that_fails_raise_its_error(log: Log) 
 
 @both
 async def test_an_error_of_setup_that_a_dependency_swallows_is_reported_with_the_dependency(
-    log: Log, is_async: bool
+    app: App, log: Log, is_async: bool
 ) -> None:
     """E5"""
 
@@ -576,7 +543,6 @@ async def test_an_error_of_setup_that_a_dependency_swallows_is_reported_with_the
     async def broken(below: Annotated[None, Depends(swallows)]) -> str:
         raise Oops("setup")
 
-    app = App()
     async with app.router.lifespan_context(app):
         serve(app, "/", broken, log)
         answer = await request(app)
@@ -587,7 +553,7 @@ async def test_an_error_of_setup_that_a_dependency_swallows_is_reported_with_the
 
 
 async def test_a_task_whose_first_use_fails_is_logged_and_the_next_tries_again(
-    log: Log, caplog: pytest.LogCaptureFixture
+    app: App, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     """B4"""
     failures = [Oops("no mail server")]
@@ -599,8 +565,6 @@ async def test_a_task_whose_first_use_fails_is_logged_and_the_next_tries_again(
 
     async def send(mailer: Annotated[str, Depends(mailer, scope="app")]) -> None:
         log(f"mail by {mailer}")
-
-    app = App()
 
     @app.get("/")
     async def endpoint(tasks: BackgroundTasks) -> None:
@@ -706,7 +670,7 @@ async def test_the_lifespan_may_end_in_another_task_than_it_has_begun_in(log: Lo
 
 
 async def test_one_whose_task_group_fails_closes_early_and_opens_again(
-    log: Log, caplog: pytest.LogCaptureFixture
+    app: App, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     failing = anyio.Event()
 
@@ -723,7 +687,6 @@ async def test_one_whose_task_group_fails_closes_early_and_opens_again(
         log("holding exits")
 
     engine = opening(log, "engine")
-    app = App()
     with anyio.fail_after(PATIENCE):
         async with app.router.lifespan_context(app):
             serve(app, "/", holding, log)
@@ -747,7 +710,7 @@ async def test_one_whose_task_group_fails_closes_early_and_opens_again(
     assert "Oops: in the background" in caplog.text
 
 
-async def test_who_waits_when_the_others_close_early_gets_an_error(log: Log) -> None:
+async def test_who_waits_when_the_others_close_early_gets_an_error(app: App, log: Log) -> None:
     gate = Gate(log)
     failing = anyio.Event()
 
@@ -760,7 +723,6 @@ async def test_who_waits_when_the_others_close_early_gets_an_error(log: Log) -> 
             group.start_soon(fail)
             yield "holding"
 
-    app = App()
     answers: list[Any] = []
 
     async def send() -> None:
@@ -938,8 +900,7 @@ async def test_a_shutdown_cancels_the_setup_that_is_under_way(log: Log) -> None:
     assert isinstance(answers[0].raised, AppScopeError)
 
 
-async def test_who_asks_a_lifespan_that_has_ended_gets_an_error(log: Log) -> None:
-    app = App()
+async def test_who_asks_a_lifespan_that_has_ended_gets_an_error(app: App, log: Log) -> None:
     async with app.router.lifespan_context(app):
         (opener,) = app.app_state.app_values.openers
         serve(app, "/", opening(log, "engine"), log)
@@ -992,9 +953,8 @@ async def test_a_request_that_outlives_the_lifespan_finds_its_dependency_closed(
 
 @pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": False})], indirect=True)
 async def test_an_event_loop_that_ends_without_the_lifespan_lets_exit_code_run(
-    log: Log, caplog: pytest.LogCaptureFixture
+    app: App, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
     async with app.router.lifespan_context(app):
         serve(app, "/", opening(log, "engine"), log)
         await request(app)
@@ -1013,11 +973,10 @@ async def test_an_event_loop_that_ends_without_the_lifespan_lets_exit_code_run(
 
 @both
 async def test_without_a_lifespan_no_dependency_of_a_request_opens(
-    log: Log, is_async: bool
+    app: App, log: Log, is_async: bool
 ) -> None:
     session = opening(log, "session", is_async=is_async)
     engine = opening(log, "engine", is_async=is_async)
-    app = App()
 
     @app.get("/", dependencies=[Depends(session, scope="request"), Depends(session)])
     async def endpoint(engine: Annotated[str, Depends(engine, scope="app")]) -> None:
@@ -1144,8 +1103,7 @@ async def test_the_place_that_writes_the_scope_is_named_of_several_on_one_route(
     ]
 
 
-async def test_an_override_is_what_is_compared(caplog: pytest.LogCaptureFixture) -> None:
-    app = App()
+async def test_an_override_is_what_is_compared(app: App, caplog: pytest.LogCaptureFixture) -> None:
     app.get("/shared")(shared)
     app.get("/")(for_each_request)
     with app.override({session: lambda: "fake"}):

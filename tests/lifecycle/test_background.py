@@ -23,20 +23,16 @@ from microfw import (
     Response,
 )
 from microfw.exceptions import DeclarationError, RequestValueError, YieldError
-from tests.lifecycle.programs import Log, Oops, lines, request, told
-
-both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
-
+from tests.lifecycle.programs import Log, Oops, both, lines, place, request, told
 
 # ---------------------------------------------------------------------- B2: one list
 
 
 @both
 async def test_a_returned_response_keeps_its_own_task_and_the_list_runs_after_it(
-    is_async: bool,
+    log: Log, is_async: bool
 ) -> None:
     """B2"""
-    log = Log()
 
     async def dependency(tasks: BackgroundTasks) -> AsyncIterator[None]:
         tasks.add_task(log, "setup")
@@ -79,10 +75,8 @@ async def test_a_returned_response_may_bring_several_tasks(is_async: bool) -> No
     assert log == lines("sends 200, own, own too, listed")
 
 
-async def test_a_response_may_be_given_the_injected_list_itself() -> None:
+async def test_a_response_may_be_given_the_injected_list_itself(log: Log, app: App) -> None:
     """B2: each task runs once all the same."""
-    log = Log()
-    app = App()
 
     @app.get("/")
     async def endpoint(tasks: BackgroundTasks) -> Response:
@@ -114,10 +108,8 @@ async def test_the_list_is_one_object_for_all_steps_and_another_for_each_request
 
 
 @both
-async def test_a_task_may_add_another_one(is_async: bool) -> None:
+async def test_a_task_may_add_another_one(log: Log, app: App, is_async: bool) -> None:
     """B2"""
-    log = Log()
-    app = App()
 
     @app.get("/")
     async def endpoint(tasks: BackgroundTasks) -> None:
@@ -138,11 +130,9 @@ async def test_a_task_may_add_another_one(is_async: bool) -> None:
 
 @both
 async def test_a_generator_endpoint_has_its_tasks_run_when_the_stream_has_ended(
-    is_async: bool,
+    log: Log, app: App, is_async: bool
 ) -> None:
     """B2, S6"""
-    log = Log()
-    app = App()
 
     async def endpoint_async(tasks: BackgroundTasks) -> AsyncIterator[int]:
         yield 1
@@ -203,10 +193,9 @@ async def test_what_function_scope_has_opened_is_closed_when_a_task_runs(is_asyn
 @both
 @pytest.mark.parametrize("task_is_async", [True, False], ids=["async task", "sync task"])
 async def test_dependencies_of_a_task_open_fresh_for_each_task(
-    is_async: bool, task_is_async: bool
+    log: Log, app: App, is_async: bool, task_is_async: bool
 ) -> None:
     """B3"""
-    log = Log()
 
     async def session_async() -> AsyncIterator[str]:
         with log.opened("session"):
@@ -241,7 +230,6 @@ async def test_dependencies_of_a_task_open_fresh_for_each_task(
         log(f"audit {what} {times} with {unit} and {session}")
 
     audit: Any = audit_async if task_is_async else audit_sync
-    app = App()
 
     @app.get("/")
     async def endpoint(tasks: BackgroundTasks, session: Annotated[str, Depends(session)]) -> None:
@@ -262,10 +250,9 @@ async def test_dependencies_of_a_task_open_fresh_for_each_task(
 
 @both
 async def test_dependencies_of_a_task_see_its_error_by_the_same_rules(
-    is_async: bool, caplog: pytest.LogCaptureFixture
+    log: Log, app: App, is_async: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """B3, B4, E2"""
-    log = Log()
 
     async def session_async() -> AsyncIterator[None]:
         with log.opened("session"):
@@ -278,8 +265,6 @@ async def test_dependencies_of_a_task_see_its_error_by_the_same_rules(
     async def mail(session: None = Depends(session_async if is_async else session_sync)) -> None:
         log("mail")
         raise Oops("smtp")
-
-    app = App()
 
     @app.get("/")
     async def endpoint(tasks: BackgroundTasks) -> None:
@@ -294,10 +279,9 @@ async def test_dependencies_of_a_task_see_its_error_by_the_same_rules(
 
 
 async def test_a_dependency_of_a_task_may_swallow_its_error(
-    caplog: pytest.LogCaptureFixture,
+    log: Log, app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     """B3, E2: a task has no answer that would be missing."""
-    log = Log()
 
     async def session() -> AsyncIterator[None]:
         try:
@@ -307,8 +291,6 @@ async def test_a_dependency_of_a_task_may_swallow_its_error(
 
     async def mail(session: None = Depends(session)) -> None:
         raise Oops("smtp")
-
-    app = App()
 
     @app.get("/")
     async def endpoint(tasks: BackgroundTasks) -> None:
@@ -321,17 +303,16 @@ async def test_a_dependency_of_a_task_may_swallow_its_error(
     assert _records(caplog) == []
 
 
-async def test_a_broken_generator_in_a_task_is_named(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_broken_generator_in_a_task_is_named(
+    log: Log, app: App, caplog: pytest.LogCaptureFixture
+) -> None:
     """B4, E9"""
-    log = Log()
 
     async def never() -> AsyncIterator[None]:
         if log:
             yield
 
     async def mail(never: Annotated[None, Depends(never)]) -> None: ...
-
-    app = App()
 
     @app.get("/")
     async def endpoint(tasks: BackgroundTasks) -> None:
@@ -344,9 +325,8 @@ async def test_a_broken_generator_in_a_task_is_named(caplog: pytest.LogCaptureFi
 
 
 @both
-async def test_overrides_apply_to_dependencies_of_tasks(is_async: bool) -> None:
+async def test_overrides_apply_to_dependencies_of_tasks(log: Log, app: App, is_async: bool) -> None:
     """B3, X1"""
-    log = Log()
 
     def session() -> str:
         return "real"
@@ -356,8 +336,6 @@ async def test_overrides_apply_to_dependencies_of_tasks(is_async: bool) -> None:
 
     def audit_sync(session: Annotated[str, Depends(session)]) -> None:
         log(f"audit with {session}")
-
-    app = App()
 
     @app.get("/")
     async def endpoint(tasks: BackgroundTasks) -> None:
@@ -375,9 +353,8 @@ async def test_overrides_apply_to_dependencies_of_tasks(is_async: bool) -> None:
     )
 
 
-async def test_a_task_uses_what_app_scope_holds_open() -> None:
+async def test_a_task_uses_what_app_scope_holds_open(log: Log) -> None:
     """B3, S2"""
-    log = Log()
 
     async def engine() -> AsyncIterator[str]:
         with log.opened("engine"):
@@ -418,11 +395,6 @@ def needs_path(item_id: int) -> int:
 
 def in_between(value: Annotated[Any, Depends(needs_header)]) -> Any:
     return value
-
-
-def place(function: Any) -> str:
-    code = function.__code__
-    return f"{code.co_qualname} ({__file__}:{code.co_firstlineno})"
 
 
 @pytest.mark.parametrize("through", ["directly", "in between"])
@@ -518,9 +490,8 @@ def test_arguments_that_do_not_fit_are_refused_when_the_task_is_added() -> None:
         tasks.add_task(task, "a", session=None)
 
 
-async def test_the_error_of_add_task_passes_through_the_open_dependencies() -> None:
+async def test_the_error_of_add_task_passes_through_the_open_dependencies(log: Log) -> None:
     """B3, E2"""
-    log = Log()
 
     async def session() -> AsyncIterator[None]:
         with log.opened("session"):
@@ -548,10 +519,9 @@ async def test_the_error_of_add_task_passes_through_the_open_dependencies() -> N
 
 @both
 async def test_failing_tasks_of_a_response_and_of_the_list_make_one_group(
-    is_async: bool, caplog: pytest.LogCaptureFixture
+    log: Log, is_async: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """B4"""
-    log = Log()
 
     async def wide() -> AsyncIterator[None]:
         with log.opened("wide"):

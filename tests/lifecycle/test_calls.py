@@ -75,10 +75,9 @@ CALLED = (
 
 @both
 async def test_a_call_opens_the_dependencies_and_closes_them_before_it_returns(
-    function: Callable[..., Awaitable[str]],
+    app: App, function: Callable[..., Awaitable[str]]
 ) -> None:
     """K1"""
-    app = App()
 
     async with app.running():
         result = await app.call(function, 3)
@@ -99,9 +98,8 @@ def test_a_script_calls_without_an_event_loop_of_its_own(
     assert log == lines(CALLED)
 
 
-async def test_scope_app_is_opened_once_for_all_calls() -> None:
+async def test_scope_app_is_opened_once_for_all_calls(app: App) -> None:
     """K1"""
-    app = App()
 
     async with app.running():
         await app.call(nightly, 1)
@@ -111,13 +109,12 @@ async def test_scope_app_is_opened_once_for_all_calls() -> None:
     assert log.count("session opens") == 2
 
 
-async def test_a_call_fails_with_the_exception_that_the_dependencies_see() -> None:
+async def test_a_call_fails_with_the_exception_that_the_dependencies_see(app: App) -> None:
     """K1, E2"""
 
     async def fail(session: SessionDep) -> None:
         raise HTTPException(404)
 
-    app = App()
     async with app.running():
         with pytest.raises(HTTPException):
             await app.call(fail)
@@ -166,16 +163,14 @@ async def test_none_is_a_result() -> None:
     assert await App().call(nothing) is None  # type: ignore[func-returns-value]
 
 
-async def test_a_function_without_dependencies_is_called_too() -> None:
+async def test_a_function_without_dependencies_is_called_too(app: App) -> None:
     """K1"""
-    app = App()
     assert await app.call(lambda value: value + 1, 2) == 3
     assert await app.call(int, "2") == 2
 
 
-async def test_overrides_are_in_force_in_calls() -> None:
+async def test_overrides_are_in_force_in_calls(app: App) -> None:
     """K1, X2"""
-    app = App()
     with app.override({get_session: lambda: "other"}):
         assert await app.call(nightly, 3) == "other, connection"
     app.dependency_overrides[get_session] = lambda: "another"
@@ -226,9 +221,8 @@ async def test_a_background_task_that_fails_is_logged_and_raised(
     assert [each.getMessage().startswith("background task ") for each in caplog.records] == [True]
 
 
-async def test_arguments_that_do_not_fit_are_refused_before_anything_opens() -> None:
+async def test_arguments_that_do_not_fit_are_refused_before_anything_opens(app: App) -> None:
     """K1"""
-    app = App()
     with pytest.raises(TypeError, match=r"^call nightly .* missing a required argument: 'day'$"):
         await app.call(nightly)
     with pytest.raises(TypeError, match="unexpected keyword argument 'session', a dependency"):
@@ -236,7 +230,7 @@ async def test_arguments_that_do_not_fit_are_refused_before_anything_opens() -> 
     assert log == []
 
 
-async def test_values_of_a_request_are_refused() -> None:
+async def test_values_of_a_request_are_refused(app: App) -> None:
     """K1"""
 
     async def get_token(token: Annotated[str, Header()]) -> str:
@@ -246,7 +240,6 @@ async def test_values_of_a_request_are_refused() -> None:
 
     async def respond(request: Request) -> None: ...
 
-    app = App()
     with pytest.raises(RequestValueError) as info:
         await app.call(work)
     assert "there is none in a call outside of a request" in str(info.value)
@@ -263,9 +256,8 @@ async def test_scope_app_needs_a_running_application() -> None:
         await App().call(nightly, 3)
 
 
-async def test_a_shutdown_waits_for_calls() -> None:
+async def test_a_shutdown_waits_for_calls(app: App) -> None:
     """K1"""
-    app = App()
     started = anyio.Event()
     go_on = anyio.Event()
 
@@ -282,9 +274,8 @@ async def test_a_shutdown_waits_for_calls() -> None:
     assert log == lines("engine opens, session opens, commits, engine closes")
 
 
-async def test_a_cancelled_call_rolls_back() -> None:
+async def test_a_cancelled_call_rolls_back(app: App) -> None:
     """K1, C1"""
-    app = App()
     started = anyio.Event()
 
     async def wait(session: SessionDep) -> None:
@@ -299,9 +290,8 @@ async def test_a_cancelled_call_rolls_back() -> None:
     assert log[2].startswith("rolls back Cancelled")
 
 
-def test_call_sync_is_refused_where_the_application_runs() -> None:
+def test_call_sync_is_refused_where_the_application_runs(app: App) -> None:
     """K1"""
-    app = App()
 
     @app.get("/")
     def endpoint() -> str:
@@ -315,9 +305,8 @@ def test_call_sync_is_refused_where_the_application_runs() -> None:
         assert client.get("/").json() == "session of engine, connection"
 
 
-async def test_the_application_can_be_called_from_a_shell_more_than_once() -> None:
+async def test_the_application_can_be_called_from_a_shell_more_than_once(app: App) -> None:
     """K1"""
-    app = App()
     for _ in range(2):
         async with app.running():
             await app.call(nightly, 3)

@@ -62,6 +62,11 @@ class Scene:
         anyio.from_thread.run_sync(self.reached.set)
         assert self.released.wait(10)
 
+    async def log_of(self, cancel: "Cancel", app: Any) -> Log:
+        """Cancel a request, which ends with that; return what has happened."""
+        assert await cancel(self, lambda: request(app, log=self.log)) == "cancelled"
+        return self.log
+
     @contextmanager
     def block(self, name: str) -> Iterator[None]:
         self.log(f"{name} opens")
@@ -331,28 +336,27 @@ def place(dependency: Any) -> str:
 
 @cancelled(by_cancel_scope, *SINGLE, backends=[ASYNCIO])
 async def test_exit_code_is_shielded_also_where_anyio_does_not_tell_who_is_in_a_cancel_scope(
-    scene: Scene, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
+    app: App, scene: Scene, cancel: Cancel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = _cancellation._asyncio_scopes()
     monkeypatch.setattr(_cancellation, "_asyncio_scopes", lambda: (known[0], None))
-    app = App()
     only = scene.dependency("suspending", "only")
 
     @app.get("/")
     async def endpoint(only: Annotated[str, only]) -> None:
         await scene.wait()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines("only opens, waits, only sees cancellation, only ends")
+    assert await scene.log_of(cancel, app) == lines(
+        "only opens, waits, only sees cancellation, only ends"
+    )
 
 
 @cancelled(*LASTING, *SINGLE)
 @pytest.mark.parametrize("outer", FLAVOURS)
 @pytest.mark.parametrize("inner", FLAVOURS)
 async def test_dependencies_exit_when_the_endpoint_is_cancelled(
-    scene: Scene, cancel: Cancel, outer: str, inner: str
+    app: App, scene: Scene, cancel: Cancel, outer: str, inner: str
 ) -> None:
-    app = App()
     first = scene.dependency(outer, "first")
     second = scene.dependency(inner, "second", first)
 
@@ -360,8 +364,7 @@ async def test_dependencies_exit_when_the_endpoint_is_cancelled(
     async def endpoint(second: Annotated[str, second]) -> None:
         await scene.wait()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "first opens, second opens, waits,"
         "second sees cancellation, second ends, first sees cancellation, first ends"
     )
@@ -371,9 +374,8 @@ async def test_dependencies_exit_when_the_endpoint_is_cancelled(
 @pytest.mark.parametrize("outer", FLAVOURS)
 @pytest.mark.parametrize("yields", [True, False])
 async def test_dependencies_exit_when_the_setup_of_a_later_one_is_cancelled(
-    scene: Scene, cancel: Cancel, outer: str, yields: bool
+    app: App, scene: Scene, cancel: Cancel, outer: str, yields: bool
 ) -> None:
-    app = App()
     first = scene.dependency(outer, "first")
     second = scene.dependency("suspending", "second", first)
 
@@ -388,8 +390,7 @@ async def test_dependencies_exit_when_the_setup_of_a_later_one_is_cancelled(
     async def endpoint(third: Annotated[None, Depends(yielding if yields else returning)]) -> None:
         scene.log("never")
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "first opens, second opens, waits,"
         "second sees cancellation, second ends, first sees cancellation, first ends"
     )
@@ -397,9 +398,8 @@ async def test_dependencies_exit_when_the_setup_of_a_later_one_is_cancelled(
 
 @cancelled(*LASTING, *SINGLE)
 async def test_setup_in_a_thread_goes_on_to_its_end_and_then_exits(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     def yielding(first: Annotated[str, first]) -> Iterator[None]:
@@ -412,8 +412,7 @@ async def test_setup_in_a_thread_goes_on_to_its_end_and_then_exits(
         await checkpoint()
         scene.log("never")
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "first opens, waits, second opens,"
         "second sees cancellation, first sees cancellation, first ends"
     )
@@ -421,10 +420,8 @@ async def test_setup_in_a_thread_goes_on_to_its_end_and_then_exits(
 
 @cancelled(*LASTING, *SINGLE)
 async def test_setup_of_neighbours_in_a_thread_goes_on_to_its_end_and_then_exits(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
-
     def waiting() -> Iterator[None]:
         with scene.block("first"):
             scene.wait_in_thread()
@@ -437,8 +434,7 @@ async def test_setup_of_neighbours_in_a_thread_goes_on_to_its_end_and_then_exits
         await checkpoint()
         scene.log("never")
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "first opens, waits, second opens,"
         "second sees cancellation, second ends, first sees cancellation"
     )
@@ -446,9 +442,8 @@ async def test_setup_of_neighbours_in_a_thread_goes_on_to_its_end_and_then_exits
 
 @cancelled(*LASTING, *SINGLE)
 async def test_a_setup_that_fails_in_a_thread_while_it_is_cancelled_is_reported_and_gives_way(
-    scene: Scene, cancel: Cancel, caplog: pytest.LogCaptureFixture
+    app: App, scene: Scene, cancel: Cancel, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     def failing(first: Annotated[str, first]) -> None:
@@ -474,9 +469,8 @@ async def test_a_setup_that_fails_in_a_thread_while_it_is_cancelled_is_reported_
 
 @cancelled(*LASTING)
 async def test_an_endpoint_in_a_thread_succeeds_though_it_is_cancelled_meanwhile(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
     second = scene.dependency("quick", "second", first)
 
@@ -484,9 +478,7 @@ async def test_an_endpoint_in_a_thread_succeeds_though_it_is_cancelled_meanwhile
     def endpoint(second: Annotated[str, second]) -> None:
         scene.wait_in_thread()
 
-    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
-    assert ended == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, awaiting_send(app)) == lines(
         "first opens, second opens, waits,"
         "second sees nothing, second ends, first sees nothing, first ends"
     )
@@ -494,9 +486,8 @@ async def test_an_endpoint_in_a_thread_succeeds_though_it_is_cancelled_meanwhile
 
 @cancelled(*SINGLE)
 async def test_dependencies_see_that_an_endpoint_in_a_thread_was_cancelled(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
     second = scene.dependency("quick", "second", first)
 
@@ -504,8 +495,7 @@ async def test_dependencies_see_that_an_endpoint_in_a_thread_was_cancelled(
     def endpoint(second: Annotated[str, second]) -> None:
         scene.wait_in_thread()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "first opens, second opens, waits,"
         "second sees cancellation, second ends, first sees cancellation, first ends"
     )
@@ -513,9 +503,8 @@ async def test_dependencies_see_that_an_endpoint_in_a_thread_was_cancelled(
 
 @cancelled(*LASTING, *SINGLE)
 async def test_what_runs_in_one_thread_is_not_cancelled_half_way(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
     first = scene.dependency("thread", "first")
     second = scene.dependency("thread", "second", first)
 
@@ -523,9 +512,7 @@ async def test_what_runs_in_one_thread_is_not_cancelled_half_way(
     def endpoint(second: Annotated[str, second]) -> None:
         scene.wait_in_thread()
 
-    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
-    assert ended == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, awaiting_send(app)) == lines(
         "first opens, second opens, waits,"
         "second sees nothing, second ends, first sees nothing, first ends"
     )
@@ -533,9 +520,8 @@ async def test_what_runs_in_one_thread_is_not_cancelled_half_way(
 
 @cancelled(*LASTING, *SINGLE)
 async def test_dependencies_of_scope_request_in_the_endpoint_s_thread_see_that_it_was_cancelled(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
     first = scene.dependency("thread", "first", scope="request")
     second = scene.dependency("thread", "second", first)
 
@@ -543,9 +529,7 @@ async def test_dependencies_of_scope_request_in_the_endpoint_s_thread_see_that_i
     def endpoint(second: Annotated[str, second]) -> None:
         scene.wait_in_thread()
 
-    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
-    assert ended == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, awaiting_send(app)) == lines(
         "first opens, second opens, waits,"
         "second sees nothing, second ends, first sees cancellation, first ends"
     )
@@ -553,9 +537,8 @@ async def test_dependencies_of_scope_request_in_the_endpoint_s_thread_see_that_i
 
 @cancelled(*LASTING, *SINGLE)
 async def test_nothing_opens_for_a_request_that_is_cancelled_while_it_waits_for_a_thread(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
     second = scene.dependency("thread", "second", first)
 
@@ -590,9 +573,8 @@ async def test_nothing_opens_for_a_request_that_is_cancelled_while_it_waits_for_
 @cancelled(*LASTING, *SINGLE)
 @pytest.mark.parametrize("outer", FLAVOURS)
 async def test_a_running_exit_ends_and_the_others_follow(
-    scene: Scene, cancel: Cancel, outer: str
+    app: App, scene: Scene, cancel: Cancel, outer: str
 ) -> None:
-    app = App()
     first = scene.dependency(outer, "first")
 
     async def waiting(first: Annotated[str, first]) -> AsyncIterator[None]:
@@ -604,10 +586,8 @@ async def test_a_running_exit_ends_and_the_others_follow(
     @app.get("/")
     async def endpoint(second: Annotated[None, Depends(waiting)]) -> None: ...
 
-    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
-    assert ended == "cancelled"
     seen = "nothing" if cancel in LASTING else "cancellation"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, awaiting_send(app)) == lines(
         "first opens, second opens, second sees nothing, waits, second ends,"
         f"first sees {seen}, first ends"
     )
@@ -615,9 +595,8 @@ async def test_a_running_exit_ends_and_the_others_follow(
 
 @cancelled(*LASTING, *SINGLE)
 async def test_a_running_exit_in_a_thread_ends_and_the_others_follow(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     def waiting(first: Annotated[str, first]) -> Iterator[None]:
@@ -629,10 +608,8 @@ async def test_a_running_exit_in_a_thread_ends_and_the_others_follow(
     @app.get("/")
     async def endpoint(second: Annotated[None, Depends(waiting)]) -> None: ...
 
-    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
-    assert ended == "cancelled"
     seen = "nothing" if cancel in LASTING else "cancellation"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, awaiting_send(app)) == lines(
         "first opens, second opens, second sees nothing, waits, second ends,"
         f"first sees {seen}, first ends"
     )
@@ -640,9 +617,8 @@ async def test_a_running_exit_in_a_thread_ends_and_the_others_follow(
 
 @cancelled(*LASTING, *SINGLE)
 async def test_an_exit_that_handles_an_exception_ends_though_it_is_cancelled(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     async def waiting(first: Annotated[str, first]) -> AsyncIterator[None]:
@@ -658,10 +634,8 @@ async def test_an_exit_that_handles_an_exception_ends_though_it_is_cancelled(
     async def endpoint(second: Annotated[None, Depends(waiting)]) -> None:
         raise OSError("disk")
 
-    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
-    assert ended == "cancelled"
     seen = "OSError('disk')" if cancel in LASTING else "cancellation"
-    assert scene.log == [
+    assert await scene.log_of(cancel, awaiting_send(app)) == [
         *lines("first opens, second opens"),
         "second sees OSError('disk')",
         *lines("waits, second ends"),
@@ -673,18 +647,15 @@ async def test_an_exit_that_handles_an_exception_ends_though_it_is_cancelled(
 @cancelled(*LASTING, *SINGLE)
 @pytest.mark.parametrize("wide", FLAVOURS)
 async def test_scope_request_sees_that_sending_was_cancelled(
-    scene: Scene, cancel: Cancel, wide: str
+    app: App, scene: Scene, cancel: Cancel, wide: str
 ) -> None:
-    app = App()
     first = scene.dependency(wide, "first", scope="request")
     second = scene.dependency("suspending", "second", first)
 
     @app.get("/")
     async def endpoint(second: Annotated[str, second]) -> None: ...
 
-    ended = await cancel(scene, lambda: request(waiting_send(app, scene), log=scene.log))
-    assert ended == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, waiting_send(app, scene)) == lines(
         "first opens, second opens, second sees nothing, second ends, waits,"
         "first sees cancellation, first ends"
     )
@@ -692,9 +663,8 @@ async def test_scope_request_sees_that_sending_was_cancelled(
 
 @cancelled(*LASTING, *SINGLE)
 async def test_a_streamed_response_is_cancelled_inside_of_scope_request(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first", scope="request")
 
     async def parts() -> AsyncIterator[str]:
@@ -706,8 +676,7 @@ async def test_a_streamed_response_is_cancelled_inside_of_scope_request(
     async def endpoint(first: Annotated[str, first]) -> Response:
         return StreamingResponse(parts())
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "first opens, sends 200, stream opens, sends part, waits,"
         "stream sees cancellation, first sees cancellation, first ends"
     )
@@ -716,9 +685,8 @@ async def test_a_streamed_response_is_cancelled_inside_of_scope_request(
 @cancelled(*LASTING, *SINGLE)
 @pytest.mark.parametrize("outer", FLAVOURS)
 async def test_an_endpoint_that_streams_is_cancelled_inside_of_scope_function(
-    scene: Scene, cancel: Cancel, outer: str
+    app: App, scene: Scene, cancel: Cancel, outer: str
 ) -> None:
-    app = App()
     first = scene.dependency(outer, "first")
 
     @app.get("/", response_class=StreamingResponse)
@@ -727,8 +695,7 @@ async def test_an_endpoint_that_streams_is_cancelled_inside_of_scope_function(
             yield "part"
             await scene.wait()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "first opens, stream opens, sends 200, sends part, waits,"
         "stream sees cancellation, first sees cancellation, first ends"
     )
@@ -752,8 +719,7 @@ async def test_an_endpoint_whose_stream_is_cancelled_while_sending_is_closed_and
             raise
 
     app = waiting_send(app, scene, "http.response.body")
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "first opens, sends 200, waits, stream is closed, stream ends,"
         "first sees cancellation, first ends"
     )
@@ -761,9 +727,8 @@ async def test_an_endpoint_whose_stream_is_cancelled_while_sending_is_closed_and
 
 @cancelled(*LASTING, *SINGLE)
 async def test_an_endpoint_that_streams_from_a_thread_is_closed_there(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     @app.get("/", response_class=StreamingResponse)
@@ -774,9 +739,7 @@ async def test_an_endpoint_that_streams_from_a_thread_is_closed_there(
             yield "two"
             scene.log("never")
 
-    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
-    assert ended == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, awaiting_send(app)) == lines(
         "first opens, stream opens, sends 200, sends one, waits,"
         "stream sees GeneratorExit(), first sees cancellation, first ends"
     )
@@ -785,9 +748,8 @@ async def test_an_endpoint_that_streams_from_a_thread_is_closed_there(
 @cancelled(*LASTING, *SINGLE)
 @pytest.mark.parametrize("wide", FLAVOURS)
 async def test_scope_request_sees_that_a_background_task_was_cancelled(
-    scene: Scene, cancel: Cancel, wide: str
+    app: App, scene: Scene, cancel: Cancel, wide: str
 ) -> None:
-    app = App()
     first = scene.dependency(wide, "first", scope="request")
     second = scene.dependency("suspending", "second")
 
@@ -799,8 +761,7 @@ async def test_scope_request_sees_that_a_background_task_was_cancelled(
         tasks.add_task(task)
         tasks.add_task(scene.log, "never")
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "first opens, sends 200, second opens, waits, second sees cancellation, second ends,"
         "first sees cancellation, first ends"
     )
@@ -808,9 +769,8 @@ async def test_scope_request_sees_that_a_background_task_was_cancelled(
 
 @pytest.mark.parametrize("outer", FLAVOURS)
 async def test_a_client_that_has_gone_ends_a_stream(
-    scene: Scene, outer: str, caplog: pytest.LogCaptureFixture
+    app: App, scene: Scene, outer: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
     first = scene.dependency(outer, "first")
 
     @app.get("/", response_class=StreamingResponse)
@@ -829,9 +789,8 @@ async def test_a_client_that_has_gone_ends_a_stream(
 
 @pytest.mark.parametrize("outer", FLAVOURS)
 async def test_a_dependency_may_swallow_that_the_client_has_gone(
-    scene: Scene, outer: str, caplog: pytest.LogCaptureFixture
+    app: App, scene: Scene, outer: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
     first = scene.dependency(outer, "first", react=lambda _: None)
 
     @app.get("/", response_class=StreamingResponse)
@@ -899,10 +858,9 @@ class Parts:
 @leaving_clients
 @pytest.mark.parametrize("wide", FLAVOURS)
 async def test_scope_request_sees_that_the_client_of_a_returned_stream_has_gone(
-    scene: Scene, leave: Any, wide: str, caplog: pytest.LogCaptureFixture
+    app: App, scene: Scene, leave: Any, wide: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """C1, S1: after the background tasks, which have to tidy up after it."""
-    app = App()
     first = scene.dependency(wide, "first", scope="request")
     second = scene.dependency("quick", "second")
 
@@ -924,9 +882,8 @@ async def test_scope_request_sees_that_the_client_of_a_returned_stream_has_gone(
 
 @leaving_clients
 async def test_a_dependency_may_swallow_that_the_client_of_a_returned_stream_has_gone(
-    scene: Scene, leave: Any, caplog: pytest.LogCaptureFixture
+    app: App, scene: Scene, leave: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
     first = scene.dependency("quick", "first", scope="request", react=lambda _: None)
 
     @app.get("/")
@@ -942,10 +899,9 @@ async def test_a_dependency_may_swallow_that_the_client_of_a_returned_stream_has
 
 @leaving_clients
 async def test_a_task_that_fails_once_the_client_has_gone_is_raised_to_the_server(
-    scene: Scene, leave: Any
+    app: App, scene: Scene, leave: Any
 ) -> None:
     """B4"""
-    app = App()
     first = scene.dependency("quick", "first", scope="request")
 
     async def task() -> None:
@@ -963,9 +919,8 @@ async def test_a_task_that_fails_once_the_client_has_gone_is_raised_to_the_serve
 
 @leaving_clients
 async def test_an_exception_handler_s_stream_whose_client_has_gone_ends_quietly(
-    scene: Scene, leave: Any, caplog: pytest.LogCaptureFixture
+    app: App, scene: Scene, leave: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
     first = scene.dependency("quick", "first", scope="request")
 
     @app.exception_handler(LookupError)
@@ -984,10 +939,9 @@ async def test_an_exception_handler_s_stream_whose_client_has_gone_ends_quietly(
 
 
 async def test_a_client_that_goes_once_it_has_all_of_a_returned_stream_has_been_served(
-    scene: Scene,
+    app: App, scene: Scene
 ) -> None:
     """As uvicorn tells it: `receive` says so while the last part is being sent."""
-    app = App()
     first = scene.dependency("quick", "first", scope="request")
 
     @app.get("/")
@@ -1010,9 +964,8 @@ async def test_a_client_that_goes_once_it_has_all_of_a_returned_stream_has_been_
 
 
 async def test_a_client_that_goes_while_it_uploads_opens_nothing(
-    scene: Scene, caplog: pytest.LogCaptureFixture
+    app: App, scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     @app.post("/")
@@ -1036,10 +989,8 @@ async def test_a_client_that_goes_while_it_uploads_opens_nothing(
 
 @cancelled(*LASTING, *SINGLE)
 async def test_exit_code_may_use_cancel_scopes_task_groups_and_threads(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
-
     async def tidy() -> AsyncIterator[None]:
         try:
             yield
@@ -1069,8 +1020,7 @@ async def test_exit_code_may_use_cancel_scopes_task_groups_and_threads(
     async def endpoint(tidy: Annotated[None, Depends(tidy)]) -> None:
         await scene.wait()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "waits, moved on: True, failed after, group cancelled, group failed, thread, ends"
     )
 
@@ -1103,16 +1053,15 @@ async def test_exit_code_may_use_what_asyncio_offers(scene: Scene, cancel: Cance
     async def endpoint(tidy: Annotated[None, Depends(tidy)]) -> None:
         await scene.wait()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines("waits, timed out, waited for, task cancelled, ends")
+    assert await scene.log_of(cancel, app) == lines(
+        "waits, timed out, waited for, task cancelled, ends"
+    )
 
 
 @cancelled(*LASTING, *SINGLE, backends=(ASYNCIO, UVLOOP))
 async def test_exit_code_goes_on_after_a_task_group_has_failed(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
-
     async def tidy() -> AsyncIterator[None]:
         try:
             yield
@@ -1130,8 +1079,7 @@ async def test_exit_code_goes_on_after_a_task_group_has_failed(
     async def endpoint(tidy: Annotated[None, Depends(tidy)]) -> None:
         await scene.wait()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines("waits, group failed, ends")
+    assert await scene.log_of(cancel, app) == lines("waits, group failed, ends")
 
 
 async def fail() -> None:
@@ -1150,10 +1098,8 @@ async def cancelled_task(scene: Scene) -> None:
 @cancelled(*SINGLE)
 @pytest.mark.parametrize("native", ["timeout", "task group"])
 async def test_a_cancellation_from_outside_is_reported_from_those_of_exit_code_itself(
-    scene: Scene, cancel: Cancel, native: str
+    app: App, scene: Scene, cancel: Cancel, native: str
 ) -> None:
-    app = App()
-
     async def tidy() -> AsyncIterator[None]:
         yield
         if native == "timeout":
@@ -1168,13 +1114,11 @@ async def test_a_cancellation_from_outside_is_reported_from_those_of_exit_code_i
     @app.get("/")
     async def endpoint(tidy: Annotated[None, Depends(tidy)]) -> None: ...
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines("waits, ends")
+    assert await scene.log_of(cancel, app) == lines("waits, ends")
 
 
 @on_asyncio
-async def test_every_native_cancellation_is_counted_in_the_end(scene: Scene) -> None:
-    app = App()
+async def test_every_native_cancellation_is_counted_in_the_end(app: App, scene: Scene) -> None:
     first = scene.dependency("suspending", "first")
 
     async def waiting(first: Annotated[str, first]) -> AsyncIterator[None]:
@@ -1200,9 +1144,8 @@ async def test_every_native_cancellation_is_counted_in_the_end(scene: Scene) -> 
 @cancelled(*LASTING, *SINGLE)
 @pytest.mark.parametrize("in_thread", [True, False])
 async def test_what_exit_code_raises_while_it_is_cancelled_is_reported_and_gives_way(
-    scene: Scene, cancel: Cancel, in_thread: bool, caplog: pytest.LogCaptureFixture
+    app: App, scene: Scene, cancel: Cancel, in_thread: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     async def failing(first: Annotated[str, first]) -> AsyncIterator[None]:
@@ -1218,10 +1161,12 @@ async def test_what_exit_code_raises_while_it_is_cancelled_is_reported_and_gives
     @app.get("/", dependencies=[Depends(failing_in_thread if in_thread else failing)])
     async def endpoint() -> None: ...
 
-    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
-    assert ended == "cancelled"
     seen = "OSError('disk')" if cancel in LASTING else "cancellation"
-    assert scene.log == [*lines("first opens, waits"), f"first sees {seen}", "first ends"]
+    assert await scene.log_of(cancel, awaiting_send(app)) == [
+        *lines("first opens, waits"),
+        f"first sees {seen}",
+        "first ends",
+    ]
     if cancel in SINGLE:
         assert caplog.messages == ["failed while the request was being cancelled"]
         assert repr(caplog.records[0].exc_info[1]) == "OSError('disk')"  # type: ignore[index]
@@ -1342,8 +1287,9 @@ async def test_the_cancellation_goes_on_when_the_exit_code_that_sees_it_is_cut_o
     async def endpoint(second: Annotated[None, second]) -> None:
         await scene.wait()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines("first opens, waits, first sees cancellation, first ends")
+    assert await scene.log_of(cancel, app) == lines(
+        "first opens, waits, first sees cancellation, first ends"
+    )
     assert caplog.messages == [cut_off(second, "0.01")]
 
 
@@ -1367,9 +1313,7 @@ async def test_exit_code_is_cut_off_also_when_the_request_is_cancelled_meanwhile
         if fails:
             raise HTTPException(404)
 
-    ended = await cancel(scene, lambda: request(awaiting_send(app), log=scene.log))
-    assert ended == "cancelled"
-    assert scene.log == ["waits"]
+    assert await scene.log_of(cancel, awaiting_send(app)) == ["waits"]
     assert caplog.messages == [cut_off(only, "0.05")]
 
 
@@ -1485,9 +1429,8 @@ def test_exit_code_is_cut_off_on_another_event_loop_too(
 
 @cancelled(*LASTING, *SINGLE)
 async def test_scope_app_exits_to_its_end_though_the_server_is_cancelled(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
-    app = App()
     engine = scene.dependency("suspending", "engine", scope="app")
 
     @app.get("/")
@@ -1561,8 +1504,7 @@ async def test_no_dependency_can_make_a_response_of_a_cancellation(
     async def endpoint(third: Annotated[str, third]) -> None:
         await scene.wait()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "first opens, second opens, third opens, waits,"
         "third sees cancellation, third ends, second sees cancellation, second ends,"
         "first sees cancellation, first ends"
@@ -1585,10 +1527,9 @@ def returning(first):
 @cancelled(*LASTING)
 @pytest.mark.parametrize("kind", ["twice, async", "twice, sync", "returning"])
 async def test_a_misused_generator_makes_no_response_of_a_cancellation_either(
-    scene: Scene, cancel: Cancel, kind: str, caplog: pytest.LogCaptureFixture
+    app: App, scene: Scene, cancel: Cancel, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """C2, E9"""
-    app = App()
     first = scene.dependency("suspending", "first")
 
     async def twice_async(first: Annotated[str, first]) -> AsyncIterator[None]:
@@ -1622,8 +1563,9 @@ async def test_a_misused_generator_makes_no_response_of_a_cancellation_either(
     async def endpoint() -> None:
         await scene.wait()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines("first opens, waits, first sees cancellation, first ends")
+    assert await scene.log_of(cancel, app) == lines(
+        "first opens, waits, first sees cancellation, first ends"
+    )
     assert caplog.messages == [f"{place(twice)} failed while its request was being cancelled"]
 
 
@@ -1631,9 +1573,8 @@ async def test_a_misused_generator_makes_no_response_of_a_cancellation_either(
 @pytest.mark.parametrize("react", [swallow, replace])
 @pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_a_nursery_s_group_of_cancellations_goes_on_whatever_a_dependency_makes_of_it(
-    scene: Scene, cancel: Cancel, react: Any, flavour: str
+    app: App, scene: Scene, cancel: Cancel, react: Any, flavour: str
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
     second = scene.dependency(flavour, "second", first, react=react)
 
@@ -1643,8 +1584,7 @@ async def test_a_nursery_s_group_of_cancellations_goes_on_whatever_a_dependency_
             nursery.start_soon(trio.sleep_forever)
             await scene.wait()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines(
+    assert await scene.log_of(cancel, app) == lines(
         "first opens, second opens, waits,"
         "second sees cancellations, second ends, first sees cancellations, first ends"
     )
@@ -1652,9 +1592,8 @@ async def test_a_nursery_s_group_of_cancellations_goes_on_whatever_a_dependency_
 
 @on_asyncio
 async def test_a_cancellation_that_is_not_the_request_s_is_an_exception_like_any_other(
-    scene: Scene,
+    app: App, scene: Scene
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first", react=replace)
 
     @app.get("/")
@@ -1671,8 +1610,7 @@ async def test_a_cancellation_that_is_not_the_request_s_is_an_exception_like_any
 
 
 @pytest.mark.parametrize("outer", FLAVOURS)
-async def test_a_dependency_s_task_group_is_waited_for(scene: Scene, outer: str) -> None:
-    app = App()
+async def test_a_dependency_s_task_group_is_waited_for(app: App, scene: Scene, outer: str) -> None:
     first = scene.dependency(outer, "first")
 
     async def get_group(first: Annotated[str, first]) -> AsyncIterator[TaskGroup]:
@@ -1728,9 +1666,8 @@ async def test_what_a_dependency_s_task_group_raises_goes_on(scene: Scene, inner
 
 @pytest.mark.parametrize("inner", FLAVOURS)
 async def test_inner_exit_code_is_shielded_from_an_outer_dependency_s_cancelled_task_group(
-    scene: Scene, inner: str, caplog: pytest.LogCaptureFixture
+    app: App, scene: Scene, inner: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     async def get_group(first: Annotated[str, first]) -> AsyncIterator[TaskGroup]:
@@ -1758,9 +1695,8 @@ async def test_inner_exit_code_is_shielded_from_an_outer_dependency_s_cancelled_
 
 @cancelled(*LASTING, *SINGLE)
 async def test_a_dependency_s_task_group_ends_when_the_request_is_cancelled(
-    scene: Scene, cancel: Cancel, anyio_backend_name: str
+    app: App, scene: Scene, cancel: Cancel, anyio_backend_name: str
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     async def get_group(first: Annotated[str, first]) -> AsyncIterator[TaskGroup]:
@@ -1798,9 +1734,8 @@ async def test_a_dependency_s_task_group_ends_when_the_request_is_cancelled(
 
 @pytest.mark.parametrize("in_sync_dependency", [True, False])
 async def test_a_dependency_s_cancel_scope_that_moves_on_leaves_no_response(
-    scene: Scene, in_sync_dependency: bool
+    app: App, scene: Scene, in_sync_dependency: bool
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     def sync_limit(first: Annotated[str, first]) -> Iterator[None]:
@@ -1854,10 +1789,9 @@ async def test_a_dependency_s_time_limit_is_an_exception_for_a_handler(scene: Sc
 
 @cancelled(*LASTING, *SINGLE, backends=(ASYNCIO, UVLOOP))
 async def test_exit_code_may_ask_again_for_the_cancellation_that_it_sees(
-    scene: Scene, cancel: Cancel
+    app: App, scene: Scene, cancel: Cancel
 ) -> None:
     """As a task group of asyncio's that fails does, from CPython 3.13 on."""
-    app = App()
 
     async def tidy() -> AsyncIterator[None]:
         try:
@@ -1874,15 +1808,13 @@ async def test_exit_code_may_ask_again_for_the_cancellation_that_it_sees(
     async def endpoint(tidy: Annotated[None, Depends(tidy)]) -> None:
         await scene.wait()
 
-    assert await cancel(scene, lambda: request(app, log=scene.log)) == "cancelled"
-    assert scene.log == lines("waits, ends")
+    assert await scene.log_of(cancel, app) == lines("waits, ends")
 
 
 @pytest.mark.parametrize("started_in", ["setup", "endpoint"])
 async def test_a_task_group_that_a_dependency_holds_open_cancels_its_exit_code(
-    scene: Scene, started_in: str
+    app: App, scene: Scene, started_in: str
 ) -> None:
-    app = App()
     event = anyio.Event()
 
     async def fail_after() -> None:
@@ -1913,10 +1845,8 @@ async def test_a_task_group_that_a_dependency_holds_open_cancels_its_exit_code(
 
 
 async def test_exit_code_gets_what_arrives_as_its_own_cancel_scope_is_cancelled(
-    scene: Scene,
+    app: App, scene: Scene
 ) -> None:
-    app = App()
-
     async def receive() -> AsyncIterator[None]:
         yield
         sending, receiving = anyio.create_memory_object_stream[str](1)
@@ -1944,9 +1874,8 @@ async def test_exit_code_gets_what_arrives_as_its_own_cancel_scope_is_cancelled(
 @on_asyncio
 @pytest.mark.parametrize("is_handled", [True, False])
 async def test_a_task_group_of_asyncio_s_that_a_dependency_holds_open_cancels_its_exit_code(
-    scene: Scene, is_handled: bool
+    app: App, scene: Scene, is_handled: bool
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     async def fail_after(event: asyncio.Event) -> None:
@@ -1986,9 +1915,8 @@ async def test_a_task_group_of_asyncio_s_that_a_dependency_holds_open_cancels_it
 
 @on_asyncio
 async def test_a_time_limit_of_asyncio_s_that_a_dependency_holds_open_cancels_its_exit_code(
-    scene: Scene,
+    app: App, scene: Scene
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
 
     async def limit(first: Annotated[str, first]) -> AsyncIterator[None]:
@@ -2009,10 +1937,8 @@ async def test_a_time_limit_of_asyncio_s_that_a_dependency_holds_open_cancels_it
 
 @on_asyncio
 async def test_an_outer_dependency_s_time_limit_of_asyncio_s_leaves_inner_exit_code_whole(
-    scene: Scene,
+    app: App, scene: Scene
 ) -> None:
-    app = App()
-
     async def limit() -> AsyncIterator[asyncio.Timeout]:
         async with asyncio.timeout(0.01) as held:
             yield held
@@ -2035,9 +1961,8 @@ async def test_an_outer_dependency_s_time_limit_of_asyncio_s_leaves_inner_exit_c
 @on_asyncio
 @pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_a_task_that_cancels_itself_runs_exit_code_to_its_end(
-    scene: Scene, flavour: str
+    app: App, scene: Scene, flavour: str
 ) -> None:
-    app = App()
     first = scene.dependency("suspending", "first")
     second = scene.dependency(flavour, "second", first)
 
@@ -2058,10 +1983,8 @@ async def test_a_task_that_cancels_itself_runs_exit_code_to_its_end(
 
 @on_asyncio
 async def test_exit_code_may_set_a_time_after_one_that_its_dependency_had_set_is_over(
-    scene: Scene,
+    app: App, scene: Scene
 ) -> None:
-    app = App()
-
     async def limit() -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(0.01):
@@ -2084,8 +2007,7 @@ async def test_exit_code_may_set_a_time_after_one_that_its_dependency_had_set_is
 
 
 @on_asyncio
-async def test_a_dependency_may_hold_what_asyncio_has_open(scene: Scene) -> None:
-    app = App()
+async def test_a_dependency_may_hold_what_asyncio_has_open(app: App, scene: Scene) -> None:
     first = scene.dependency("suspending", "first")
 
     async def limit(first: Annotated[str, first]) -> AsyncIterator[asyncio.TaskGroup]:

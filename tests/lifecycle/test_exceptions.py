@@ -29,10 +29,12 @@ from tests.lifecycle.programs import (
     Program,
     Step,
     Variant,
+    both,
     build,
     lets_pass,
     lines,
     nothing,
+    place,
     raises,
     re_raises,
     replaces,
@@ -72,12 +74,6 @@ class Unit:
             yield
         except Oops:
             return
-
-
-def place(function: Any) -> str:
-    """The place of a function as a log shows it."""
-    code = function.__code__
-    return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
 
 
 @pytest.mark.parametrize("endpoint_is_async", [True, False], ids=["async", "sync"])
@@ -147,7 +143,7 @@ async def test_an_exception_that_cannot_be_shown_does_not_hide_who_swallowed_it(
 # ---------------------------------------------------------------------- E6: handlers
 
 
-@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+@both
 async def test_a_handler_reads_the_body_that_a_step_has_read(is_async: bool) -> None:
     """E6: also one that is found by a base class."""
     app = App()
@@ -173,9 +169,8 @@ async def test_a_handler_reads_the_body_that_a_step_has_read(is_async: bool) -> 
     assert answer.json() == {"body": '{"a": 1}', "error": "Conflict(x)"}
 
 
-async def test_a_handler_reads_a_body_that_no_step_has_read() -> None:
+async def test_a_handler_reads_a_body_that_no_step_has_read(app: App) -> None:
     """E6"""
-    app = App()
 
     @app.exception_handler(Oops)
     async def tell(request: Request, error: Oops) -> JSONResponse:
@@ -190,9 +185,8 @@ async def test_a_handler_reads_a_body_that_no_step_has_read() -> None:
     assert (answer.status, answer.json(), answer.raised) == (400, {"a": 1}, None)
 
 
-async def test_a_handler_that_raises_is_an_error_like_any_other() -> None:
+async def test_a_handler_that_raises_is_an_error_like_any_other(app: App) -> None:
     """E6"""
-    app = App()
 
     @app.exception_handler(Oops)
     async def fail_again(request: Request, error: Oops) -> None:
@@ -209,10 +203,8 @@ async def test_a_handler_that_raises_is_an_error_like_any_other() -> None:
     assert chain_of(answer.raised) == ("ValueError", "handler", False, None, of_oops("x"))
 
 
-async def test_what_a_handler_raises_is_answered_once() -> None:
+async def test_what_a_handler_raises_is_answered_once(log: Log, app: App) -> None:
     """As by Starlette, which has a layer for it around each route and one around them all."""
-    log = Log()
-    app = App()
 
     @app.exception_handler(Conflict)
     async def conflict(_: Request, error: Conflict) -> JSONResponse:
@@ -240,9 +232,7 @@ async def test_what_a_handler_raises_is_answered_once() -> None:
     )
 
 
-async def test_a_handler_that_returns_nothing_is_named() -> None:
-    app = App()
-
+async def test_a_handler_that_returns_nothing_is_named(app: App) -> None:
     @app.exception_handler(Oops)
     async def forgetful(_: Request, error: Oops) -> None: ...
 
@@ -260,10 +250,8 @@ async def test_a_handler_that_returns_nothing_is_named() -> None:
 
 
 async def test_a_response_that_fails_before_it_starts_is_answered_by_a_handler(
-    tmp_path: Path,
+    app: App, tmp_path: Path
 ) -> None:
-    app = App()
-
     @app.exception_handler(RuntimeError)
     async def missing(_: Request, error: RuntimeError) -> JSONResponse:
         return JSONResponse("gone", 410)
@@ -278,10 +266,9 @@ async def test_a_response_that_fails_before_it_starts_is_answered_by_a_handler(
 
 @pytest.mark.parametrize("has_middleware", [False, True], ids=["alone", "in a middleware"])
 async def test_of_handlers_for_500_and_for_every_exception_the_later_one_answers(
-    has_middleware: bool,
+    app: App, has_middleware: bool
 ) -> None:
     """E6: as in Starlette"""
-    app = App()
     if has_middleware:
         app.add_middleware(GZipMiddleware)
 
@@ -324,12 +311,9 @@ async def test_a_handler_for_500_is_not_asked_for_an_http_exception_with_another
     assert log == lines("404, sends 404, 503, sends 503, 500, sends 500")
 
 
-async def test_default_handlers_can_be_called_from_ones_own() -> None:
+async def test_default_handlers_can_be_called_from_ones_own(log: Log, app: App) -> None:
     """E6"""
     from microfw.exception_handlers import http_exception_handler
-
-    app = App()
-    log = Log()
 
     @app.exception_handler(HTTPException)
     async def tell(request: Request, error: HTTPException) -> Any:
@@ -347,12 +331,9 @@ async def test_default_handlers_can_be_called_from_ones_own() -> None:
     assert answer.header("x-code") == ["7"]
 
 
-async def test_a_response_of_a_handler_runs_its_own_background_work() -> None:
+async def test_a_response_of_a_handler_runs_its_own_background_work(log: Log, app: App) -> None:
     """E6, 8: it is sent like any other."""
     from microfw import BackgroundTask
-
-    app = App()
-    log = Log()
 
     @app.exception_handler(Oops)
     async def tell(request: Request, error: Oops) -> JSONResponse:
@@ -372,12 +353,10 @@ async def test_a_response_of_a_handler_runs_its_own_background_work() -> None:
 
 @pytest.mark.parametrize("has_middleware", [False, True], ids=["alone", "in a middleware"])
 async def test_what_a_handler_makes_of_an_error_after_the_start_is_dropped_with_its_background_work(
-    has_middleware: bool,
+    log: Log, has_middleware: bool
 ) -> None:
     """E7, B2"""
     from microfw import BackgroundTask
-
-    log = Log()
 
     async def wide() -> AsyncIterator[None]:
         yield
@@ -404,10 +383,9 @@ async def test_what_a_handler_makes_of_an_error_after_the_start_is_dropped_with_
 
 @pytest.mark.parametrize("wide_is_async", [True, False], ids=["async", "sync"])
 async def test_an_error_in_a_returned_stream_is_raised_through_request_scope(
-    wide_is_async: bool,
+    log: Log, wide_is_async: bool
 ) -> None:
     """E7"""
-    log = Log()
 
     async def wide_async() -> AsyncIterator[None]:
         with log.opened("wide"):
@@ -441,9 +419,8 @@ async def test_an_error_in_a_returned_stream_is_raised_through_request_scope(
     assert told(answer.raised or Exception()) == "Oops(stream)"
 
 
-async def test_an_error_of_the_transport_is_seen_by_request_scope() -> None:
+async def test_an_error_of_the_transport_is_seen_by_request_scope(log: Log) -> None:
     """E7"""
-    log = Log()
 
     async def wide() -> AsyncIterator[None]:
         with log.opened("wide"):
@@ -758,10 +735,9 @@ returns_instead_of_raising = _without_source(
     ],
 )
 async def test_a_generator_that_does_not_yield_once_is_named_with_file_and_line(
-    dependency: Any, does: str, endpoint_is_async: bool
+    log: Log, dependency: Any, does: str, endpoint_is_async: bool
 ) -> None:
     """E9"""
-    log = Log()
 
     async def outer() -> AsyncIterator[None]:
         with log.opened("outer"):
@@ -787,10 +763,9 @@ async def test_a_generator_that_does_not_yield_once_is_named_with_file_and_line(
 
 @pytest.mark.parametrize("in_thread", [True, False], ids=["thread", "loop"])
 async def test_a_generator_that_returns_a_value_after_an_error_chains_that_error(
-    in_thread: bool,
+    log: Log, in_thread: bool
 ) -> None:
     """E9, E8"""
-    log = Log()
 
     def outer() -> Iterator[None]:
         with log.opened("outer"):
@@ -813,11 +788,10 @@ async def test_a_generator_that_returns_a_value_after_an_error_chains_that_error
 
 @pytest.mark.parametrize("flavour", ["async", "quick", "thread", "loop"])
 async def test_a_generator_that_yields_again_after_an_error_chains_that_error(
-    flavour: Flavour,
+    log: Log, flavour: Flavour
 ) -> None:
     """E9, E8"""
     steps = [Step("outer"), Step("twice", yields=2, on_error=swallows)]
-    log = Log()
     app = build(Program(steps=steps, endpoint=raises(Oops, "x")), Variant((flavour,), "async"), log)
 
     answer = await request(app, method="POST", log=log)
@@ -879,10 +853,9 @@ def twice_in_a_group_sync() -> Iterator[None]:
 
 @pytest.mark.parametrize("dependency", [twice_in_a_group_async, twice_in_a_group_sync])
 async def test_a_generator_that_yields_again_is_named_also_if_it_makes_a_group_of_its_end(
-    dependency: Any,
+    log: Log, dependency: Any
 ) -> None:
     """E9, E8"""
-    log = Log()
 
     async def outer() -> AsyncIterator[None]:
         with log.opened("outer"):
@@ -907,10 +880,9 @@ async def test_a_generator_that_yields_again_is_named_also_if_it_makes_a_group_o
 @pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
 @pytest.mark.parametrize("flavour", ["async", "quick", "thread", "loop"])
 async def test_a_stop_iteration_of_a_sync_endpoint_does_not_end_generators_early(
-    kind: type[Exception], flavour: Flavour
+    log: Log, kind: type[Exception], flavour: Flavour
 ) -> None:
     """E2: Python does not let it pass through a coroutine; dependencies see an error all the same."""
-    log = Log()
     app = build(
         Program(steps=[Step("a"), Step("b")], endpoint=raises(kind, "x")),
         Variant((flavour,), "async"),
@@ -963,10 +935,9 @@ class Frozen(Exception):
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 async def test_a_frozen_exception_is_seen_by_dependencies_and_handled_like_any_other(
-    variant: Variant,
+    log: Log, variant: Variant
 ) -> None:
     """E2, E6"""
-    log = Log()
     program = Program(steps=[Step("outer"), Step("inner")], endpoint=raises(Frozen, "x"))
     app = build(program, variant, log)
 

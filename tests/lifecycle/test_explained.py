@@ -364,9 +364,8 @@ def check(name: str, source: str) -> None:
     ("add_route", "path", "method"), ROUTES, ids=lambda x: getattr(x, "__name__", None)
 )
 def test_the_source_of_a_route_is_that_in_its_file(
-    add_route: Callable[[App], None], path: str, method: str
+    app: App, add_route: Callable[[App], None], path: str, method: str
 ) -> None:
-    app = App()
     add_route(app)
 
     check(add_route.__name__, app.explain(path, method))
@@ -389,9 +388,8 @@ def test_every_file_belongs_to_a_route() -> None:
     ids=lambda x: getattr(x, "__name__", None),
 )
 async def test_the_routes_in_the_files_answer(
-    add_route: Callable[[App], None], path: str, method: str
+    app: App, add_route: Callable[[App], None], path: str, method: str
 ) -> None:
-    app = App()
     add_route(app)
 
     async with app.router.lifespan_context(app):
@@ -407,8 +405,7 @@ async def test_the_routes_in_the_files_answer(
     assert (answer.status, answer.raised) == (200, None)
 
 
-def test_a_path_that_no_route_of_ours_matches_cannot_be_explained() -> None:
-    app = App()
+def test_a_path_that_no_route_of_ours_matches_cannot_be_explained(app: App) -> None:
     no_dependencies(app)
 
     for path, method in (("/other", "GET"), ("/", "POST"), ("/", "WEBSOCKET")):
@@ -417,8 +414,7 @@ def test_a_path_that_no_route_of_ours_matches_cannot_be_explained() -> None:
         assert raised.value.args == (f"no route of microfw's handles {method} {path}",)
 
 
-def test_a_route_is_explained_by_a_path_that_it_matches_or_by_its_own() -> None:
-    app = App()
+def test_a_route_is_explained_by_a_path_that_it_matches_or_by_its_own(app: App) -> None:
     values(app)
 
     assert app.explain("/items/7", "put") == app.explain("/items/{item_id}", "PUT")
@@ -432,9 +428,8 @@ def test_the_source_of_a_mounted_route_is_found_below_its_mount() -> None:
     assert app.explain("/inner/") == inner.explain("/")
 
 
-def test_overrides_in_force_are_explained() -> None:
+def test_overrides_in_force_are_explained(app: App) -> None:
     """X1, X2"""
-    app = App()
     one_async(app)
 
     def fake_session() -> str:
@@ -453,9 +448,7 @@ def get_pool(clock: Annotated[str, Depends(get_clock, scope="app")]) -> Iterator
     yield f"pool on {clock}"
 
 
-def test_the_source_of_scope_app_is_that_in_its_file() -> None:
-    app = App()
-
+def test_the_source_of_scope_app_is_that_in_its_file(app: App) -> None:
     @app.get("/")
     async def read_items(
         engine: EngineDep, pool: Annotated[str, Depends(get_pool, scope="app")]
@@ -472,9 +465,7 @@ def test_the_source_of_scope_app_is_that_in_its_file() -> None:
     check("lifespan", app.explain_lifespan())
 
 
-def test_an_override_is_in_the_source_of_scope_app() -> None:
-    app = App()
-
+def test_an_override_is_in_the_source_of_scope_app(app: App) -> None:
     @app.get("/")
     async def read_items(engine: EngineDep) -> str:
         return engine

@@ -51,10 +51,9 @@ ALL = [line for each in ALWAYS for line in (each.removesuffix(" for always"), ea
     ("error", "status"), [(HTTPException(409), 409), (Oops("x"), 500), (None, 200)]
 )
 async def test_a_task_for_always_runs_after_an_exception(
-    error: Exception | None, status: int
+    log: Log, error: Exception | None, status: int
 ) -> None:
     """B6"""
-    log = Log()
     app = application(log)
 
     @app.get("/")
@@ -69,9 +68,8 @@ async def test_a_task_for_always_runs_after_an_exception(
     assert log == {200: [sends, *ALL], 409: [sends, *ALWAYS], 500: [*ALWAYS, sends]}[status]
 
 
-async def test_it_runs_once_when_handlers_fail_or_answer_twice() -> None:
+async def test_it_runs_once_when_handlers_fail_or_answer_twice(log: Log) -> None:
     """B6, E6"""
-    log = Log()
     app = application(log)
 
     @app.get("/")
@@ -93,9 +91,8 @@ async def test_it_runs_once_when_handlers_fail_or_answer_twice() -> None:
     assert log == ["sends 404", *ALWAYS, *ALWAYS, "sends 500"]
 
 
-async def test_it_runs_once_where_the_response_was_sent_before_the_exception() -> None:
+async def test_it_runs_once_where_the_response_was_sent_before_the_exception(log: Log) -> None:
     """B6, E7"""
-    log = Log()
     app = application(log)
 
     async def fail() -> AsyncIterator[None]:
@@ -111,9 +108,8 @@ async def test_it_runs_once_where_the_response_was_sent_before_the_exception() -
     assert log == ["sends 200", *ALL]
 
 
-async def test_it_runs_after_a_stream_that_fails_or_whose_client_leaves() -> None:
+async def test_it_runs_after_a_stream_that_fails_or_whose_client_leaves(log: Log) -> None:
     """B6, S6"""
-    log = Log()
     app = application(log)
 
     @app.get("/failing")
@@ -162,10 +158,9 @@ async def test_a_failing_task_for_always_is_logged(caplog: pytest.LogCaptureFixt
 
 @pytest.mark.parametrize("is_answered", [False, True])
 async def test_the_error_of_a_task_is_not_chained_to_that_which_decided_the_response(
-    is_answered: bool, caplog: pytest.LogCaptureFixture
+    app: App, is_answered: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """B4, B6"""
-    app = App()
 
     def fail() -> None:
         raise Oops("sync")
@@ -195,9 +190,8 @@ async def test_the_error_of_a_task_is_not_chained_to_that_which_decided_the_resp
     assert chains == [["Oops"], ["Oops", "ZeroDivisionError"]]
 
 
-async def test_in_a_websocket_and_in_a_call_it_runs_too() -> None:
+async def test_in_a_websocket_and_in_a_call_it_runs_too(log: Log) -> None:
     """B6, W1"""
-    log = Log()
     app = application(log)
 
     @app.websocket("/")
@@ -287,7 +281,7 @@ async def test_a_response_that_was_built_is_dropped_with_all_but_the_final_heade
     assert answer.header("x-final") == ["exception"]
 
 
-async def test_a_custom_handler_starts_over_without_them() -> None:
+async def test_a_custom_handler_starts_over_without_them(app: App) -> None:
     """B7"""
 
     class Retrying(Route):
@@ -304,7 +298,6 @@ async def test_a_custom_handler_starts_over_without_them() -> None:
         final.set_cookie("seen", "1")
         return "done"
 
-    app = App()
     app.router.routes.append(Retrying("/", read))
 
     assert len((await request(app)).header("set-cookie")) == 1
@@ -332,8 +325,7 @@ def test_final_headers_have_no_status() -> None:
         FinalHeaders().status_code = 201
 
 
-def test_a_websocket_has_no_final_headers() -> None:
-    app = App()
+def test_a_websocket_has_no_final_headers(app: App) -> None:
     with pytest.raises(UnfillableParameterError, match=r"websocket\.accept"):
 
         @app.websocket("/")

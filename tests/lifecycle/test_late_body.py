@@ -14,8 +14,6 @@ from microfw.security import HTTPAuthorizationCredentials, HTTPBearer
 from tests.lifecycle.programs import Log, lines, request
 from tests.servers import Server, serve
 
-both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
-
 JSON = {"content-type": "application/json"}
 URLENCODED = {"content-type": "application/x-www-form-urlencoded"}
 MULTIPART = {"content-type": "multipart/form-data; boundary=b"}
@@ -28,9 +26,8 @@ MULTIPART_BODY = (
 # ---------------------------------------------------------------------- who reads it
 
 
-async def test_who_takes_the_request_may_read_the_body_and_gets_it() -> None:
+async def test_who_takes_the_request_may_read_the_body_and_gets_it(log: Log) -> None:
     """V4"""
-    log = Log()
 
     async def read(request: Request) -> None:
         log(f"reads {(await request.body()).decode()}")
@@ -46,11 +43,10 @@ async def test_who_takes_the_request_may_read_the_body_and_gets_it() -> None:
     assert log == lines("receives, reads 5, endpoint 5, sends 200")
 
 
-async def test_security_schemes_and_whoever_takes_the_connection_run_before_it_is_received() -> (
-    None
-):
+async def test_security_schemes_and_whoever_takes_the_connection_run_before_it_is_received(
+    log: Log,
+) -> None:
     """V4"""
-    log = Log()
     bearer = HTTPBearer()
 
     async def user(found: Annotated[HTTPAuthorizationCredentials, Depends(bearer)]) -> str:
@@ -85,10 +81,9 @@ async def test_security_schemes_and_whoever_takes_the_connection_run_before_it_i
     ("headers", "body"), [(URLENCODED, b"word=hello"), (MULTIPART, MULTIPART_BODY)]
 )
 async def test_a_form_is_received_late_too_and_the_request_has_it(
-    headers: dict[str, str], body: bytes
+    log: Log, headers: dict[str, str], body: bytes
 ) -> None:
     """V4"""
-    log = Log()
 
     def agent(connection: HTTPConnection) -> None:
         log("agent")
@@ -104,9 +99,8 @@ async def test_a_form_is_received_late_too_and_the_request_has_it(
     assert log == lines("agent, receives, endpoint hello hello, sends 200")
 
 
-async def test_files_are_received_late_too() -> None:
+async def test_files_are_received_late_too(log: Log) -> None:
     """V4"""
-    log = Log()
 
     def agent(x_key: Annotated[str, Header()]) -> None:
         log("agent")
@@ -176,9 +170,8 @@ async def test_an_exception_handler_can_read_the_body_of_one_who_was_refused_bef
     assert answer.body == b"you sent 5"
 
 
-async def test_a_route_with_code_of_its_own_receives_late_too() -> None:
+async def test_a_route_with_code_of_its_own_receives_late_too(log: Log) -> None:
     """V4"""
-    log = Log()
 
     class LoggedRoute(Route):
         def get_route_handler(self) -> Any:
@@ -207,9 +200,8 @@ async def test_a_route_with_code_of_its_own_receives_late_too() -> None:
     assert log == lines("before, key, receives, endpoint 5, sends 200")
 
 
-async def test_sync_steps_ahead_of_it_are_a_call_of_their_own() -> None:
+async def test_sync_steps_ahead_of_it_are_a_call_of_their_own(log: Log) -> None:
     """V4, T2"""
-    log = Log()
 
     def key() -> None:
         log("key")
@@ -260,9 +252,8 @@ async def test_auth_answers_before_a_body_that_is_too_large_does(knows: bool) ->
     assert answer.status == (413 if knows else 401)
 
 
-async def test_what_stays_open_waits_for_no_upload() -> None:
+async def test_what_stays_open_waits_for_no_upload(log: Log) -> None:
     """V4: nothing is open while the body is received."""
-    log = Log()
 
     async def work() -> AsyncIterator[None]:
         with log.opened("work"):
@@ -289,9 +280,8 @@ async def test_what_stays_open_waits_for_no_upload() -> None:
 
 
 @pytest.mark.parametrize("is_held", [True, False])
-async def test_no_place_of_a_limit_is_held_while_it_is_received(is_held: bool) -> None:
+async def test_no_place_of_a_limit_is_held_while_it_is_received(log: Log, is_held: bool) -> None:
     """V4, L2"""
-    log = Log()
 
     def session() -> Iterator[str]:
         yield "session"

@@ -283,7 +283,7 @@ async def test_nothing_is_alive_when_exit_code_has_been_cut_off(endpoint: Any) -
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 @pytest.mark.parametrize("failing", [0, 1, 2])
 async def test_nothing_of_a_background_task_is_alive(
-    failing: int, is_async: bool, monkeypatch: pytest.MonkeyPatch
+    app: App, failing: int, is_async: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """E8"""
     # Else pytest keeps the log's records, and they the exceptions.
@@ -305,8 +305,6 @@ async def test_nothing_of_a_background_task_is_alive(
         if fail:
             raise Oops("task")
 
-    app = App()
-
     @app.get("/")
     async def endpoint(request: Request, tasks: BackgroundTasks) -> None:
         watch(request)
@@ -324,7 +322,7 @@ async def test_nothing_of_a_background_task_is_alive(
 @pytest.mark.parametrize("fail", [True, False], ids=["failing", "to the end"])
 @pytest.mark.parametrize("response_class", [JSONResponse, EventSourceResponse])
 async def test_nothing_of_a_stream_is_alive(
-    fail: bool, is_async: bool, response_class: Any
+    app: App, fail: bool, is_async: bool, response_class: Any
 ) -> None:
     """E8"""
     watch = Watched()
@@ -347,7 +345,6 @@ async def test_nothing_of_a_stream_is_alive(
         if fail:
             raise Oops("stream")
 
-    app = App()
     app.get("/", response_class=response_class)(stream_async if is_async else stream_sync)
 
     assert await _status(request(app)) == 200

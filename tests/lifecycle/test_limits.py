@@ -137,9 +137,8 @@ async def test_no_more_than_so_many_uses_are_at_once(
 
 
 @pytest.mark.parametrize("scope", ["function", "request"])
-async def test_a_use_ends_with_its_exit_code(scope: Any) -> None:
+async def test_a_use_ends_with_its_exit_code(log: Log, scope: Any) -> None:
     """L1"""
-    log = Log()
 
     async def get_session() -> AsyncIterator[None]:
         yield
@@ -173,11 +172,10 @@ async def test_a_use_ends_with_its_exit_code(scope: Any) -> None:
 
 
 @each_flavour
-async def test_a_use_of_a_function_ends_when_it_has_returned(flavour: str) -> None:
+async def test_a_use_of_a_function_ends_when_it_has_returned(app: App, flavour: str) -> None:
     """L1"""
     door = Door()
     use = Depends(returning(door, flavour), max_concurrency=1, sync_to_thread=flavour != "loop")
-    app = App()
     seen: list[int] = []
 
     @app.get("/")
@@ -243,7 +241,7 @@ async def test_an_override_keeps_the_limit() -> None:
     assert (door.entered, door.most) == (10, 3)
 
 
-async def test_a_place_is_given_back_whatever_happens() -> None:
+async def test_a_place_is_given_back_whatever_happens(app: App) -> None:
     """L1"""
 
     async def fail(fails: bool) -> AsyncIterator[None]:
@@ -255,8 +253,6 @@ async def test_a_place_is_given_back_whatever_happens() -> None:
 
     async def get_other(it: Annotated[None, use]) -> None:
         raise HTTPException(404)
-
-    app = App()
 
     @app.get("/")
     async def read(it: Annotated[None, use]) -> None:
@@ -278,9 +274,8 @@ async def test_a_place_is_given_back_whatever_happens() -> None:
 # ---------------------------------------------------------------------- L2
 
 
-async def test_nothing_is_open_while_it_waits() -> None:
+async def test_nothing_is_open_while_it_waits(log: Log) -> None:
     """L2"""
-    log = Log()
     go_on = anyio.Event()
 
     def logging_dependency(name: str) -> Any:
@@ -316,12 +311,11 @@ async def test_nothing_is_open_while_it_waits() -> None:
     assert log == ["authenticates", *opened, "authenticates", "1 waits", *opened]
 
 
-async def test_two_that_need_the_same_in_another_order_do_not_wait_for_each_other() -> None:
+async def test_two_that_need_the_same_in_another_order_do_not_wait_for_each_other(app: App) -> None:
     """L2"""
     doors = Door(), Door()
     one = Depends(yielding(doors[0], "async"), max_concurrency=1)
     other = Depends(yielding(doors[1], "thread"), max_concurrency=1)
-    app = App()
 
     @app.get("/", dependencies=[one, other])
     async def read() -> None:
@@ -351,10 +345,9 @@ async def test_several_places_are_taken_at_once() -> None:
     assert (door.entered, door.most) == (20, 2)
 
 
-async def test_who_came_first_gets_a_place_first() -> None:
+async def test_who_came_first_gets_a_place_first(log: Log) -> None:
     """L2"""
     limit = Limit(2)
-    log = Log()
 
     async def take(name: str, needs: int) -> None:
         places = limit.places()
@@ -433,11 +426,10 @@ async def test_a_cancellation_that_comes_with_the_place_gives_it_back() -> None:
     assert (limit.in_use, limit.waiting) == (0, 0)
 
 
-async def test_a_cancelled_first_lets_those_pass_who_need_fewer() -> None:
+async def test_a_cancelled_first_lets_those_pass_who_need_fewer(log: Log) -> None:
     """L2, C1"""
     places = Limit(2).places()
     assert places.take_at_once(1)
-    log = Log()
 
     async def take(needs: int, scope: anyio.CancelScope) -> None:
         with scope:
@@ -456,10 +448,9 @@ async def test_a_cancelled_first_lets_those_pass_who_need_fewer() -> None:
     assert places.free == 0
 
 
-async def test_who_waits_takes_no_worker_thread() -> None:
+async def test_who_waits_takes_no_worker_thread(app: App) -> None:
     """L2, T4"""
     use = Depends(yielding(Door(), "thread"), max_concurrency=1)
-    app = App()
 
     @app.get("/", dependencies=[use])
     def read() -> str:
@@ -527,11 +518,10 @@ async def test_the_wait_of_a_request_can_be_seen(caplog: pytest.LogCaptureFixtur
 
 
 @each_flavour
-async def test_websockets_tasks_streams_and_calls_wait_too(flavour: str) -> None:
+async def test_websockets_tasks_streams_and_calls_wait_too(app: App, flavour: str) -> None:
     """L1"""
     door = Door()
     use = Depends(yielding(door, flavour), max_concurrency=1, sync_to_thread=flavour != "loop")
-    app = App()
 
     async def task(it: Annotated[None, use]) -> None:
         await checkpoint()
@@ -565,7 +555,7 @@ async def test_websockets_tasks_streams_and_calls_wait_too(flavour: str) -> None
 @each_flavour
 @pytest.mark.parametrize("endpoint", ["async", "thread"])
 async def test_a_limited_use_of_scope_use_ends_with_the_last_that_uses_it(
-    flavour: str, endpoint: str
+    app: App, flavour: str, endpoint: str
 ) -> None:
     """L1, S7"""
     door, free = Door(), Door()
@@ -582,8 +572,6 @@ async def test_a_limited_use_of_scope_use_ends_with_the_last_that_uses_it(
     def get_rights(user: Annotated[str, Depends(get_user)], it: Annotated[None, limited]) -> str:
         seen.append((limited.limit.in_use, free.inside))
         return "rights"
-
-    app = App()
 
     def look(rights: str) -> None:
         seen.append((limited.limit.in_use, free.inside))
@@ -650,7 +638,7 @@ def test_scope_app_has_nothing_to_limit() -> None:
         Depends(lambda: None, max_concurrency=1, scope="app")
 
 
-async def test_a_limit_of_what_becomes_of_scope_app_is_none() -> None:
+async def test_a_limit_of_what_becomes_of_scope_app_is_none(app: App) -> None:
     def get_settings() -> str:
         return "settings"
 
@@ -658,8 +646,6 @@ async def test_a_limit_of_what_becomes_of_scope_app_is_none() -> None:
 
     async def get_engine(settings: Annotated[str, limited]) -> AsyncIterator[str]:
         yield settings
-
-    app = App()
 
     @app.get("/")
     async def read(engine: Annotated[str, Depends(get_engine, scope="app")]) -> str:
@@ -669,13 +655,12 @@ async def test_a_limit_of_what_becomes_of_scope_app_is_none() -> None:
         assert (await request(app)).json() == "settings"
 
 
-def test_what_would_wait_for_itself_is_refused() -> None:
+def test_what_would_wait_for_itself_is_refused(app: App) -> None:
     @asynccontextmanager
     async def get_session() -> AsyncIterator[None]:
         yield
 
     use = Depends(get_session, max_concurrency=1, use_cache=False)
-    app = App()
     with pytest.raises(DeclarationError) as caught:
 
         @app.get("/", dependencies=[use, use])

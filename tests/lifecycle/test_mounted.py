@@ -129,9 +129,8 @@ async def test_a_mounted_application_shares_scope_app_where_it_asks_for_it(share
         assert log == ["engine 1 opens", "engine 2 opens", "engine 2 closes", "engine 1 closes"]
 
 
-async def test_what_only_the_mounted_one_needs_is_open_in_both() -> None:
+async def test_what_only_the_mounted_one_needs_is_open_in_both(log: Log) -> None:
     """S9"""
-    log = Log()
     engine = engines(log)
     outer, inner = App(), with_engine(engine, share_app_scope=True)
     outer.mount("/inner", inner)
@@ -149,9 +148,8 @@ async def test_what_only_the_mounted_one_needs_is_open_in_both() -> None:
     assert log == ["engine 1 opens", "task with engine 1", "engine 1 closes"]
 
 
-async def test_alone_it_has_its_own() -> None:
+async def test_alone_it_has_its_own(log: Log) -> None:
     """S9"""
-    log = Log()
     inner = with_engine(engines(log), share_app_scope=True)
     outer = App()
     outer.mount("/inner", inner)

@@ -3,27 +3,11 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any
 
-import pytest
-
 from microfw import App, Depends, Router, Security, SecurityScopes
-from tests.lifecycle.programs import Log, lines, request
+from tests.lifecycle.programs import Log, both, lines, opening, request
 
 
-def opening(log: Log, name: str, *, is_async: bool) -> Callable[..., Any]:
-    """Make a yield dependency that only writes down its name."""
-
-    async def open_async() -> AsyncIterator[str]:
-        with log.opened(name):
-            yield name
-
-    def open_sync() -> Iterator[str]:
-        with log.opened(name):
-            yield name
-
-    return open_async if is_async else open_sync
-
-
-@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+@both
 async def test_app_routers_decorator_and_parameters_open_in_this_order(is_async: bool) -> None:
     """O1"""
     log = Log()
@@ -71,9 +55,8 @@ async def test_app_routers_decorator_and_parameters_open_in_this_order(is_async:
     ]
 
 
-async def test_a_websocket_route_has_the_same_order() -> None:
+async def test_a_websocket_route_has_the_same_order(log: Log) -> None:
     """O1"""
-    log = Log()
 
     def declared(name: str) -> Any:
         return Depends(opening(log, name, is_async=True))
@@ -108,9 +91,8 @@ async def _receive_connect() -> Any:
 async def _send_nowhere(message: Any) -> None: ...
 
 
-async def test_sub_dependencies_open_depth_first_where_they_are_met() -> None:
+async def test_sub_dependencies_open_depth_first_where_they_are_met(log: Log, app: App) -> None:
     """O1"""
-    log = Log()
 
     def leaf() -> str:
         log("leaf")
@@ -127,8 +109,6 @@ async def test_sub_dependencies_open_depth_first_where_they_are_met() -> None:
     def other() -> Iterator[str]:
         with log.opened("other"):
             yield "other"
-
-    app = App()
 
     @app.get("/")
     def endpoint(
@@ -147,10 +127,9 @@ async def test_sub_dependencies_open_depth_first_where_they_are_met() -> None:
     assert answer.json() == ["other", "twig of branch of leaf and leaf", "branch of leaf"]
 
 
-@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
-async def test_a_diamond_of_depth_30_is_31_steps(is_async: bool) -> None:
+@both
+async def test_a_diamond_of_depth_30_is_31_steps(log: Log, app: App, is_async: bool) -> None:
     """O3"""
-    log = Log()
 
     def level(number: int, below: Callable[..., Any]) -> Callable[..., Any]:
         def sync_level(left: int = Depends(below), right: int = Depends(below)) -> int:
@@ -170,7 +149,6 @@ async def test_a_diamond_of_depth_30_is_31_steps(is_async: bool) -> None:
     top: Callable[..., Any] = bottom
     for number in range(1, 31):
         top = level(number, top)
-    app = App()
 
     @app.get("/")
     def endpoint(value: Annotated[int, Depends(top)]) -> int:
@@ -209,16 +187,13 @@ async def test_one_value_is_shared_within_a_request_and_not_between_two() -> Non
     assert first is not second
 
 
-async def test_use_cache_false_makes_a_step_of_its_own_for_that_use() -> None:
+async def test_use_cache_false_makes_a_step_of_its_own_for_that_use(log: Log, app: App) -> None:
     """O3"""
-    log = Log()
 
     def get_number() -> Iterator[int]:
         number = sum(line.endswith("opens") for line in log)
         with log.opened(f"number {number}"):
             yield number
-
-    app = App()
 
     @app.get("/")
     async def endpoint(
@@ -239,9 +214,8 @@ async def test_use_cache_false_makes_a_step_of_its_own_for_that_use() -> None:
     assert answer.json() == [0, 1, 0, 2]
 
 
-async def test_use_cache_false_shares_what_is_below() -> None:
+async def test_use_cache_false_shares_what_is_below(log: Log, app: App) -> None:
     """O3"""
-    log = Log()
 
     def session() -> Iterator[str]:
         with log.opened("session"):
@@ -250,8 +224,6 @@ async def test_use_cache_false_shares_what_is_below() -> None:
     def repository(session: Annotated[str, Depends(session)]) -> str:
         log("repository")
         return session
-
-    app = App()
 
     @app.get("/")
     def endpoint(
@@ -265,16 +237,13 @@ async def test_use_cache_false_shares_what_is_below() -> None:
     assert log == lines("session opens, repository, repository, endpoint, session exits, sends 200")
 
 
-async def test_another_explicit_scope_makes_a_step_of_its_own() -> None:
+async def test_another_explicit_scope_makes_a_step_of_its_own(log: Log, app: App) -> None:
     """O3"""
-    log = Log()
 
     async def session() -> AsyncIterator[int]:
         number = sum(line.endswith("opens") for line in log)
         with log.opened(f"session {number}"):
             yield number
-
-    app = App()
 
     @app.get("/")
     async def endpoint(
@@ -293,9 +262,10 @@ async def test_another_explicit_scope_makes_a_step_of_its_own() -> None:
     assert answer.json() == [1, 0, 1]
 
 
-async def test_security_scopes_make_different_steps_only_where_they_are_read() -> None:
+async def test_security_scopes_make_different_steps_only_where_they_are_read(
+    log: Log, app: App
+) -> None:
     """O3"""
-    log = Log()
 
     def token() -> str:
         log("token")
@@ -312,8 +282,6 @@ async def test_security_scopes_make_different_steps_only_where_they_are_read() -
     def settings() -> str:
         log("settings")
         return "settings"
-
-    app = App()
 
     @app.get("/", dependencies=[Security(settings, scopes=["a"]), Security(user, scopes=["a"])])
     async def endpoint(
@@ -334,7 +302,7 @@ async def test_security_scopes_make_different_steps_only_where_they_are_read() -
     assert answer.json() == [["a"], ["a", "b"], [], ["a", "b"]]
 
 
-async def test_security_scopes_add_up_from_the_outermost_declaration_down() -> None:
+async def test_security_scopes_add_up_from_the_outermost_declaration_down(app: App) -> None:
     """O3"""
 
     def checked(scopes: SecurityScopes) -> list[str]:
@@ -345,8 +313,6 @@ async def test_security_scopes_add_up_from_the_outermost_declaration_down() -> N
 
     def writer(reader: Annotated[Any, Security(reader, scopes=["write"])]) -> Any:
         return reader
-
-    app = App()
 
     @app.get("/")
     async def endpoint(
@@ -360,9 +326,8 @@ async def test_security_scopes_add_up_from_the_outermost_declaration_down() -> N
     assert answer.json() == [["all", "write", "read"], ["read", "all"]]
 
 
-async def test_only_what_must_move_behind_request_scope_moves() -> None:
+async def test_only_what_must_move_behind_request_scope_moves(log: Log) -> None:
     """O4: a plain dependency ahead of a request-scope one stays where it was declared."""
-    log = Log()
 
     def plain(name: str, *below: Any) -> Any:
         def dependency(a: Any = None, b: Any = None) -> str:
@@ -398,9 +363,8 @@ async def test_only_what_must_move_behind_request_scope_moves() -> None:
     )
 
 
-async def test_without_request_scope_nothing_moves() -> None:
+async def test_without_request_scope_nothing_moves(log: Log, app: App) -> None:
     """O4"""
-    log = Log()
 
     def value() -> str:
         log("value")
@@ -409,8 +373,6 @@ async def test_without_request_scope_nothing_moves() -> None:
     async def narrow() -> AsyncIterator[None]:
         with log.opened("narrow"):
             yield
-
-    app = App()
 
     @app.get("/", dependencies=[Depends(narrow), Depends(value, scope="request")])
     def endpoint() -> None:
@@ -421,10 +383,9 @@ async def test_without_request_scope_nothing_moves() -> None:
     assert log == lines("narrow opens, value, endpoint, narrow exits, sends 200")
 
 
-@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
-async def test_three_hundred_open_dependencies_exit_in_reverse(is_async: bool) -> None:
+@both
+async def test_three_hundred_open_dependencies_exit_in_reverse(log: Log, is_async: bool) -> None:
     """O2: more blocks than CPython nests in one function."""
-    log = Log()
     names = [f"step_{number}" for number in range(300)]
     app = App(dependencies=[Depends(opening(log, name, is_async=is_async)) for name in names])
 

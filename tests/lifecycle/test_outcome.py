@@ -87,9 +87,8 @@ def after(log: Log) -> list[str]:
 
 @each_flavour
 @pytest.mark.parametrize("scope", ["function", "request"])
-async def test_exit_code_sees_status_and_exception(flavour: str, scope: str) -> None:
+async def test_exit_code_sees_status_and_exception(log: Log, flavour: str, scope: str) -> None:
     """R1"""
-    log = Log()
     app = App(dependencies=[looking(log, "a", flavour)(scope)])
 
     @app.get("/value")
@@ -119,9 +118,8 @@ async def test_exit_code_sees_status_and_exception(flavour: str, scope: str) -> 
 
 
 @each_flavour
-async def test_each_dependency_sees_its_own_exception(flavour: str) -> None:
+async def test_each_dependency_sees_its_own_exception(log: Log, flavour: str) -> None:
     """R1"""
-    log = Log()
     outer, inner = looking(log, "outer", flavour), looking(log, "inner", flavour)
 
     async def replace() -> AsyncIterator[None]:
@@ -145,11 +143,10 @@ async def test_each_dependency_sees_its_own_exception(flavour: str) -> None:
     ]
 
 
-async def test_an_exception_that_another_dependency_swallowed_is_seen_where_nothing_can_answer() -> (
-    None
-):
+async def test_an_exception_that_another_dependency_swallowed_is_seen_where_nothing_can_answer(
+    log: Log,
+) -> None:
     """R1, E5"""
-    log = Log()
     outer = looking(log, "outer", "async")
     inner = looking(log, "inner", "quick", swallows=True)
     app = App(dependencies=[outer("request"), inner(None)])
@@ -167,9 +164,8 @@ async def test_an_exception_that_another_dependency_swallowed_is_seen_where_noth
     ]
 
 
-async def test_after_a_swallowed_error_of_exit_code_the_response_stands() -> None:
+async def test_after_a_swallowed_error_of_exit_code_the_response_stands(log: Log) -> None:
     """R1, E3"""
-    log = Log()
     outer = looking(log, "outer", "async")
     inner = looking(log, "inner", "quick", swallows=True)
 
@@ -192,9 +188,8 @@ async def test_after_a_swallowed_error_of_exit_code_the_response_stands() -> Non
     ]
 
 
-async def test_a_failing_setup_is_seen_and_so_are_invalid_values() -> None:
+async def test_a_failing_setup_is_seen_and_so_are_invalid_values(log: Log) -> None:
     """R1, E1, E4"""
-    log = Log()
 
     async def fail(outcome: Outcome, limit: int) -> AsyncIterator[None]:
         if limit:
@@ -218,9 +213,8 @@ async def test_a_failing_setup_is_seen_and_so_are_invalid_values() -> None:
     ]
 
 
-async def test_a_cancellation_is_seen() -> None:
+async def test_a_cancellation_is_seen(log: Log) -> None:
     """R1, C2"""
-    log = Log()
     app = App(dependencies=[looking(log, "a", "async")(None)])
     scope = anyio.CancelScope()
 
@@ -322,9 +316,8 @@ async def test_what_a_file_makes_of_its_status_is_seen_when_it_was_sent(tmp_path
 
 
 @each_flavour
-async def test_both_scopes_see_the_head_of_a_stream_of_the_endpoint(flavour: str) -> None:
+async def test_both_scopes_see_the_head_of_a_stream_of_the_endpoint(log: Log, flavour: str) -> None:
     """R2, S6"""
-    log = Log()
     wide, narrow = looking(log, "wide", flavour), looking(log, "narrow", flavour)
     app = App(dependencies=[wide("request"), narrow(None)])
 
@@ -454,9 +447,8 @@ async def test_request_scope_sees_that_the_client_has_left(
     assert log == seen
 
 
-async def test_a_client_that_has_left_is_seen_behind_other_middleware_too() -> None:
+async def test_a_client_that_has_left_is_seen_behind_other_middleware_too(log: Log) -> None:
     """R2"""
-    log = Log()
     app = application(log, read)
 
     @app.middleware("http")
@@ -469,9 +461,8 @@ async def test_a_client_that_has_left_is_seen_behind_other_middleware_too() -> N
     assert any(line.startswith("wide: ") for line in log)
 
 
-async def test_a_client_that_leaves_before_its_body_has_come_is_seen() -> None:
+async def test_a_client_that_leaves_before_its_body_has_come_is_seen(log: Log) -> None:
     """R2"""
-    log = Log()
 
     async def receive_body(request: Request) -> None:
         await request.body()
@@ -524,9 +515,8 @@ async def test_a_custom_handler_decides_what_request_scope_sees(endpoint: Any, f
 # ---------------------------------------------------------------------- R3 and other places
 
 
-async def test_a_session_commits_only_after_a_success() -> None:
+async def test_a_session_commits_only_after_a_success(log: Log, app: App) -> None:
     """R3"""
-    log = Log()
 
     async def get_session(outcome: Outcome) -> AsyncIterator[str]:
         try:
@@ -535,8 +525,6 @@ async def test_a_session_commits_only_after_a_success() -> None:
                 log("commits")
         finally:
             log("closes")
-
-    app = App()
 
     @app.post("/{status}")
     async def write(status: int, session: Annotated[str, Depends(get_session)]) -> JSONResponse:
@@ -557,12 +545,10 @@ async def test_a_session_commits_only_after_a_success() -> None:
 
 @each_flavour
 async def test_dependencies_of_a_background_task_see_what_becomes_of_it(
-    flavour: str, caplog: pytest.LogCaptureFixture
+    log: Log, app: App, flavour: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """R1"""
-    log = Log()
     of_task = looking(log, "of task", flavour)(None)
-    app = App()
 
     def task(fails: bool, it: Annotated[str, of_task]) -> None:
         if fails:
@@ -583,9 +569,8 @@ async def test_dependencies_of_a_background_task_see_what_becomes_of_it(
 
 
 @each_flavour
-async def test_dependencies_of_a_websocket_see_what_becomes_of_it(flavour: str) -> None:
+async def test_dependencies_of_a_websocket_see_what_becomes_of_it(log: Log, flavour: str) -> None:
     """R1, W1"""
-    log = Log()
     app = App(dependencies=[looking(log, "a", flavour)(None)])
 
     @app.websocket("/")
@@ -655,18 +640,14 @@ def test_an_outcome_is_no_value_of_the_request() -> None:
     )
 
 
-def test_scope_app_has_no_outcome() -> None:
-    app = App()
+def test_scope_app_has_no_outcome(app: App) -> None:
     with pytest.raises(RequestValueError, match='there is none in scope "app"'):
 
         @app.get("/")
         def read(it: Annotated[None, Depends(yielding, scope="app")]) -> None: ...
 
 
-async def test_an_override_may_have_an_outcome() -> None:
-    log = Log()
-    app = App()
-
+async def test_an_override_may_have_an_outcome(log: Log, app: App) -> None:
     @app.get("/")
     async def read(it: Annotated[Any, Depends(lambda: None)]) -> None: ...
 
@@ -703,10 +684,7 @@ async def test_dependencies_of_a_call_outside_of_a_request_see_what_becomes_of_i
     ]
 
 
-async def test_a_task_may_be_passed_an_outcome() -> None:
-    log = Log()
-    app = App()
-
+async def test_a_task_may_be_passed_an_outcome(log: Log, app: App) -> None:
     def task(outcome: Outcome, it: Annotated[None, Depends(lambda: None)]) -> None:
         log(shown(outcome))
 

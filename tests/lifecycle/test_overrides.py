@@ -18,9 +18,7 @@ from microfw._routes.planned import KEPT_VARIANTS
 from microfw.dependencies import PlanCache
 from microfw.exceptions import OverrideError
 from microfw.testclient import TestClient
-from tests.lifecycle.programs import Log, lines, request
-
-both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+from tests.lifecycle.programs import Log, both, lines, request
 
 
 def connection(token: Annotated[str, Header()]) -> Iterator[str]:
@@ -107,9 +105,8 @@ async def test_it_is_replaced_at_any_depth(depth: Any) -> None:
     assert answer.json() == expected[depth]
 
 
-async def test_an_override_has_dependencies_and_values_of_its_own() -> None:
+async def test_an_override_has_dependencies_and_values_of_its_own(log: Log) -> None:
     """X1"""
-    log = Log()
 
     async def settings() -> AsyncIterator[str]:
         with log.opened("settings"):
@@ -198,9 +195,8 @@ async def test_dependencies_declared_beside_parameters_are_replaced(is_async: bo
 
 
 @both
-async def test_app_scope_is_overridden_before_start_up(is_async: bool) -> None:
+async def test_app_scope_is_overridden_before_start_up(log: Log, app: App, is_async: bool) -> None:
     """X1, S2"""
-    log = Log()
 
     async def engine() -> AsyncIterator[str]:
         with log.opened("engine"):
@@ -213,8 +209,6 @@ async def test_app_scope_is_overridden_before_start_up(is_async: bool) -> None:
     def fake_sync() -> Iterator[str]:
         with log.opened("fake"):
             yield "fake"
-
-    app = App()
 
     def audit(engine: Annotated[str, Depends(engine, scope="app")]) -> None:
         log(f"audit with {engine}")

@@ -8,9 +8,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 
 from microfw import App, BackgroundTask, Depends, HTTPException, Request, Response
 from microfw.responses import StreamingResponse
-from tests.lifecycle.programs import Answer, Oops, request
-
-both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+from tests.lifecycle.programs import Answer, Oops, both, request
 
 
 def marking(*, is_async: bool) -> Callable[..., Any]:
@@ -339,7 +337,7 @@ async def test_request_scope_exit_code_comes_too_late(is_async: bool) -> None:
     assert marks(await request(app)) == ["x-setup: setup", "set-cookie: setup=1"]
 
 
-async def test_a_header_set_twice_is_sent_once_and_cookies_are_sent_each() -> None:
+async def test_a_header_set_twice_is_sent_once_and_cookies_are_sent_each(app: App) -> None:
     """B1"""
 
     def first(response: Response) -> None:
@@ -349,8 +347,6 @@ async def test_a_header_set_twice_is_sent_once_and_cookies_are_sent_each() -> No
     def second(response: Response) -> None:
         response.headers["x-page"] = "2"
         response.set_cookie("a", "2")
-
-    app = App()
 
     @app.get("/")
     async def endpoint(

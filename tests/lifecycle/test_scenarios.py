@@ -1401,9 +1401,8 @@ async def one_event_loop(anyio_backend: str) -> AsyncIterator[None]:
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: f"{s.rule}: {s.says}")
 async def test_a_program_leaves_the_log_that_its_rule_says(
-    scenario: Scenario, variant: Variant, caplog: pytest.LogCaptureFixture
+    log: Log, scenario: Scenario, variant: Variant, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = Log()
     app = build(scenario.program, variant, log)
 
     with caplog.at_level(logging.DEBUG, logger="microfw"):

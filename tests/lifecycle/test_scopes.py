@@ -1,6 +1,6 @@
 """S1 to S6: how long yield dependencies stay open."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Annotated, Any
@@ -20,44 +20,16 @@ from microfw.exceptions import (
     YieldError,
 )
 from microfw.responses import FileResponse, StreamingResponse
-from tests.lifecycle.programs import Log, Oops, lines, request, told
-
-both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
-
-
-def place(function: Any) -> str:
-    code = function.__code__
-    return f"{code.co_qualname} ({__file__}:{code.co_firstlineno})"
-
-
-def opening(log: Log, name: str, *below: Any, is_async: bool = True) -> Callable[..., Any]:
-    """Make a yield dependency that writes down its name, on top of others."""
-
-    async def open_async(a: Any = None, b: Any = None) -> AsyncIterator[str]:
-        with log.opened(name):
-            yield name
-
-    def open_sync(a: Any = None, b: Any = None) -> Iterator[str]:
-        with log.opened(name):
-            yield name
-
-    function: Any = open_async if is_async else open_sync
-    function.__defaults__ = (*below, None, None)[:2]
-    function.__name__ = name
-    opened: Callable[..., Any] = function
-    return opened
-
+from tests.lifecycle.programs import Log, Oops, both, lines, opening, place, request, told
 
 # ---------------------------------------------------------------------- S1: request scope
 
 
 @both
-async def test_request_scope_feeds_a_returned_stream(is_async: bool) -> None:
+async def test_request_scope_feeds_a_returned_stream(log: Log, app: App, is_async: bool) -> None:
     """S1"""
-    log = Log()
     session = opening(log, "session", is_async=is_async)
     unit = opening(log, "unit", is_async=is_async)
-    app = App()
 
     @app.get("/")
     async def endpoint(
@@ -78,7 +50,7 @@ async def test_request_scope_feeds_a_returned_stream(is_async: bool) -> None:
 
 
 @both
-async def test_request_scope_feeds_a_file(is_async: bool, tmp_path: Any) -> None:
+async def test_request_scope_feeds_a_file(app: App, is_async: bool, tmp_path: Any) -> None:
     """S1"""
     path = tmp_path / "report.txt"
 
@@ -92,7 +64,6 @@ async def test_request_scope_feeds_a_file(is_async: bool, tmp_path: Any) -> None
         yield str(path)
         path.unlink()
 
-    app = App()
     report = report_async if is_async else report_sync
 
     @app.get("/")
@@ -187,10 +158,9 @@ async def test_what_had_closed_before_a_stream_is_reported_in_the_order_of_setup
 
 
 async def test_the_replacement_of_a_dependency_is_named_where_it_is_overridden(
-    caplog: pytest.LogCaptureFixture,
+    app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     """E7, S1, X2"""
-    app = App()
 
     @app.get("/")
     async def endpoint(session: Annotated[Session, Depends(session_async)]) -> StreamingResponse:
@@ -203,10 +173,9 @@ async def test_the_replacement_of_a_dependency_is_named_where_it_is_overridden(
 
 
 async def test_nothing_is_reported_of_a_stream_that_fails_while_what_it_reads_is_open(
-    caplog: pytest.LogCaptureFixture,
+    app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
     """E7, S1, S6"""
-    app = App()
 
     @app.get("/")
     async def wide(
@@ -245,9 +214,8 @@ async def receive_nothing() -> Any:
 
 
 @both
-async def test_app_scope_opens_once_in_order_and_exits_in_reverse(is_async: bool) -> None:
+async def test_app_scope_opens_once_in_order_and_exits_in_reverse(log: Log, is_async: bool) -> None:
     """S2"""
-    log = Log()
 
     def settings() -> str:
         log("settings")
@@ -289,7 +257,7 @@ async def test_app_scope_opens_once_in_order_and_exits_in_reverse(is_async: bool
 
 
 @both
-async def test_all_requests_share_the_value_of_app_scope(is_async: bool) -> None:
+async def test_all_requests_share_the_value_of_app_scope(app: App, is_async: bool) -> None:
     """S2"""
     seen: list[object] = []
 
@@ -299,7 +267,6 @@ async def test_all_requests_share_the_value_of_app_scope(is_async: bool) -> None
     def engine_sync() -> object:
         return object()
 
-    app = App()
     engine = engine_async if is_async else engine_sync
 
     @app.get("/")
@@ -403,10 +370,9 @@ async def test_what_was_entered_exits_when_start_up_fails_half_way(is_async: boo
 
 @both
 async def test_a_start_up_opens_what_an_earlier_one_had_opened_before_it_failed(
-    is_async: bool,
+    log: Log, is_async: bool
 ) -> None:
     """S2"""
-    log = Log()
     first = opening(log, "first", is_async=is_async)
     failures = [Oops("start-up")]
 
@@ -436,10 +402,9 @@ async def test_a_start_up_opens_what_an_earlier_one_had_opened_before_it_failed(
 
 @both
 async def test_a_lifespan_within_another_shares_what_that_has_opened_and_leaves_it_open(
-    is_async: bool,
+    log: Log, is_async: bool
 ) -> None:
     """S2"""
-    log = Log()
     engine = opening(log, "engine", is_async=is_async)
     app = App(dependencies=[Depends(engine, scope="app")])
 
@@ -460,10 +425,9 @@ async def test_a_lifespan_within_another_shares_what_that_has_opened_and_leaves_
 
 @both
 async def test_a_start_up_error_that_a_dependency_swallows_is_reported_with_the_dependency(
-    is_async: bool,
+    log: Log, is_async: bool
 ) -> None:
     """S2, E5"""
-    log = Log()
 
     async def swallows_async() -> AsyncIterator[None]:
         with suppress(Oops):
@@ -535,9 +499,8 @@ async def test_errors_at_shutdown_are_chained_as_those_of_nested_with_blocks(fla
     assert oops.__context__ is None
 
 
-async def test_a_lifespan_within_another_closes_what_it_has_opened_itself() -> None:
+async def test_a_lifespan_within_another_closes_what_it_has_opened_itself(log: Log) -> None:
     """S2: what was declared since the other one has started."""
-    log = Log()
     engine, cache = opening(log, "engine"), opening(log, "cache")
     app = App(dependencies=[Depends(engine, scope="app")])
 
@@ -562,9 +525,8 @@ async def test_a_lifespan_within_another_closes_what_it_has_opened_itself() -> N
     )
 
 
-async def test_an_error_at_shutdown_lets_the_other_dependencies_exit() -> None:
+async def test_an_error_at_shutdown_lets_the_other_dependencies_exit(log: Log) -> None:
     """S2, O2"""
-    log = Log()
     first = opening(log, "first")
 
     async def broken() -> AsyncIterator[None]:
@@ -583,11 +545,9 @@ async def test_an_error_at_shutdown_lets_the_other_dependencies_exit() -> None:
     assert log == lines("first opens, started, first sees Oops(shutdown)")
 
 
-async def test_app_scope_without_a_lifespan_is_an_error_that_says_so() -> None:
+async def test_app_scope_without_a_lifespan_is_an_error_that_says_so(log: Log, app: App) -> None:
     """S2"""
-    log = Log()
     engine = opening(log, "engine")
-    app = App()
 
     @app.get("/")
     async def endpoint(engine: Annotated[str, Depends(engine, scope="app")]) -> None:
@@ -606,9 +566,8 @@ async def test_app_scope_without_a_lifespan_is_an_error_that_says_so() -> None:
     )
 
 
-async def test_app_scope_is_closed_after_the_lifespan() -> None:
+async def test_app_scope_is_closed_after_the_lifespan(app: App) -> None:
     """S2"""
-    app = App()
     engine = opening(Log(), "engine")
 
     @app.get("/")
@@ -623,10 +582,9 @@ async def test_app_scope_is_closed_after_the_lifespan() -> None:
 
 @both
 async def test_the_lifespan_of_an_application_opens_app_scope_of_those_mounted_in_it(
-    is_async: bool,
+    log: Log, is_async: bool
 ) -> None:
     """S2"""
-    log = Log()
     shared = opening(log, "shared", is_async=is_async)
     inner_engine = opening(log, "inner_engine", is_async=is_async)
     app, inner, innermost = App(), App(), App()
@@ -683,11 +641,10 @@ async def test_an_application_mounted_in_starlettes_opens_its_own_with_its_own_l
     assert log == lines("engine opens, engine exits")
 
 
-async def test_app_scope_runs_in_the_lifespan_protocol_and_its_failure_is_told_to_the_server() -> (
-    None
-):
+async def test_app_scope_runs_in_the_lifespan_protocol_and_its_failure_is_told_to_the_server(
+    log: Log,
+) -> None:
     """S2"""
-    log = Log()
 
     async def broken() -> AsyncIterator[None]:
         if log:
@@ -807,12 +764,10 @@ def test_a_narrower_scope_in_a_wider_one_is_refused_and_the_path_is_shown(
     )
 
 
-def test_request_scope_in_app_scope_is_refused() -> None:
+def test_request_scope_in_app_scope_is_refused(app: App) -> None:
     """S3"""
 
     def engine(session: Annotated[None, Depends(session, scope="request")]) -> None: ...
-
-    app = App()
 
     def endpoint(engine: Annotated[None, Depends(engine, scope="app")]) -> None: ...
 
@@ -821,13 +776,11 @@ def test_request_scope_in_app_scope_is_refused() -> None:
 
 
 @both
-async def test_a_wider_scope_in_a_narrower_one_is_fine(is_async: bool) -> None:
+async def test_a_wider_scope_in_a_narrower_one_is_fine(log: Log, app: App, is_async: bool) -> None:
     """S3"""
-    log = Log()
     engine = opening(log, "engine", is_async=is_async)
     session = opening(log, "session", Depends(engine, scope="app"), is_async=not is_async)
     unit = opening(log, "unit", Depends(session, scope="request"), is_async=is_async)
-    app = App()
 
     @app.get("/")
     async def endpoint(unit: Annotated[str, Depends(unit, scope="function")]) -> None:
@@ -877,10 +830,9 @@ async def test_an_unscoped_dependency_takes_the_scope_that_its_user_needs(is_asy
 
 @both
 async def test_it_takes_the_widest_scope_asked_for_on_that_route_and_no_other(
-    is_async: bool,
+    log: Log, is_async: bool
 ) -> None:
     """S4"""
-    log = Log()
     session = opening(log, "session", is_async=is_async)
     app = App(dependencies=[Depends(session)])
 
@@ -902,13 +854,11 @@ async def test_it_takes_the_widest_scope_asked_for_on_that_route_and_no_other(
 
 @both
 async def test_uses_that_turn_out_to_be_one_step_open_once_what_that_step_does_not_share(
-    is_async: bool,
+    log: Log, app: App, is_async: bool
 ) -> None:
     """S4, O3"""
-    log = Log()
     lock = opening(log, "lock", is_async=is_async)
     session = opening(log, "session", Depends(lock, use_cache=False), is_async=is_async)
-    app = App()
 
     @app.get("/")
     async def endpoint(
@@ -946,12 +896,10 @@ async def test_it_is_widened_through_other_unscoped_dependencies(is_async: bool)
     )
 
 
-async def test_it_is_widened_to_app_scope_too() -> None:
+async def test_it_is_widened_to_app_scope_too(log: Log, app: App) -> None:
     """S4, S2"""
-    log = Log()
     pool = opening(log, "pool")
     engine = opening(log, "engine", Depends(pool))
-    app = App()
 
     @app.get("/")
     async def endpoint(
@@ -1017,10 +965,9 @@ async def test_the_default_scope_is_for_the_dependencies_of_tasks_as_well(is_asy
 @both
 @pytest.mark.parametrize("endpoint_is_async", [True, False], ids=["async stream", "sync stream"])
 async def test_a_generator_endpoint_ends_function_scope_when_the_stream_ends(
-    is_async: bool, endpoint_is_async: bool
+    log: Log, is_async: bool, endpoint_is_async: bool
 ) -> None:
     """S6"""
-    log = Log()
     narrow = opening(log, "narrow", is_async=is_async)
     wide = opening(log, "wide", is_async=not is_async)
     app = App(dependencies=[Depends(wide, scope="request")])
@@ -1073,9 +1020,8 @@ async def test_an_error_before_the_first_item_is_answered_like_any_other(is_asyn
 
 
 @both
-async def test_an_error_after_the_start_is_raised_to_the_server(is_async: bool) -> None:
+async def test_an_error_after_the_start_is_raised_to_the_server(log: Log, is_async: bool) -> None:
     """S6, E7"""
-    log = Log()
     narrow = opening(log, "narrow", is_async=is_async)
     app = App(dependencies=[Depends(narrow)])
 
@@ -1097,10 +1043,9 @@ async def test_an_error_after_the_start_is_raised_to_the_server(is_async: bool) 
 
 @both
 async def test_an_error_after_the_start_that_is_swallowed_is_reported_all_the_same(
-    is_async: bool,
+    log: Log, is_async: bool
 ) -> None:
     """S6, E5, E7: the client has half of an answer."""
-    log = Log()
 
     async def swallowing_async() -> AsyncIterator[None]:
         try:

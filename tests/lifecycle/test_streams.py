@@ -12,7 +12,7 @@ import trio
 
 from microfw import App, Depends
 from microfw.exceptions import ResponseValidationError
-from tests.lifecycle.programs import Log, lines, request
+from tests.lifecycle.programs import Log, both, lines, request
 
 Held = Callable[[], AbstractAsyncContextManager[None]]
 React = Callable[[anyio.Event], Awaitable[None]]
@@ -129,10 +129,8 @@ def app_holding(held: Held, log: Log, *items: Any) -> App:
     [(fails, "OSError(the client has gone)"), (leaves, "ClientDisconnect()")],
 )
 async def test_a_stream_that_holds_a_scope_open_is_closed_where_an_item_is_not_taken(
-    held: Held, react: React, seen: str
+    log: Log, held: Held, react: React, seen: str
 ) -> None:
-    log = Log()
-
     await request(sending(app_holding(held, log, 1, 2), react), log=log)
 
     assert log == [
@@ -143,10 +141,8 @@ async def test_a_stream_that_holds_a_scope_open_is_closed_where_an_item_is_not_t
 
 @pytest.mark.parametrize("held", [a_task_group, a_timeout])
 async def test_a_stream_that_holds_a_scope_open_is_closed_where_an_item_cannot_be_encoded(
-    held: Held,
+    log: Log, held: Held
 ) -> None:
-    log = Log()
-
     answer = await request(app_holding(held, log, 1, 1j), log=log)
 
     assert log == [
@@ -157,10 +153,9 @@ async def test_a_stream_that_holds_a_scope_open_is_closed_where_an_item_cannot_b
 
 
 async def test_a_stream_that_takes_too_long_to_close_is_cancelled_and_named(
-    caplog: pytest.LogCaptureFixture,
+    log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     """C1"""
-    log = Log()
     app = App(cleanup_timeout=0.01)
 
     async def endpoint() -> AsyncIterator[int]:
@@ -186,10 +181,9 @@ async def test_a_stream_that_takes_too_long_to_close_is_cancelled_and_named(
 
 @on_asyncio
 async def test_nothing_is_logged_where_a_request_is_cancelled_again_as_its_stream_is_closed(
-    caplog: pytest.LogCaptureFixture,
+    log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     """C2"""
-    log = Log()
 
     @asynccontextmanager
     async def a_group_that_ends_late() -> AsyncIterator[None]:
@@ -291,9 +285,7 @@ on_trio = pytest.mark.parametrize("anyio_backend", ["trio"])
 
 
 @on_trio
-async def test_a_stream_in_a_nursery_ends_where_its_client_leaves() -> None:
-    log = Log()
-
+async def test_a_stream_in_a_nursery_ends_where_its_client_leaves(log: Log) -> None:
     answer = await request(app_waiting(a_nursery, log, leaves), log=log)
 
     assert log == lines("session opens, sends 200, sends 1, session sees ClientDisconnect()")
@@ -302,10 +294,9 @@ async def test_a_stream_in_a_nursery_ends_where_its_client_leaves() -> None:
 
 @on_trio
 async def test_a_stream_in_a_nursery_ends_where_its_request_is_cancelled(
-    caplog: pytest.LogCaptureFixture,
+    log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     """C2"""
-    log = Log()
     scope = anyio.CancelScope()
 
     async def is_cancelled(left: anyio.Event) -> None:
@@ -349,15 +340,11 @@ def app_that_fails(is_async: bool, log: Log, *items: Any) -> App:
     return app
 
 
-both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
-
-
 @both
 async def test_what_a_stream_raises_as_it_is_closed_takes_the_place_of_what_closed_it(
-    is_async: bool,
+    log: Log, is_async: bool
 ) -> None:
     """E2"""
-    log = Log()
 
     answer = await request(app_that_fails(is_async, log, 1, 1j), log=log)
 
@@ -367,10 +354,9 @@ async def test_what_a_stream_raises_as_it_is_closed_takes_the_place_of_what_clos
 
 @both
 async def test_what_a_stream_raises_as_it_is_closed_is_logged_where_its_request_is_cancelled(
-    is_async: bool, caplog: pytest.LogCaptureFixture
+    log: Log, is_async: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """C2"""
-    log = Log()
     scope = anyio.CancelScope()
 
     async def is_cancelled(left: anyio.Event) -> None:
@@ -392,10 +378,9 @@ async def test_what_a_stream_raises_as_it_is_closed_is_logged_where_its_request_
 
 
 @both
-async def test_a_group_that_a_stream_raises_is_raised_as_it_is(is_async: bool) -> None:
+async def test_a_group_that_a_stream_raises_is_raised_as_it_is(app: App, is_async: bool) -> None:
     """E2"""
     group = ExceptionGroup("own", [ValueError("one"), ExceptionGroup("inner", [KeyError("two")])])
-    app = App()
 
     async def yield_async() -> AsyncIterator[int]:
         yield 1

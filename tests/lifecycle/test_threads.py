@@ -110,10 +110,8 @@ def all_kinds(note: Notes) -> Any:
 @pytest.mark.parametrize("fails", [True, False])
 @pytest.mark.parametrize("kind", ["sync", "async"])
 async def test_async_steps_run_on_the_event_loop_and_sync_ones_in_worker_threads(
-    note: Notes, kind: str, fails: bool
+    app: App, note: Notes, kind: str, fails: bool
 ) -> None:
-    app = App()
-
     def sync_endpoint() -> None:
         note("endpoint")
         if fails:
@@ -142,10 +140,8 @@ async def test_async_steps_run_on_the_event_loop_and_sync_ones_in_worker_threads
 
 
 async def test_tasks_handlers_and_streams_that_are_sync_run_in_worker_threads(
-    note: Notes,
+    app: App, note: Notes
 ) -> None:
-    app = App()
-
     def resource() -> Iterator[None]:
         with note.both("resource"):
             yield
@@ -230,9 +226,8 @@ def leaves_the_thread(below: Any) -> Any:
 
 @pytest.mark.parametrize("fails", [True, False])
 async def test_a_sync_endpoint_and_all_its_sync_dependencies_are_one_call(
-    hops: Hops, fails: bool
+    app: App, hops: Hops, fails: bool
 ) -> None:
-    app = App()
     third = hops.resource(hops.resource(hops.resource()))
 
     @app.get("/")
@@ -245,8 +240,7 @@ async def test_a_sync_endpoint_and_all_its_sync_dependencies_are_one_call(
     assert len(hops) == 1
 
 
-async def test_a_response_is_built_in_the_call_of_its_sync_endpoint(hops: Hops) -> None:
-    app = App()
+async def test_a_response_is_built_in_the_call_of_its_sync_endpoint(app: App, hops: Hops) -> None:
     first = hops.resource()
 
     class NotingResponse(JSONResponse):
@@ -263,9 +257,8 @@ async def test_a_response_is_built_in_the_call_of_its_sync_endpoint(hops: Hops) 
 
 
 async def test_neighbouring_sync_dependencies_share_a_call_for_setup_and_one_for_exit(
-    hops: Hops,
+    app: App, hops: Hops
 ) -> None:
-    app = App()
     third = hops.resource(hops.resource(hops.resource()))
 
     @app.get("/")
@@ -275,9 +268,7 @@ async def test_neighbouring_sync_dependencies_share_a_call_for_setup_and_one_for
     assert len(hops) == 2
 
 
-async def test_neighbouring_sync_functions_share_a_call(hops: Hops) -> None:
-    app = App()
-
+async def test_neighbouring_sync_functions_share_a_call(app: App, hops: Hops) -> None:
     def second(first: Annotated[None, Depends(hops.value)]) -> None:
         hops.note()
 
@@ -306,8 +297,7 @@ async def test_an_async_dependency_between_sync_ones_parts_their_calls(hops: Hop
     )  # setup of the first; from the third's setup to its exit; exit of the first
 
 
-async def test_scope_request_exits_in_a_second_call(hops: Hops) -> None:
-    app = App()
+async def test_scope_request_exits_in_a_second_call(app: App, hops: Hops) -> None:
     first = hops.resource(scope="request")
     second = hops.resource(first)
 
@@ -319,8 +309,7 @@ async def test_scope_request_exits_in_a_second_call(hops: Hops) -> None:
     assert len(hops) == 2
 
 
-async def test_dependencies_on_the_event_loop_make_no_call(hops: Hops) -> None:
-    app = App()
+async def test_dependencies_on_the_event_loop_make_no_call(app: App, hops: Hops) -> None:
     loop = threading.get_ident()
     seen: list[int] = []
 
@@ -338,8 +327,7 @@ async def test_dependencies_on_the_event_loop_make_no_call(hops: Hops) -> None:
     assert seen == [loop, loop]
 
 
-async def test_an_sqlite_connection_just_works_with_a_sync_endpoint() -> None:
-    app = App()
+async def test_an_sqlite_connection_just_works_with_a_sync_endpoint(app: App) -> None:
     closed: list[bool] = []
 
     def get_connection() -> Iterator[sqlite3.Connection]:
@@ -444,11 +432,8 @@ def setters(name: str, log: Log, *below: Any) -> list[Setter]:
 @pytest.mark.parametrize("endpoint", ["sync", "async"])
 @pytest.mark.parametrize("fails", [True, False])
 async def test_a_context_variable_is_seen_by_all_that_follows_and_can_be_reset(
-    outer: int, inner: int, endpoint: str, fails: bool
+    log: Log, app: App, outer: int, inner: int, endpoint: str, fails: bool
 ) -> None:
-    log = Log()
-    app = App()
-
     def observe() -> Iterator[None]:
         log(f"observer opens with {value()}")
         try:
@@ -555,11 +540,8 @@ async def test_a_context_variable_that_exit_code_sets_anew_can_be_reset_to_unset
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("setter", ["sync", "async"])
 async def test_what_the_endpoint_or_a_dependency_sets_is_seen_in_exit_code_and_tasks(
-    kind: str, setter: str
+    log: Log, app: App, kind: str, setter: str
 ) -> None:
-    log = Log()
-    app = App()
-
     def observe() -> Iterator[None]:
         yield
         log(f"sync exit sees {value()}")
@@ -619,9 +601,8 @@ def tasks_that_see(log: Log) -> list[Callable[..., Any]]:
 
 @pytest.mark.parametrize("endpoint", ["sync", "async"])
 async def test_requests_at_the_same_time_see_no_context_variable_of_each_other(
-    endpoint: str,
+    app: App, endpoint: str
 ) -> None:
-    app = App()
     seen: list[tuple[str, str, str]] = []
     all_have_set = anyio.Event()
     waiting = 0
@@ -664,8 +645,7 @@ async def test_requests_at_the_same_time_see_no_context_variable_of_each_other(
     assert value() == "unset"
 
 
-async def test_a_later_request_sees_no_context_variable_of_an_earlier_one() -> None:
-    app = App()
+async def test_a_later_request_sees_no_context_variable_of_an_earlier_one(app: App) -> None:
     seen: list[str] = []
 
     def set_it() -> None:
@@ -794,8 +774,7 @@ def streams(pool: Pool, scope: Any) -> dict[str, Callable[..., Any]]:
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("scope", ["function", "request"])
 @pytest.mark.parametrize("kind", [*routes(Pool(), None), *streams(Pool(), None)])
-async def test_many_requests_for_few_resources_all_succeed(kind: str, scope: Any) -> None:
-    app = App()
+async def test_many_requests_for_few_resources_all_succeed(app: App, kind: str, scope: Any) -> None:
     pool = Pool()
     endpoint = (routes(pool, scope) | streams(pool, scope))[kind]
     app.add_api_route("/", endpoint)
@@ -860,10 +839,8 @@ async def test_exit_code_waits_for_no_free_thread(fails: bool, scope: Any, count
 @pytest.mark.parametrize("anyio_backend", [("asyncio", {}), ("asyncio", {"use_uvloop": True})])
 @pytest.mark.parametrize("turns", range(6))
 async def test_an_error_in_exit_code_is_reported_whenever_its_request_is_cancelled(
-    turns: int, caplog: pytest.LogCaptureFixture
+    log: Log, app: App, turns: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
-    log = Log()
     inside, leave = anyio.Event(), anyio.Event()
     cancelled = threading.Event()
 
@@ -894,10 +871,9 @@ async def test_an_error_in_exit_code_is_reported_whenever_its_request_is_cancell
     assert [repr(error) for error in seen] == ["LookupError('exit failed')"]
 
 
-async def test_a_sync_endpoint_waits_for_no_free_thread_while_a_sync_dependency_is_open() -> None:
-    app = App()
-    log = Log()
-
+async def test_a_sync_endpoint_waits_for_no_free_thread_while_a_sync_dependency_is_open(
+    log: Log, app: App
+) -> None:
     def resource() -> Iterator[None]:
         yield
         log("exit")
@@ -917,10 +893,8 @@ async def test_a_sync_endpoint_waits_for_no_free_thread_while_a_sync_dependency_
 
 @pytest.mark.parametrize("has_dependency", [True, False])
 async def test_a_sync_task_waits_for_no_free_thread_while_a_sync_dependency_is_open(
-    has_dependency: bool,
+    log: Log, app: App, has_dependency: bool
 ) -> None:
-    app = App()
-    log = Log()
     all_threads = ExitStack()
 
     def resource() -> Iterator[None]:
@@ -945,10 +919,8 @@ async def test_a_sync_task_waits_for_no_free_thread_while_a_sync_dependency_is_o
 
 @pytest.mark.parametrize("uses_resource", [True, False])
 async def test_a_sync_task_does_wait_for_a_free_thread_while_none_is_open(
-    uses_resource: bool,
+    log: Log, app: App, uses_resource: bool
 ) -> None:
-    app = App()
-    log = Log()
     all_threads = ExitStack()
 
     def resource() -> Iterator[None]:
@@ -966,10 +938,7 @@ async def test_a_sync_task_does_wait_for_a_free_thread_while_none_is_open(
     assert log == (["exit", "sends 200"] if uses_resource else ["sends 200"])
 
 
-async def test_setup_does_wait_for_a_free_thread() -> None:
-    app = App()
-    log = Log()
-
+async def test_setup_does_wait_for_a_free_thread(log: Log, app: App) -> None:
     @app.get("/")
     def endpoint() -> None:
         log("endpoint")

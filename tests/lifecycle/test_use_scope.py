@@ -5,7 +5,6 @@ from threading import get_ident
 from typing import Annotated, Any
 
 import pytest
-from anyio.lowlevel import checkpoint
 
 from microfw import (
     App,
@@ -21,34 +20,8 @@ from microfw.background import plan_of
 from microfw.exceptions import ScopeError, SwallowedExceptionError
 from microfw.responses import JSONResponse
 from microfw.routing import Route
-from tests.lifecycle.programs import Log, Oops, lines, request
+from tests.lifecycle.programs import Log, Oops, both, lines, opening, place, request
 from tests.lifecycle.test_websockets import converse
-
-both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
-
-
-def place(function: Any) -> str:
-    code = function.__code__
-    return f"{code.co_qualname} ({__file__}:{code.co_firstlineno})"
-
-
-def opening(log: Log, name: str, *below: Any, is_async: bool = True) -> Callable[..., Any]:
-    """Make a yield dependency that writes down its name, on top of others."""
-
-    async def open_async(a: Any = None, b: Any = None) -> AsyncIterator[str]:
-        with log.opened(name):
-            await checkpoint()
-            yield name
-
-    def open_sync(a: Any = None, b: Any = None) -> Iterator[str]:
-        with log.opened(name):
-            yield name
-
-    function: Any = open_async if is_async else open_sync
-    function.__defaults__ = (*below, None, None)[:2]
-    function.__name__ = name
-    opened: Callable[..., Any] = function
-    return opened
 
 
 def using(log: Log, name: str, *below: Any, is_async: bool = True) -> Callable[..., Any]:
@@ -94,11 +67,9 @@ async def test_it_is_closed_when_the_last_that_uses_it_has_run(is_async: bool) -
 
 @both
 async def test_one_that_the_endpoint_uses_is_closed_before_the_response_is_built(
-    is_async: bool,
+    log: Log, app: App, is_async: bool
 ) -> None:
     """S7"""
-    log = Log()
-    app = App()
     session = Depends(opening(log, "session"), scope="use")
     work = Depends(opening(log, "work"))
 
@@ -127,9 +98,8 @@ async def test_one_that_the_endpoint_uses_is_closed_before_the_response_is_built
 
 
 @both
-async def test_one_whose_value_nobody_uses_is_closed_at_once(is_async: bool) -> None:
+async def test_one_whose_value_nobody_uses_is_closed_at_once(log: Log, is_async: bool) -> None:
     """S7"""
-    log = Log()
     app = App(
         dependencies=[
             Depends(opening(log, "first", is_async=is_async)),
@@ -152,13 +122,11 @@ async def test_one_whose_value_nobody_uses_is_closed_at_once(is_async: bool) -> 
 
 @both
 async def test_its_value_may_be_used_again_by_one_of_function_scope_of_its_own(
-    is_async: bool,
+    log: Log, app: App, is_async: bool
 ) -> None:
     """S7, O3"""
-    log = Log()
     get_session = opening(log, "session", is_async=is_async)
     user = Depends(using(log, "user", Depends(get_session, scope="use"), is_async=is_async))
-    app = App()
 
     @app.get("/")
     async def endpoint(
@@ -174,12 +142,10 @@ async def test_its_value_may_be_used_again_by_one_of_function_scope_of_its_own(
 
 
 @both
-async def test_a_stream_begins_when_it_is_closed(is_async: bool) -> None:
+async def test_a_stream_begins_when_it_is_closed(log: Log, app: App, is_async: bool) -> None:
     """S7, S6"""
-    log = Log()
     session = Depends(opening(log, "session", is_async=is_async), scope="use")
     user = Depends(using(log, "user", session, is_async=is_async))
-    app = App()
 
     @app.get("/")
     async def endpoint(user: Annotated[str, user]) -> AsyncIterator[str]:
@@ -218,12 +184,10 @@ async def test_one_that_a_stream_uses_is_open_until_it_ends(is_async: bool) -> N
 
 
 @both
-async def test_a_websocket_is_served_when_it_is_closed(is_async: bool) -> None:
+async def test_a_websocket_is_served_when_it_is_closed(log: Log, app: App, is_async: bool) -> None:
     """S7, W1"""
-    log = Log()
     session = Depends(opening(log, "session", is_async=is_async), scope="use")
     user = Depends(using(log, "user", session, is_async=is_async))
-    app = App()
 
     @app.websocket("/")
     async def endpoint(websocket: WebSocket, user: Annotated[str, user]) -> None:
@@ -238,12 +202,10 @@ async def test_a_websocket_is_served_when_it_is_closed(is_async: bool) -> None:
 
 
 @both
-async def test_a_task_uses_it_and_lets_it_go(is_async: bool) -> None:
+async def test_a_task_uses_it_and_lets_it_go(log: Log, app: App, is_async: bool) -> None:
     """S7, B3"""
-    log = Log()
     session = Depends(opening(log, "session", is_async=is_async), scope="use")
     user = Depends(using(log, "user", session, is_async=is_async))
-    app = App()
 
     async def mail(text: str, user: Annotated[str, user]) -> None:
         log(f"mails {text} to {user}")
@@ -294,9 +256,10 @@ async def test_security_overrides_and_scopes_hold_for_it(is_async: bool) -> None
     )
 
 
-async def test_the_error_names_the_one_that_swallowed_an_exception_of_what_uses_it() -> None:
+async def test_the_error_names_the_one_that_swallowed_an_exception_of_what_uses_it(
+    log: Log, app: App
+) -> None:
     """S7, E5"""
-    log = Log()
 
     def session() -> Iterator[str]:
         try:
@@ -306,8 +269,6 @@ async def test_the_error_names_the_one_that_swallowed_an_exception_of_what_uses_
 
     def user(session: Annotated[str, Depends(session, scope="use")]) -> str:
         raise Oops
-
-    app = App()
 
     @app.get("/")
     async def endpoint(
@@ -325,7 +286,7 @@ async def test_the_error_names_the_one_that_swallowed_an_exception_of_what_uses_
 # ---------------------------------------------------------------------- S7: threads and depth
 
 
-async def test_sync_steps_with_it_among_them_are_one_call_in_one_thread() -> None:
+async def test_sync_steps_with_it_among_them_are_one_call_in_one_thread(app: App) -> None:
     """S7, T2"""
     threads: list[int] = []
 
@@ -342,8 +303,6 @@ async def test_sync_steps_with_it_among_them_are_one_call_in_one_thread() -> Non
         threads.append(get_ident())
         yield "work"
         threads.append(get_ident())
-
-    app = App()
 
     @app.get("/sync")
     def endpoint(user: Annotated[str, Depends(user)], work: Annotated[str, Depends(work)]) -> str:
@@ -409,11 +368,9 @@ OPENS = [f"{number} opens" for number in range(40)]
 @both
 @deep
 async def test_forty_inside_of_each_other_close_in_reverse_each_in_its_turn(
-    flavours: str, is_async: bool
+    log: Log, app: App, flavours: str, is_async: bool
 ) -> None:
     """S7"""
-    log = Log()
-    app = App()
     below = forty_below(log, flavours)
     user = Depends(using(log, "user", below[-1], below[20], is_async=is_async))
     add_endpoint(app, log, user, below[5], is_async=is_async)
@@ -426,11 +383,9 @@ async def test_forty_inside_of_each_other_close_in_reverse_each_in_its_turn(
 @both
 @deep
 async def test_forty_inside_of_each_other_see_an_exception_until_one_swallows_it(
-    flavours: str, is_async: bool
+    log: Log, app: App, flavours: str, is_async: bool
 ) -> None:
     """S7, E5"""
-    log = Log()
-    app = App()
     below = forty_below(log, flavours, swallows=10)
 
     def user(last: Annotated[str, below[-1]]) -> str:
@@ -457,10 +412,9 @@ async def test_forty_inside_of_each_other_see_an_exception_until_one_swallows_it
 
 @both
 async def test_what_is_open_longer_opens_outside_of_it_and_nothing_else_moves(
-    is_async: bool,
+    log: Log, app: App, is_async: bool
 ) -> None:
     """S8"""
-    log = Log()
     session = Depends(opening(log, "session", is_async=is_async), scope="use")
     needed = Depends(opening(log, "needed", is_async=is_async), scope="request")
     other = Depends(opening(log, "other", is_async=is_async))
@@ -468,7 +422,6 @@ async def test_what_is_open_longer_opens_outside_of_it_and_nothing_else_moves(
     unit = Depends(using(log, "unit", other, is_async=is_async))
     rights = Depends(using(log, "rights", session, needed, is_async=is_async))
     plain = Depends(using(log, "plain", is_async=is_async))
-    app = App()
 
     @app.get("/", dependencies=[user, plain, unit, rights])
     async def endpoint() -> None:
@@ -528,9 +481,8 @@ def get_rights_of_narrow(
 @pytest.mark.parametrize(
     ("rights", "scope"), [(get_rights, "function"), (get_wide_rights, "request")]
 )
-def test_two_uses_that_are_too_far_apart_are_named(rights: Any, scope: str) -> None:
+def test_two_uses_that_are_too_far_apart_are_named(app: App, rights: Any, scope: str) -> None:
     """S8"""
-    app = App()
 
     def endpoint(rights: Annotated[str, Depends(rights)]) -> None: ...
 
@@ -548,9 +500,8 @@ def test_two_uses_that_are_too_far_apart_are_named(rights: Any, scope: str) -> N
     )
 
 
-def test_two_uses_with_a_border_of_scopes_between_them_are_named() -> None:
+def test_two_uses_with_a_border_of_scopes_between_them_are_named(app: App) -> None:
     """S8, O4"""
-    app = App()
 
     def endpoint(
         work: Annotated[str, Depends(get_work, scope="request")],
@@ -561,7 +512,7 @@ def test_two_uses_with_a_border_of_scopes_between_them_are_named() -> None:
         app.get("/")(endpoint)
 
 
-def test_two_uses_that_others_keep_apart_are_named() -> None:
+def test_two_uses_that_others_keep_apart_are_named(app: App) -> None:
     """S8: those of `get_session` are together, but one of them needs one of the two."""
 
     def early(other: OtherInUse) -> str:
@@ -575,8 +526,6 @@ def test_two_uses_that_others_keep_apart_are_named() -> None:
 
     def late(work: Annotated[str, Depends(work)], other: OtherInUse) -> str:
         return other
-
-    app = App()
 
     def endpoint(late: Annotated[str, Depends(late)]) -> None: ...
 
@@ -624,7 +573,7 @@ def test_a_yield_dependency_of_a_wider_scope_cannot_use_it(user: Any, scope: Any
     )
 
 
-def test_what_it_uses_is_as_wide_as_those_need_that_use_it() -> None:
+def test_what_it_uses_is_as_wide_as_those_need_that_use_it(app: App) -> None:
     """S4: it has to be open before what opens in that scope."""
 
     def engine() -> Iterator[str]:
@@ -638,8 +587,6 @@ def test_what_it_uses_is_as_wide_as_those_need_that_use_it() -> None:
 
     def work(user: Annotated[str, Depends(user)]) -> Iterator[str]:
         yield user
-
-    app = App()
 
     @app.get("/")
     def endpoint(work: Annotated[str, Depends(work, scope="request")]) -> None: ...
@@ -656,7 +603,7 @@ def test_what_it_uses_is_as_wide_as_those_need_that_use_it() -> None:
     ]
 
 
-def test_what_it_uses_cannot_be_narrower_than_those_need_that_use_it() -> None:
+def test_what_it_uses_cannot_be_narrower_than_those_need_that_use_it(app: App) -> None:
     """S3"""
 
     def engine() -> Iterator[str]:
@@ -670,8 +617,6 @@ def test_what_it_uses_cannot_be_narrower_than_those_need_that_use_it() -> None:
 
     def work(user: Annotated[str, Depends(user)]) -> Iterator[str]:
         yield user
-
-    app = App()
 
     def endpoint(work: Annotated[str, Depends(work, scope="request")]) -> None: ...
 

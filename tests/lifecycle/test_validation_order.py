@@ -4,17 +4,13 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 import msgspec
-import pytest
 
 from microfw import App, Body, Cookie, Depends, Header, HTTPException, Query, RequestValidationError
-from tests.lifecycle.programs import Log, lines, request
+from tests.lifecycle.programs import Log, both, lines, request
 
 
 class Order(msgspec.Struct):
     amount: int
-
-
-both = pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 
 
 @both
@@ -132,9 +128,10 @@ async def test_auth_answers_401_before_values_and_body_are_reported_invalid(is_a
 
 
 @both
-async def test_what_does_not_depend_on_an_invalid_value_runs(is_async: bool) -> None:
+async def test_what_does_not_depend_on_an_invalid_value_runs(
+    log: Log, app: App, is_async: bool
+) -> None:
     """V2: through any number of dependencies, and yield dependencies are not opened without values."""
-    log = Log()
 
     async def page_async(number: int) -> AsyncIterator[int]:
         with log.opened("page"):
@@ -160,8 +157,6 @@ async def test_what_does_not_depend_on_an_invalid_value_runs(is_async: bool) -> 
         log("tenant")
         return session
 
-    app = App()
-
     @app.get("/")
     def endpoint(
         cursor: Annotated[str, Depends(cursor)], tenant: Annotated[str, Depends(tenant)]
@@ -183,9 +178,8 @@ async def test_what_does_not_depend_on_an_invalid_value_runs(is_async: bool) -> 
 
 
 @both
-async def test_one_invalid_value_of_several_is_enough(is_async: bool) -> None:
+async def test_one_invalid_value_of_several_is_enough(log: Log, app: App, is_async: bool) -> None:
     """V2"""
-    log = Log()
 
     async def page_async(number: int, size: int) -> AsyncIterator[list[int]]:
         with log.opened("page"):
@@ -194,8 +188,6 @@ async def test_one_invalid_value_of_several_is_enough(is_async: bool) -> None:
     def page_sync(number: int, size: int) -> Iterator[list[int]]:
         with log.opened("page"):
             yield [number, size]
-
-    app = App()
 
     @app.get("/")
     async def endpoint(
@@ -237,15 +229,14 @@ async def test_values_count_of_dependencies_that_the_endpoint_does_not_use(is_as
     assert log == lines("check, endpoint, sends 200")
 
 
-async def test_a_malformed_body_is_reported_once_however_many_steps_read_it() -> None:
+async def test_a_malformed_body_is_reported_once_however_many_steps_read_it(
+    log: Log, app: App
+) -> None:
     """V2, V3"""
-    log = Log()
 
     def amount(amount: Annotated[int, Body()]) -> int:
         log("amount")
         return amount
-
-    app = App()
 
     @app.post("/")
     async def endpoint(
@@ -259,17 +250,16 @@ async def test_a_malformed_body_is_reported_once_however_many_steps_read_it() ->
     assert [entry["loc"] for entry in answer.json()["detail"]] == [["body", 1], ["query", "page"]]
 
 
-async def test_a_value_that_is_the_same_is_reported_for_each_step_that_reads_it() -> None:
+async def test_a_value_that_is_the_same_is_reported_for_each_step_that_reads_it(
+    log: Log, app: App
+) -> None:
     """V1: a callable's own values are its own."""
-    log = Log()
 
     def first(page: int) -> int:
         return page
 
     def second(page: int) -> int:
         return page
-
-    app = App()
 
     @app.get("/")
     async def endpoint(
@@ -283,9 +273,8 @@ async def test_a_value_that_is_the_same_is_reported_for_each_step_that_reads_it(
     assert [entry["input"] for entry in answer.json()["detail"]] == ["x", "x"]
 
 
-async def test_values_are_read_after_the_steps_before_have_run() -> None:
+async def test_values_are_read_after_the_steps_before_have_run(log: Log) -> None:
     """V1: middleware-like dependencies may still change what is read."""
-    log = Log()
 
     def rewrite(request: Any = None) -> None:
         log("rewrite")
@@ -311,9 +300,8 @@ async def test_values_are_read_after_the_steps_before_have_run() -> None:
     assert log == lines("rewrite, default of page is made, endpoint, sends 200")
 
 
-async def test_the_whole_body_has_arrived_before_anything_opens() -> None:
+async def test_the_whole_body_has_arrived_before_anything_opens(log: Log) -> None:
     """V3, step 2 of the lifecycle: no resource waits for the client's upload."""
-    log = Log()
 
     async def session() -> AsyncIterator[None]:
         with log.opened("session"):
@@ -351,10 +339,8 @@ async def test_the_whole_body_has_arrived_before_anything_opens() -> None:
     ]
 
 
-async def test_the_body_is_not_received_where_no_step_declares_one() -> None:
+async def test_the_body_is_not_received_where_no_step_declares_one(log: Log, app: App) -> None:
     """V3, step 2 of the lifecycle."""
-    app = App()
-    log = Log()
 
     @app.post("/")
     async def endpoint() -> None:

@@ -142,10 +142,8 @@ def resource(flavour: str, name: str, log: Log, *below: Any, scope: Any = None) 
 @pytest.mark.parametrize("outer", FLAVOURS)
 @pytest.mark.parametrize("inner", FLAVOURS)
 async def test_both_scopes_exit_in_reverse_when_the_endpoint_has_ended(
-    outer: str, inner: str
+    log: Log, app: App, outer: str, inner: str
 ) -> None:
-    app = App()
-    log = Log()
     narrow = resource(inner, "narrow", log)
     wide = resource(outer, "wide", log, scope="request")
 
@@ -164,9 +162,7 @@ async def test_both_scopes_exit_in_reverse_when_the_endpoint_has_ended(
     assert conversation.raised is None
 
 
-async def test_a_websocket_that_the_endpoint_has_closed_is_not_closed_again() -> None:
-    app = App()
-
+async def test_a_websocket_that_the_endpoint_has_closed_is_not_closed_again(app: App) -> None:
     @app.websocket("/")
     async def endpoint(websocket: WebSocket) -> None:
         await websocket.accept()
@@ -176,9 +172,7 @@ async def test_a_websocket_that_the_endpoint_has_closed_is_not_closed_again() ->
     assert conversation == Conversation(["accept", "close 4001 enough"])
 
 
-async def test_a_websocket_that_the_endpoint_does_not_accept_is_refused() -> None:
-    app = App()
-
+async def test_a_websocket_that_the_endpoint_does_not_accept_is_refused(app: App) -> None:
     @app.websocket("/")
     async def endpoint(websocket: WebSocket) -> None: ...
 
@@ -186,8 +180,7 @@ async def test_a_websocket_that_the_endpoint_does_not_accept_is_refused() -> Non
     assert conversation == Conversation(["close 1000"])
 
 
-async def test_values_and_the_connection_are_injected() -> None:
-    app = App()
+async def test_values_and_the_connection_are_injected(app: App) -> None:
     seen: list[Any] = []
 
     def dependency(connection: HTTPConnection, other: WebSocket, limit: int = 1) -> int:
@@ -286,10 +279,9 @@ def app_with_handler() -> App:
 @pytest.mark.parametrize("place", ["setup", "endpoint", "exit code"])
 @pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_an_exception_before_accept_refuses_the_connection(
-    case: Case, can_be_denied: bool, place: str, flavour: str
+    log: Log, case: Case, can_be_denied: bool, place: str, flavour: str
 ) -> None:
     app = app_with_handler()
-    log = Log()
     error = case.error()
     first = resource(flavour, "first", log)
 
@@ -314,10 +306,9 @@ async def test_an_exception_before_accept_refuses_the_connection(
 @pytest.mark.parametrize("place", ["endpoint", "exit code"])
 @pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_an_exception_after_accept_closes_the_connection_with_a_code(
-    case: Case, place: str, flavour: str
+    log: Log, case: Case, place: str, flavour: str
 ) -> None:
     app = app_with_handler()
-    log = Log()
     error = case.error()
     first = resource(flavour, "first", log)
 
@@ -340,10 +331,8 @@ async def test_an_exception_after_accept_closes_the_connection_with_a_code(
 
 @pytest.mark.parametrize("case", CASES.values(), ids=[*CASES])
 async def test_an_exception_after_the_endpoint_has_closed_changes_nothing_for_the_client(
-    case: Case,
+    app: App, case: Case
 ) -> None:
-    app = App()
-
     @app.exception_handler(KeyError)
     async def handle(websocket: WebSocket, error: KeyError) -> None: ...
 
@@ -365,10 +354,8 @@ async def test_an_exception_after_the_endpoint_has_closed_changes_nothing_for_th
 
 @pytest.mark.parametrize("accepts", [False, True], ids=["before accept", "after accept"])
 async def test_an_exception_of_an_exception_handler_closes_the_connection_too(
-    accepts: bool,
+    app: App, accepts: bool
 ) -> None:
-    app = App()
-
     @app.exception_handler(KeyError)
     async def handle(websocket: WebSocket, error: KeyError) -> None:
         raise OSError("disk")
@@ -384,9 +371,7 @@ async def test_an_exception_of_an_exception_handler_closes_the_connection_too(
     assert told(conversation.raised or Exception()) == "OSError(disk)"
 
 
-async def test_a_dependency_may_replace_an_exception_by_a_code() -> None:
-    app = App()
-
+async def test_a_dependency_may_replace_an_exception_by_a_code(app: App) -> None:
     async def translate() -> AsyncIterator[None]:
         try:
             yield
@@ -403,10 +388,8 @@ async def test_a_dependency_may_replace_an_exception_by_a_code() -> None:
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_a_client_that_has_gone_ends_the_endpoint_quietly(
-    flavour: str, caplog: pytest.LogCaptureFixture
+    log: Log, app: App, flavour: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
-    log = Log()
     first = resource(flavour, "first", log)
 
     @app.websocket("/")
@@ -425,10 +408,8 @@ async def test_a_client_that_has_gone_ends_the_endpoint_quietly(
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_a_dependency_may_swallow_that_the_client_has_gone(
-    flavour: str, caplog: pytest.LogCaptureFixture
+    log: Log, app: App, flavour: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
-    log = Log()
     first = resource(flavour, "first", log)
 
     async def until_it_goes(first: Annotated[str, first]) -> AsyncIterator[None]:
@@ -450,8 +431,7 @@ async def test_a_dependency_may_swallow_that_the_client_has_gone(
     assert caplog.messages == []
 
 
-async def test_what_fails_once_the_client_has_gone_is_raised_and_nothing_is_sent() -> None:
-    app = App()
+async def test_what_fails_once_the_client_has_gone_is_raised_and_nothing_is_sent(app: App) -> None:
     error = OSError("disk")
 
     @app.websocket("/")
@@ -464,8 +444,7 @@ async def test_what_fails_once_the_client_has_gone_is_raised_and_nothing_is_sent
     assert await converse(app, "one", stays=False) == Conversation(["accept"], error)
 
 
-async def test_what_fails_is_raised_though_closing_fails_too() -> None:
-    app = App()
+async def test_what_fails_is_raised_though_closing_fails_too(app: App) -> None:
     error = ValueError("disk")
 
     @app.websocket("/")
@@ -476,9 +455,7 @@ async def test_what_fails_is_raised_though_closing_fails_too() -> None:
     assert await converse(app, breaks_after=1) == Conversation(["accept"], error)
 
 
-async def test_a_connection_that_breaks_before_it_is_accepted_is_raised_as_that() -> None:
-    app = App()
-
+async def test_a_connection_that_breaks_before_it_is_accepted_is_raised_as_that(app: App) -> None:
     @app.websocket("/")
     async def endpoint(websocket: WebSocket) -> None:
         await websocket.accept()
@@ -490,10 +467,8 @@ async def test_a_connection_that_breaks_before_it_is_accepted_is_raised_as_that(
 
 @pytest.mark.parametrize("breaks_after", [0, 1])
 async def test_a_connection_that_breaks_as_it_is_denied_is_raised_as_that(
-    breaks_after: int,
+    app: App, breaks_after: int
 ) -> None:
-    app = App()
-
     @app.websocket("/")
     async def endpoint() -> None:
         raise HTTPException(403)
@@ -504,11 +479,8 @@ async def test_a_connection_that_breaks_as_it_is_denied_is_raised_as_that(
 
 
 async def test_a_client_that_has_gone_ends_an_exception_handler_quietly(
-    caplog: pytest.LogCaptureFixture,
+    log: Log, app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
-    log = Log()
-
     @app.exception_handler(KeyError)
     async def handle(websocket: WebSocket, error: KeyError) -> None:
         log("handler")
@@ -555,8 +527,7 @@ async def test_a_client_that_has_gone_before_accept_is_sent_nothing(error: Excep
     assert await converse(app, stays=False) == Conversation([], raised)
 
 
-async def test_a_refusal_that_has_begun_is_left_as_it_is() -> None:
-    app = App()
+async def test_a_refusal_that_has_begun_is_left_as_it_is(app: App) -> None:
     error = OSError("disk")
 
     @app.websocket("/")
@@ -591,9 +562,7 @@ async def test_a_reason_is_shortened_to_what_a_close_frame_may_have(reason: str,
 
 
 @pytest.mark.parametrize("reason", ["", None])
-async def test_a_reason_need_not_be_given(reason: str | None) -> None:
-    app = App()
-
+async def test_a_reason_need_not_be_given(app: App, reason: str | None) -> None:
     @app.websocket("/")
     async def endpoint(websocket: WebSocket) -> None:
         await websocket.accept()
@@ -636,9 +605,7 @@ async def test_invalid_values_refuse_with_1008_and_tell_all_of_them(flavour: str
     assert conversation.raised is None
 
 
-async def test_authentication_refuses_before_invalid_values_do() -> None:
-    app = App()
-
+async def test_authentication_refuses_before_invalid_values_do(app: App) -> None:
     def authenticate() -> None:
         raise WebSocketException(3000, "unauthorized")
 
@@ -654,10 +621,8 @@ async def test_authentication_refuses_before_invalid_values_do() -> None:
 @pytest.mark.parametrize("accepted", [True, False])
 @pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_a_swallowed_exception_closes_and_names_who_swallowed_it(
-    flavour: str, accepted: bool
+    log: Log, app: App, flavour: str, accepted: bool
 ) -> None:
-    app = App()
-    log = Log()
     error = OSError("disk")
     first = resource(flavour, "first", log)
 
@@ -684,9 +649,7 @@ async def test_a_swallowed_exception_closes_and_names_who_swallowed_it(
     assert conversation.raised.__cause__ is error
 
 
-async def test_a_generator_that_yields_twice_closes_and_is_named() -> None:
-    app = App()
-
+async def test_a_generator_that_yields_twice_closes_and_is_named(app: App) -> None:
     async def twice() -> AsyncIterator[None]:
         yield
         yield
@@ -705,9 +668,7 @@ async def test_a_generator_that_yields_twice_closes_and_is_named() -> None:
 # ---------------------------------------------------------------------- O2, C1, T2
 
 
-async def test_scope_app_exits_after_the_websockets_that_are_under_way() -> None:
-    app = App()
-    log = Log()
+async def test_scope_app_exits_after_the_websockets_that_are_under_way(log: Log, app: App) -> None:
     engine = resource("async", "engine", log, scope="app")
     accepted = anyio.Event()
 
@@ -727,10 +688,9 @@ async def test_scope_app_exits_after_the_websockets_that_are_under_way() -> None
 
 
 @pytest.mark.parametrize("scope", ["function", "request"])
-async def test_a_cancelled_websocket_lets_its_dependencies_exit(scope: Any) -> None:
-    app = App()
-    log = Log()
-
+async def test_a_cancelled_websocket_lets_its_dependencies_exit(
+    log: Log, app: App, scope: Any
+) -> None:
     async def waiting() -> AsyncIterator[None]:
         try:
             yield
@@ -816,10 +776,9 @@ def with_tasks(log: Log, end: Any = stay, fails: bool = False) -> App:
     return app
 
 
-async def test_background_tasks_run_when_the_endpoint_has_ended_and_before_request_scope_exits() -> (
-    None
-):
-    log = Log()
+async def test_background_tasks_run_when_the_endpoint_has_ended_and_before_request_scope_exits(
+    log: Log,
+) -> None:
     conversation = await converse(with_tasks(log), log=log)
     assert log == [
         "request scope opens",
@@ -833,10 +792,9 @@ async def test_background_tasks_run_when_the_endpoint_has_ended_and_before_reque
     assert conversation.raised is None
 
 
-async def test_background_tasks_run_after_one_that_fails_which_is_raised_when_all_has_exited() -> (
-    None
-):
-    log = Log()
+async def test_background_tasks_run_after_one_that_fails_which_is_raised_when_all_has_exited(
+    log: Log,
+) -> None:
     conversation = await converse(with_tasks(log, fails=True), log=log)
     assert log[3:] == [
         "sends close 1000",
@@ -848,8 +806,7 @@ async def test_background_tasks_run_after_one_that_fails_which_is_raised_when_al
     assert repr(conversation.raised) == "LookupError('lost')"
 
 
-async def test_background_tasks_run_also_where_the_client_has_left() -> None:
-    log = Log()
+async def test_background_tasks_run_also_where_the_client_has_left(log: Log) -> None:
     conversation = await converse(with_tasks(log, wait), stays=False, log=log)
     assert log == [
         "request scope opens",
@@ -860,17 +817,13 @@ async def test_background_tasks_run_also_where_the_client_has_left() -> None:
     assert conversation.raised is None
 
 
-async def test_background_tasks_of_a_websocket_that_fails_do_not_run() -> None:
-    log = Log()
+async def test_background_tasks_of_a_websocket_that_fails_do_not_run(log: Log) -> None:
     conversation = await converse(with_tasks(log, fail), log=log)
     assert log == ["request scope opens", "sends accept", "request scope exits", "sends close 1011"]
     assert repr(conversation.raised) == "LookupError()"
 
 
-async def test_background_tasks_run_where_nothing_is_open() -> None:
-    log = Log()
-    app = App()
-
+async def test_background_tasks_run_where_nothing_is_open(log: Log, app: App) -> None:
     @app.websocket("/")
     async def feed(websocket: WebSocket, tasks: BackgroundTasks) -> None:
         await websocket.accept()

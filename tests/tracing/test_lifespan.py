@@ -89,9 +89,7 @@ def test_lifespans_and_functions_for_events_are_told_by_name() -> None:
     ]
 
 
-def test_a_start_up_that_fails_shows_what_failed_and_what_closed() -> None:
-    app = App()
-
+def test_a_start_up_that_fails_shows_what_failed_and_what_closed(app: App) -> None:
     async def get_broken(engine: Annotated[str, Depends(get_engine)]) -> AsyncIterator[str]:
         if engine:
             raise Oops

@@ -196,14 +196,13 @@ def test_an_exception_that_answers_is_no_failure_and_others_are() -> None:
     assert failed_server.status.status_code is StatusCode.ERROR
 
 
-def test_what_a_dependency_does_in_a_database_hangs_below_it() -> None:
+def test_what_a_dependency_does_in_a_database_hangs_below_it(app: App) -> None:
     telemetry = Telemetry()
     engine = create_engine("sqlite://", poolclass=NullPool)
     instrumentor = SQLAlchemyInstrumentor()
     instrumentor.instrument(
         engine=engine, tracer_provider=telemetry.tracer_provider, skip_dep_check=True
     )
-    app = App()
 
     def get_connection() -> Iterator[Connection]:
         with engine.connect() as connection:

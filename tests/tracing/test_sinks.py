@@ -91,9 +91,7 @@ def test_a_terminal_shows_scopes_and_failures_in_colour() -> None:
     assert plain == render(ORDER).splitlines()
 
 
-def test_a_terminal_names_the_exception_that_nobody_answered() -> None:
-    app = App()
-
+def test_a_terminal_names_the_exception_that_nobody_answered(app: App) -> None:
     @app.get("/")
     async def fail() -> None:
         raise KeyError
@@ -108,9 +106,7 @@ def test_a_trace_of_nothing_can_be_shown() -> None:
     assert render(empty) == "WEBSOCKET /  no answer  0.00 ms"
 
 
-def test_chromes_events_are_complete_and_nest(tmp_path: Path) -> None:
-    app = App()
-
+def test_chromes_events_are_complete_and_nest(app: App, tmp_path: Path) -> None:
     def get_connection() -> Iterator[str]:
         yield "connection"
 

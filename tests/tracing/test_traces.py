@@ -82,9 +82,7 @@ def told(span: Span) -> str:
     return ", ".join(parts)
 
 
-def test_the_order_is_that_of_setup_endpoint_exit_and_sending() -> None:
-    app = App()
-
+def test_the_order_is_that_of_setup_endpoint_exit_and_sending(app: App) -> None:
     @app.get("/")
     async def read_items(session: SessionDep, connection: ConnectionDep) -> str:
         return session
@@ -95,9 +93,7 @@ def test_the_order_is_that_of_setup_endpoint_exit_and_sending() -> None:
     ]
 
 
-def test_spans_nest_as_the_with_blocks_do() -> None:
-    app = App()
-
+def test_spans_nest_as_the_with_blocks_do(app: App) -> None:
     @app.post("/{number}")
     async def create_item(
         number: int, body: dict[str, int], session: WideSessionDep, connection: ConnectionDep
@@ -121,9 +117,7 @@ def test_spans_nest_as_the_with_blocks_do() -> None:
     ]
 
 
-def test_neighbouring_sync_steps_wait_once_for_a_thread() -> None:
-    app = App()
-
+def test_neighbouring_sync_steps_wait_once_for_a_thread(app: App) -> None:
     @app.get("/")
     def read_items(cursor: CursorDep) -> str:
         return cursor
@@ -142,9 +136,7 @@ def test_neighbouring_sync_steps_wait_once_for_a_thread() -> None:
     ]
 
 
-def test_sync_steps_that_stay_open_for_async_ones_wait_again_for_their_exit() -> None:
-    app = App()
-
+def test_sync_steps_that_stay_open_for_async_ones_wait_again_for_their_exit(app: App) -> None:
     @app.get("/")
     async def read_items(cursor: CursorDep) -> str:
         return cursor
@@ -159,9 +151,7 @@ def test_sync_steps_that_stay_open_for_async_ones_wait_again_for_their_exit() ->
     ]
 
 
-def test_a_span_tells_the_function_its_place_its_scope_and_its_line_in_the_source() -> None:
-    app = App()
-
+def test_a_span_tells_the_function_its_place_its_scope_and_its_line_in_the_source(app: App) -> None:
     @app.get("/")
     async def read_items(session: WideSessionDep) -> str:
         return session
@@ -183,8 +173,7 @@ def test_a_span_tells_the_function_its_place_its_scope_and_its_line_in_the_sourc
     assert setup.duration == setup.end - setup.start
 
 
-def test_what_is_not_there_is_not_found() -> None:
-    app = App()
+def test_what_is_not_there_is_not_found(app: App) -> None:
     trace = traced(app, "/nowhere")
     assert (trace.status, trace.route, trace.source) == (404, None, "")
     assert trace.order == ["send"]
@@ -227,10 +216,8 @@ def reacting(reaction: str) -> Any:
     ],
 )
 def test_an_exit_tells_what_it_saw_and_did(
-    reaction: str, fails: bool, expected: tuple[str | None, str, str | None]
+    app: App, reaction: str, fails: bool, expected: tuple[str | None, str, str | None]
 ) -> None:
-    app = App()
-
     @app.get("/", dependencies=[reacting(reaction)])
     async def read_items() -> str:
         if fails:
@@ -246,9 +233,7 @@ def test_an_exit_tells_what_it_saw_and_did(
     assert "secret" not in repr(trace)
 
 
-def test_an_exception_tells_where_it_was_raised_and_who_answered_it() -> None:
-    app = App()
-
+def test_an_exception_tells_where_it_was_raised_and_who_answered_it(app: App) -> None:
     @app.exception_handler(Oops)
     def answer(request: Request, error: Oops) -> Response:
         return PlainTextResponse("oops", 418)
@@ -269,9 +254,7 @@ def test_an_exception_tells_where_it_was_raised_and_who_answered_it() -> None:
     assert (trace.status, trace.error) == (418, None)
 
 
-def test_where_an_exception_was_raised_is_the_authors_own_line_first() -> None:
-    app = App()
-
+def test_where_an_exception_was_raised_is_the_authors_own_line_first(app: App) -> None:
     @app.get("/")
     async def read_items() -> Any:
         return json.loads("{")
@@ -282,9 +265,7 @@ def test_where_an_exception_was_raised_is_the_authors_own_line_first() -> None:
     assert endpoint.raised_in.startswith(f"{json.decoder.__file__}:")
 
 
-def test_what_nobody_answers_is_the_error_of_the_trace() -> None:
-    app = App()
-
+def test_what_nobody_answers_is_the_error_of_the_trace(app: App) -> None:
     @app.get("/")
     async def read_items() -> str:
         raise Oops
@@ -317,9 +298,7 @@ def test_exit_code_that_takes_too_long_is_cut_off() -> None:
     assert (failing.saw, failing.outcome, failing.raised) == ("Oops", "cut off", None)
 
 
-def test_a_setup_that_fails_has_no_exit() -> None:
-    app = App()
-
+def test_a_setup_that_fails_has_no_exit(app: App) -> None:
     async def get_broken(connection: ConnectionDep) -> AsyncIterator[str]:
         if connection:
             raise Oops
@@ -341,9 +320,7 @@ def test_a_setup_that_fails_has_no_exit() -> None:
     ]
 
 
-def test_a_value_that_is_not_valid_shows_and_what_needs_it_does_not_run() -> None:
-    app = App()
-
+def test_a_value_that_is_not_valid_shows_and_what_needs_it_does_not_run(app: App) -> None:
     def get_page(page: int, size: int = 1) -> int:
         return page * size
 
@@ -359,9 +336,7 @@ def test_a_value_that_is_not_valid_shows_and_what_needs_it_does_not_run() -> Non
     ]
 
 
-def test_a_coroutine_that_nobody_awaits_is_still_named() -> None:
-    app = App()
-
+def test_a_coroutine_that_nobody_awaits_is_still_named(app: App) -> None:
     async def inner() -> None: ...
 
     def get_later() -> Any:
@@ -402,9 +377,7 @@ async def test_a_cancellation_shows_in_all_that_it_goes_through(anyio_backend: o
 
 
 @pytest.mark.parametrize("place", ["setup", "exit"])
-def test_a_sync_dependency_that_fails_shows(place: str) -> None:
-    app = App()
-
+def test_a_sync_dependency_that_fails_shows(app: App, place: str) -> None:
     def get_broken() -> Iterator[str]:
         if place == "setup":
             raise Oops
@@ -420,9 +393,7 @@ def test_a_sync_dependency_that_fails_shows(place: str) -> None:
     assert told(trace.spans[-2]) == f"{place} get_broken, in a thread, raised, Oops"
 
 
-async def test_exit_code_that_is_cancelled_shows() -> None:
-    app = App()
-
+async def test_exit_code_that_is_cancelled_shows(app: App) -> None:
     async def get_cancelled() -> AsyncIterator[None]:
         yield
         raise asyncio.CancelledError
@@ -436,8 +407,7 @@ async def test_exit_code_that_is_cancelled_shows() -> None:
     assert told(traces[0].find("exit")) == "exit get_cancelled, cancelled, CancelledError"
 
 
-async def test_waiting_for_a_place_shows(anyio_backend: object) -> None:
-    app = App()
+async def test_waiting_for_a_place_shows(app: App, anyio_backend: object) -> None:
     started, released = anyio.Event(), anyio.Event()
 
     async def get_slot() -> AsyncIterator[None]:
@@ -462,9 +432,7 @@ async def test_waiting_for_a_place_shows(anyio_backend: object) -> None:
 # ---------------------------------------------------------------------- what is sent
 
 
-def test_a_stream_is_sent_while_its_endpoint_runs() -> None:
-    app = App()
-
+def test_a_stream_is_sent_while_its_endpoint_runs(app: App) -> None:
     @app.get("/")
     async def stream_items(session: SessionDep) -> AsyncIterator[int]:
         yield 1
@@ -477,9 +445,7 @@ def test_a_stream_is_sent_while_its_endpoint_runs() -> None:
     assert trace.inside(trace.find("endpoint"))[0].kind == "send"
 
 
-def test_a_client_that_leaves_shows() -> None:
-    app = App()
-
+def test_a_client_that_leaves_shows(app: App) -> None:
     @app.get("/")
     async def stream_items(session: SessionDep) -> AsyncIterator[int]:
         yield 1
@@ -506,9 +472,7 @@ def test_a_client_that_leaves_shows() -> None:
     assert trace.find("send").outcome == "unfinished"
 
 
-def test_sending_that_fails_shows() -> None:
-    app = App()
-
+def test_sending_that_fails_shows(app: App) -> None:
     @app.get("/")
     async def read_items() -> str:
         return "items"
@@ -529,9 +493,7 @@ def test_sending_that_fails_shows() -> None:
     assert told(trace.find("send")) == "send, raised, ConnectionResetError"
 
 
-def test_middleware_does_not_keep_spans_from_nesting() -> None:
-    app = App()
-
+def test_middleware_does_not_keep_spans_from_nesting(app: App) -> None:
     @app.middleware("http")
     async def pass_on(request: Request, call_next: Any) -> Response:
         await request.body()
@@ -554,9 +516,7 @@ def test_middleware_does_not_keep_spans_from_nesting() -> None:
     ]
 
 
-def test_a_body_that_comes_in_parts_is_one_span() -> None:
-    app = App()
-
+def test_a_body_that_comes_in_parts_is_one_span(app: App) -> None:
     @app.post("/")
     async def create_item(body: list[int]) -> int:
         return sum(body)
@@ -565,9 +525,7 @@ def test_a_body_that_comes_in_parts_is_one_span() -> None:
     assert [span.kind for span in trace.spans].count("receive") == 1
 
 
-async def test_parts_of_a_body_are_one_span() -> None:
-    app = App()
-
+async def test_parts_of_a_body_are_one_span(app: App) -> None:
     @app.post("/")
     async def create_item(body: list[int]) -> int:
         return sum(body)
@@ -586,9 +544,7 @@ async def test_parts_of_a_body_are_one_span() -> None:
     assert [span.kind for span in traces[0].spans].count("receive") == 1
 
 
-def test_a_response_that_fails_half_way_is_not_sent_to_its_end() -> None:
-    app = App()
-
+def test_a_response_that_fails_half_way_is_not_sent_to_its_end(app: App) -> None:
     def items() -> Iterator[bytes]:
         yield b"1"
         raise Oops
@@ -602,12 +558,10 @@ def test_a_response_that_fails_half_way_is_not_sent_to_its_end() -> None:
     assert told(trace.find("exit")) == "exit get_session, saw Oops, passed"
 
 
-async def test_a_response_without_a_head_has_no_span() -> None:
+async def test_a_response_without_a_head_has_no_span(app: App) -> None:
     class Headless(Response):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
             await send({"type": "http.response.body", "body": b""})
-
-    app = App()
 
     @app.get("/")
     async def read_items() -> Headless:
@@ -621,9 +575,7 @@ async def test_a_response_without_a_head_has_no_span() -> None:
 # ---------------------------------------------------------------------- tasks
 
 
-def test_tasks_are_part_of_the_trace_of_their_request() -> None:
-    app = App()
-
+def test_tasks_are_part_of_the_trace_of_their_request(app: App) -> None:
     def log_item() -> None: ...
 
     async def audit(session: SessionDep) -> None: ...
@@ -658,9 +610,7 @@ def test_tasks_are_part_of_the_trace_of_their_request() -> None:
     ]
 
 
-def test_a_sync_task_of_a_request_that_holds_a_thread_waits_for_no_other() -> None:
-    app = App()
-
+def test_a_sync_task_of_a_request_that_holds_a_thread_waits_for_no_other(app: App) -> None:
     def log_item() -> None: ...
 
     def get_wide() -> Iterator[None]:
@@ -676,9 +626,7 @@ def test_a_sync_task_of_a_request_that_holds_a_thread_waits_for_no_other() -> No
     ]
 
 
-def test_lines_of_a_tasks_own_source_are_not_those_of_the_routes() -> None:
-    app = App()
-
+def test_lines_of_a_tasks_own_source_are_not_those_of_the_routes(app: App) -> None:
     async def audit(session: SessionDep) -> None: ...
 
     @app.get("/")
@@ -691,9 +639,7 @@ def test_lines_of_a_tasks_own_source_are_not_those_of_the_routes() -> None:
     assert trace.find("task", "audit").at is None
 
 
-def test_the_order_names_the_function_of_a_task_once_between_its_dependencies() -> None:
-    app = App()
-
+def test_the_order_names_the_function_of_a_task_once_between_its_dependencies(app: App) -> None:
     async def audit(session: SessionDep) -> None: ...
 
     def notify() -> None: ...
@@ -737,9 +683,7 @@ async def test_a_call_outside_of_a_request_has_a_trace_of_its_own(anyio_backend:
     assert second.error == "Oops"
 
 
-def test_a_websocket_has_a_trace() -> None:
-    app = App()
-
+def test_a_websocket_has_a_trace(app: App) -> None:
     @app.websocket("/")
     async def talk(websocket: WebSocket, session: SessionDep) -> None:
         await websocket.accept()
@@ -755,9 +699,7 @@ def test_a_websocket_has_a_trace() -> None:
     ]
 
 
-def test_the_client_of_a_websocket_leaves() -> None:
-    app = App()
-
+def test_the_client_of_a_websocket_leaves(app: App) -> None:
     @app.websocket("/")
     async def talk(websocket: WebSocket) -> None:
         await websocket.accept()
@@ -843,22 +785,19 @@ def test_mounted_applications_are_traced_and_their_own_listeners_get_the_same_tr
     assert of_inner == [trace]
 
 
-def test_routes_inside_of_another_application_run_as_ever_and_unseen() -> None:
+def test_routes_inside_of_another_application_run_as_ever_and_unseen(app: App) -> None:
     router = Router()
 
     @router.get("/")
     async def read_items(session: SessionDep) -> str:
         return session
 
-    app = App()
     outer = Starlette(routes=[Mount("/inside", routes=[*router.routes])])
     app.mount("/outer", outer)
     assert traced(app, "/outer/inside/").status == 200
 
 
-def test_overridden_dependencies_show_as_what_they_are() -> None:
-    app = App()
-
+def test_overridden_dependencies_show_as_what_they_are(app: App) -> None:
     async def get_fake() -> AsyncIterator[str]:
         yield "fake"
 
@@ -879,9 +818,7 @@ def test_overridden_dependencies_show_as_what_they_are() -> None:
     assert "setup get_session" in traced(app).order
 
 
-def test_opening_scope_app_late_is_waited_for() -> None:
-    app = App()
-
+def test_opening_scope_app_late_is_waited_for(app: App) -> None:
     async def get_engine() -> AsyncIterator[str]:
         yield "engine"
 
@@ -899,9 +836,7 @@ def test_opening_scope_app_late_is_waited_for() -> None:
 # ---------------------------------------------------------------------- who listens
 
 
-def test_nothing_is_left_of_tracing_when_nobody_listens() -> None:
-    app = App()
-
+def test_nothing_is_left_of_tracing_when_nobody_listens(app: App) -> None:
     @app.get("/")
     async def read_items() -> str:
         return "items"
@@ -923,9 +858,7 @@ def test_nothing_is_left_of_tracing_when_nobody_listens() -> None:
     assert len(traces) == 1
 
 
-def test_the_plain_plan_and_the_watched_one_have_one_source() -> None:
-    app = App()
-
+def test_the_plain_plan_and_the_watched_one_have_one_source(app: App) -> None:
     @app.get("/")
     async def read_items(session: SessionDep) -> str:
         return session
@@ -934,9 +867,7 @@ def test_the_plain_plan_and_the_watched_one_have_one_source() -> None:
     assert traced(app).source == plain == app.explain("/")
 
 
-def test_requests_can_be_chosen() -> None:
-    app = App()
-
+def test_requests_can_be_chosen(app: App) -> None:
     @app.get("/{name}")
     async def read_item(name: str) -> str:
         return name
@@ -950,9 +881,8 @@ def test_requests_can_be_chosen() -> None:
 
 
 def test_a_listener_that_fails_is_logged_and_disturbs_nobody(
-    caplog: pytest.LogCaptureFixture,
+    app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
     traces: list[Trace] = []
 
     def fail(trace: Trace) -> None:
@@ -965,9 +895,8 @@ def test_a_listener_that_fails_is_logged_and_disturbs_nobody(
 
 
 async def test_a_choice_that_fails_is_logged_and_disturbs_nobody(
-    anyio_backend: object, caplog: pytest.LogCaptureFixture
+    app: App, anyio_backend: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App()
     traces: list[Trace] = []
 
     async def close_the_books(day: int) -> int:
@@ -984,8 +913,7 @@ async def test_a_choice_that_fails_is_logged_and_disturbs_nobody(
     ]
 
 
-def test_a_sink_has_nothing_to_do_unless_it_wants_to() -> None:
-    app = App()
+def test_a_sink_has_nothing_to_do_unless_it_wants_to(app: App) -> None:
     with app.tracing.listen(Sink()):
         assert TestClient(app).get("/").status_code == 404
 
@@ -1016,10 +944,8 @@ def test_what_has_not_ended_is_reported_and_what_has_ended_stays_as_it_is() -> N
     assert outcomes == [("raised", "Oops", None), ("ok", None, None), ("unfinished", None, None)]
 
 
-def test_a_copy_of_an_application_has_listeners_of_its_own() -> None:
+def test_a_copy_of_an_application_has_listeners_of_its_own(app: App) -> None:
     import copy
-
-    app = App()
 
     @app.get("/")
     async def read_items(session: SessionDep) -> str:

@@ -58,9 +58,7 @@ class Order(BaseModel):
     word: str = Field("", alias="password")
 
 
-def test_what_each_function_reads_is_shown() -> None:
-    app = App()
-
+def test_what_each_function_reads_is_shown(app: App) -> None:
     def get_page(page: int = 1, colour: Annotated[int | None, Header()] = None) -> int:
         return page
 
@@ -84,18 +82,14 @@ def test_what_each_function_reads_is_shown() -> None:
     ]
 
 
-def test_what_is_not_valid_is_not_shown() -> None:
-    app = App()
-
+def test_what_is_not_valid_is_not_shown(app: App) -> None:
     @app.get("/")
     async def read(size: int) -> None: ...
 
     assert values_of(app, "GET", "/?size=large") == [("read", "size", "not valid")]
 
 
-def test_secrets_are_not_shown_wherever_they_come_from() -> None:
-    app = App()
-
+def test_secrets_are_not_shown_wherever_they_come_from(app: App) -> None:
     @app.post("/{reset_token}")
     async def read(
         reset_token: Annotated[str, Path()],
