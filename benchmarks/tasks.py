@@ -10,8 +10,9 @@ import gc
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Annotated, Any
 
@@ -24,8 +25,8 @@ from benchmarks.report import Report, markdown
 from microfw import App, Depends
 from microfw.tasks import TaskQueue
 
-ROUNDS = 40
-CALLS = 100
+ROUNDS = 100
+CALLS = 20
 NAMES = ("microfw", "taskiq", "taskiq_fastapi")
 
 Log = list[str]
@@ -116,35 +117,48 @@ CONTENDERS: Mapping[str, Callable[[], Any]] = {
 }
 
 
+async def _did(sendable: Sendable) -> tuple[Any, ...]:
+    """What a contender sends, does, and returns."""
+    sent = await sendable.send()
+    await Receiver(sendable.broker, max_async_tasks=1).callback(sendable.broker.last)
+    message = sendable.broker.formatter.loads(sendable.broker.last)
+    result = await sendable.broker.result_backend.get_result(sent.task_id)
+    return message.args, message.kwargs, message.labels, sendable.log, result.return_value
+
+
+EXPECTED: tuple[Any, ...] = ([7], {}, {}, WORK, 7)
+
+
 async def _seconds(rounds: int, clock: Callable[[], float]) -> dict[str, dict[str, list[float]]]:
-    """Time each contender in turns; verify first that all have done the work."""
+    """Time each contender in turns; verify first that all do the same."""
     found: dict[str, dict[str, list[float]]] = {
         part: {name: [] for name in CONTENDERS} for part in ("send", "run")
     }
-    for name, make in CONTENDERS.items():
-        async with make() as sendable:
-            await sendable.send()
-            await Receiver(sendable.broker, max_async_tasks=1).callback(sendable.broker.last)
-            if sendable.log != WORK:
-                raise UnequalWorkError(f"{name} did {sendable.log}, not {WORK}")
-    order = list(CONTENDERS)
-    for _ in range(rounds):
-        random.shuffle(order)
-        for name in order:
-            async with CONTENDERS[name]() as sendable:
-                receiver = Receiver(sendable.broker, max_async_tasks=1)
-                await sendable.send()
-                await receiver.callback(sendable.broker.last)
-                gc.collect()
-                for part, call in (
-                    ("send", sendable.send),
-                    ("run", lambda: receiver.callback(sendable.broker.last)),  # noqa: B023 - called here
-                ):
+    async with AsyncExitStack() as stack:
+        ready: list[tuple[str, Sendable, Receiver]] = []
+        for name, make in CONTENDERS.items():
+            sendable = await stack.enter_async_context(make())
+            did = await _did(sendable)
+            if did != EXPECTED:
+                raise UnequalWorkError(f"{name} did {did}, not {EXPECTED}")
+            ready.append((name, sendable, Receiver(sendable.broker, max_async_tasks=1)))
+        for number in range(rounds + 1):  # the first one warms up
+            random.shuffle(ready)
+            for name, sendable, receiver in ready:
+                run = partial(_run_last, sendable, receiver)
+                for part, call in (("send", sendable.send), ("run", run)):
+                    gc.collect()
                     started = clock()
                     for _ in range(CALLS):
                         await call()
-                    found[part][name].append((clock() - started) / CALLS)
+                    if number:
+                        found[part][name].append((clock() - started) / CALLS)
+                sendable.log.clear()
     return found
+
+
+async def _run_last(sendable: Sendable, receiver: Receiver) -> None:
+    await receiver.callback(sendable.broker.last)
 
 
 def measure(options: Options) -> Report:

@@ -32,7 +32,8 @@ class FunctionRun(ObservedRun):
     _tasks: BackgroundTasks | None = None
 
     def __init__(self, app_state: AppState) -> None:
-        super().__init__(app_state.cleanup, app_state.app_values)
+        self.cleanup = app_state.cleanup
+        self.app_values = app_state.app_values
         self.app_state = app_state
 
     @property

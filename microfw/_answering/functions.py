@@ -27,6 +27,7 @@ from microfw.dependencies import (
     describe,
     hashable,
     inspect_signature,
+    is_generator_function,
     make_plan,
     name_of,
     place_of,
@@ -85,6 +86,7 @@ class Functions:
         self._bind = refuse_request_values(place, cure, self.given, has_outcome=True)
         self._bind_app = refuse_request_values(place, cure)
         self._known: WeakKeyDictionary[Callable[..., Any], Parameters] = WeakKeyDictionary()
+        self._plans: PlanCache[Plan] = PlanCache(KEPT_HANDLERS)
         self._handlers: PlanCache[CompiledPlan] = PlanCache(KEPT_HANDLERS)
 
     def parameters(self, func: Callable[..., Any]) -> "Parameters":
@@ -113,6 +115,16 @@ class Functions:
         )
         return make_plan(declared)
 
+    def kept_plan(
+        self, func: Callable[..., Any], overrides: Overrides | None, app_state: AppState
+    ) -> Plan:
+        """Plan a function once for each set of overrides, so that start-up opens what it uses."""
+
+        def make() -> Plan:
+            return self.plan(func, overrides or {}, app_state.default)
+
+        return self._plans.get((hashable(func), app_state.default), {**(overrides or {})}, make)
+
     def handler(
         self, func: Callable[..., Any], overrides: Overrides | None, app_state: AppState
     ) -> CompiledPlan:
@@ -123,7 +135,7 @@ class Functions:
         """
 
         def make() -> CompiledPlan:
-            plan = self.plan(func, overrides or {}, app_state.default)
+            plan = self.kept_plan(func, overrides, app_state)
             shape = _shape(f"{self.kind} {name_of(func)}")
             if isinstance(overrides, Watched):
                 return _telling_source(compile_plan(plan, shape, is_watched=True))
@@ -208,6 +220,13 @@ def _read_parameters(func: Callable[..., Any], functions: Functions) -> Paramete
             where=f"{functions.taker}(...)",
             cure=f"give `{functions.taker}` the function, and its arguments behind it:"
             f" {functions.taker}(f, value)",
+        )
+    if is_generator_function(func):
+        raise DeclarationError(
+            f"the {functions.kind} is a generator function: calling it runs nothing of it",
+            where=place_of(func),
+            cure="return what it yields, in a list; or call it in a function of your own, and"
+            " iterate there",
         )
     try:
         signature = inspect_signature(func)

@@ -46,6 +46,7 @@ from microfw.dependencies._signatures import (
     Signature,
     describe,
     is_async_callable,
+    is_generator_function,
     name_of,
     place_of,
 )
@@ -134,6 +135,7 @@ __all__ = [
     "hashable",
     "inspect_signature",
     "is_async_callable",
+    "is_generator_function",
     "make_plan",
     "name_of",
     "not_awaited",

@@ -190,8 +190,14 @@ def _parts_of(call: Any) -> tuple[Any, ...]:
 
 def is_async_callable(call: Callable[..., Any]) -> bool:
     """Whether what a callable returns is to be awaited."""
-    _, is_async, yields = _kind(call)
-    return is_async and not yields
+    _, is_async, is_generator = _kind(call)
+    return is_async and not is_generator
+
+
+def is_generator_function(call: Callable[..., Any]) -> bool:
+    """Whether a callable is a generator function, sync or async."""
+    _, _, is_generator = _kind(call)
+    return is_generator
 
 
 def name_of(call: Any) -> str:

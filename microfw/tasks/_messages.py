@@ -79,7 +79,7 @@ class MessageFormat:
 
     def sent(
         self, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> tuple[list[Any], dict[str, Any]]:
+    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """Make the arguments of a message, plain data, of those of a call.
 
         Raises:
@@ -88,7 +88,7 @@ class MessageFormat:
         if kwargs or len(args) not in self._counts:
             self._parameters.fitted(self._func, tuple(args), dict(kwargs))
         elif SCALARS.issuperset(map(type, args)):
-            return [*args], {}
+            return args, kwargs
         positional = [
             value if type(value) in SCALARS else self._dumped(parameter, value)
             for value, parameter in zip(args, self._by_position, strict=False)
@@ -110,20 +110,22 @@ class MessageFormat:
 
     def read(
         self, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> tuple[list[Any], dict[str, Any]]:
+    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
         """Make the function's arguments, positional ones and others, of those of a message.
 
         Raises:
             TaskValidationError: They are not valid; nothing has been opened.
         """
-        errors: list[Error] = []
         if not kwargs and len(args) in self._counts and not self._are_positional:
-            converted = {
-                parameter.name: parameter.converted(value, errors)
-                for parameter, value in zip(self._by_position, args, strict=False)
-            }
-            if not errors:
-                return [], converted
+            converted: dict[str, Any] = {}
+            try:
+                for parameter, value in zip(self._by_position, args, strict=False):
+                    convert = parameter.convert
+                    converted[parameter.name] = value if convert is None else convert(value, 0)
+            except Invalid:
+                pass  # what is not valid, and all else, is found out below
+            else:
+                return (), converted
         errors = self._unexpected(args, kwargs)
         names = (each.name for each in self._by_position)
         given = {**dict(zip(names, args, strict=False)), **kwargs}

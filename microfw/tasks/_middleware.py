@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from typing import Any
 
 from taskiq import NoResultError, SimpleRetryMiddleware, TaskiqMessage, TaskiqMiddleware
@@ -14,12 +13,9 @@ from microfw.tasks._runs import InterruptedTaskError
 
 logger = logging.getLogger("microfw")
 
-current_message: ContextVar[TaskiqMessage] = ContextVar("microfw_task_message")
-"""The message for which the current task runs."""
-
 
 class TaskMiddleware(TaskiqMiddleware):
-    """Keeps the message at hand, and gives back the messages of tasks that are cut off.
+    """Gives back the messages of tasks that are cut off.
 
     Args:
         give_back: Takes such a message; returns whether it is on the queue again, so that it can
@@ -29,10 +25,6 @@ class TaskMiddleware(TaskiqMiddleware):
     def __init__(self, give_back: Callable[[TaskiqMessage], Awaitable[bool]]) -> None:
         super().__init__()
         self._give_back = give_back
-
-    def pre_execute(self, message: TaskiqMessage) -> TaskiqMessage:
-        current_message.set(message)
-        return message
 
     async def on_error(
         self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException

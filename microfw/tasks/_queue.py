@@ -25,8 +25,8 @@ from microfw.exceptions import DeclarationError, TaskQueueError
 from microfw.tasks._brokers import facts_of, give_back_unacknowledged, make_safe
 from microfw.tasks._life import WorkerLife
 from microfw.tasks._middleware import RetryMiddleware, TaskMiddleware
-from microfw.tasks._runs import Runs
-from microfw.tasks._task import FUNCTIONS, Task
+from microfw.tasks._runs import TaskRun, stop
+from microfw.tasks._task import FUNCTIONS, AnyTask, Task
 
 Params = ParamSpec("Params")
 Returned = TypeVar("Returned")
@@ -61,6 +61,7 @@ class TaskQueue:
 
     Raises:
         DeclarationError: The broker has a queue.
+        TypeError: That is no broker of taskiq's, or no application.
     """
 
     def __init__(
@@ -71,6 +72,13 @@ class TaskQueue:
         shutdown_timeout: float | None = 20.0,
         send_timeout: float = 10.0,
     ) -> None:
+        if not isinstance(cast("object", broker), AsyncBroker):
+            raise TypeError(
+                f"TaskQueue(app, broker): the broker is {broker!r}, and should be one of taskiq's,"
+                " such as taskiq.InMemoryBroker()"
+            )
+        if not isinstance(cast("object", app), App):
+            raise TypeError(f"TaskQueue(app, broker): the application is {app!r}, and no App")
         if issubclass(broker.decorator_class, Task):
             raise DeclarationError(
                 "the broker has a queue already",
@@ -82,7 +90,7 @@ class TaskQueue:
         self.shutdown_timeout: float | None = shutdown_timeout
         self.send_timeout: float = send_timeout
         self.scheduler: TaskiqScheduler = TaskiqScheduler(broker, [LabelScheduleSource(broker)])
-        self.runs: Runs = Runs()
+        self.runs: set[TaskRun] = set()
         self._facts = facts_of(broker)
         self._life: WorkerLife | None = None
         self._is_served = False
@@ -171,7 +179,7 @@ class TaskQueue:
 
         return declare if function is None else declare(function)
 
-    def labels_of(self, task: Task[..., Any], labels: dict[str, Any]) -> dict[str, Any]:
+    def labels_of(self, task: AnyTask, labels: dict[str, Any]) -> dict[str, Any]:
         """The labels of a task, with the time that it may take.
 
         Raises:
@@ -209,10 +217,10 @@ class TaskQueue:
 
     def plans(self) -> Iterator[Plan]:
         """The plans of its tasks, with the overrides that are in force."""
-        overrides = self.app_state.overrides.active() or {}
+        overrides = self.app_state.overrides.active()
         for task in self.broker.local_task_registry.values():
             if isinstance(task, Task):
-                yield FUNCTIONS.plan(task.function, overrides, self.app_state.default)
+                yield FUNCTIONS.kept_plan(task.function, overrides, self.app_state)
 
     # -- life
 
@@ -261,7 +269,7 @@ class TaskQueue:
     async def stop(self) -> None:
         """Stop the tasks that run in this process: wait, cancel, wait for their exit code."""
         patience = 0.0 if self.broker.is_worker_process else self.shutdown_timeout
-        await self.runs.stop(patience, self.app_state.cleanup.timeout)
+        await stop(self.runs, patience, self.app_state.cleanup.timeout)
 
     async def _start_worker(self, _: TaskiqState) -> None:
         if not self._is_served:

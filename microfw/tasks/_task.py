@@ -1,18 +1,21 @@
 """A task: the function that others get in place of the one they have declared."""
 
+import sys
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cache
+from inspect import Signature, signature
 from types import CoroutineType
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeAlias, TypeVar, overload
 
-from taskiq import AsyncTaskiqDecoratedTask, AsyncTaskiqTask, Context, TaskiqDepends, TaskiqMessage
+from taskiq import AsyncTaskiqDecoratedTask, AsyncTaskiqTask, Context, TaskiqMessage
 from taskiq.kicker import AsyncKicker
 
-from microfw._answering import Enqueueable, FunctionRun, Functions, Message
+from microfw._answering import Enqueueable, Functions, Message
 from microfw.background import BackgroundTasks
-from microfw.dependencies import Attribute, CompiledPlan, Overrides, Plan, name_of
+from microfw.dependencies import CompiledPlan, Overrides, Plan, current_tracer, name_of
 from microfw.tasks._messages import MessageFormat
-from microfw.tasks._middleware import current_message
+from microfw.tasks._runs import InterruptedTaskError, TaskRun
 
 if TYPE_CHECKING:
     from microfw.tasks._queue import TaskQueue
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
 Returned = TypeVar("Returned")
+
+NOTHING = Signature()
 
 FUNCTIONS = Functions(
     "task",
@@ -30,44 +35,32 @@ FUNCTIONS = Functions(
 )
 
 
-class TaskRun(FunctionRun):
-    """One run of a task.
-
-    Attributes:
-        context: Of taskiq's, where the task or a dependency takes it.
-    """
-
-    context: Context
-
-    @property
-    def message(self) -> TaskiqMessage:
-        """The message for which it runs."""
-        return current_message.get()
-
-
 class Kicker(AsyncKicker[Any, Any]):
     """Sends messages for a task: checks the arguments, and makes plain data of them.
 
     Args:
         task: The task.
+        labels: Labels of the messages.
     """
 
-    def __init__(self, task: "Task[..., Any]", **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, task: "AnyTask", labels: dict[str, Any]) -> None:
+        super().__init__(task.task_name, task.broker, labels, task.return_type)
         self._task = task
 
     def _prepare_message(self, *args: Any, **kwargs: Any) -> TaskiqMessage:
-        self._task.queue.check_backend()
+        if "trio" in sys.modules:
+            self._task.queue.check_backend()
         positional, named = self._task.format.sent(args, kwargs)
-        return super()._prepare_message(*positional, **named)
+        message = super()._prepare_message()
+        message.args.extend(positional)
+        message.kwargs.update(named)
+        return message
 
 
 class TaskMessage(Message):
     """A message for a task, with its arguments as plain data."""
 
-    def __init__(
-        self, task: "Task[..., Any]", args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, task: "AnyTask", args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         self._task = task
         self._args, self._kwargs = task.format.sent(args, kwargs)
         self.id: str = task.broker.id_generator()
@@ -109,7 +102,7 @@ class Task(AsyncTaskiqDecoratedTask[Params, Returned], Enqueueable):
     ) -> None:
         queue = self.queue
         self.function: Callable[..., Any] = original_func
-        self.plan: Plan = FUNCTIONS.plan(original_func, {}, queue.app_state.default)
+        self.plan: Plan = FUNCTIONS.kept_plan(original_func, None, queue.app_state)
         self.format: MessageFormat = MessageFormat(original_func, FUNCTIONS)
         # What the constructor of taskiq's does, but for what it does to the author's function.
         self.broker: Any = broker
@@ -117,14 +110,29 @@ class Task(AsyncTaskiqDecoratedTask[Params, Returned], Enqueueable):
         self.labels: dict[str, Any] = queue.labels_of(self, labels)
         self.return_type: Any = return_type
         self.original_func: Any = _executed(self)
+        self._kicker = Kicker(self, self.labels)
 
     @property
     def is_interruptible(self) -> bool:
         """Whether a cancellation can end it before its time; a thread runs to its end."""
         return not all(step.in_thread for step in self.plan.steps)
 
-    def __call__(self, *args: Params.args, **kwargs: Params.kwargs) -> Returned:
-        return self.function(*args, **kwargs)  # type: ignore[no-any-return]
+    @overload
+    def __call__(self, *args: Params.args, **kwargs: Params.kwargs) -> Returned: ...
+
+    @overload
+    def __call__(self, *args: Any, **kwargs: Any) -> Returned: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            signature(self.function).bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(
+                f"{self.function.__name__}(): {error}. Called like this it is the plain function,"
+                " and nobody fills its dependencies: `await app.call(...)` opens them here, and"
+                " `await ....kiq(...)` in a worker"
+            ) from None
+        return self.function(*args, **kwargs)
 
     @overload
     async def kiq(
@@ -174,17 +182,11 @@ class Task(AsyncTaskiqDecoratedTask[Params, Returned], Enqueueable):
             TypeError: The arguments do not fit the function's parameters, or cannot be sent.
             SendTaskError: The broker cannot be reached; taskiq's.
         """
-        return await self.kicker().kiq(*args, **kwargs)
+        return await self._kicker.kiq(*args, **kwargs)
 
     def kicker(self) -> Any:
         """What sends messages with other labels: `task.kicker().with_labels(delay=5).kiq(1)`."""
-        return Kicker(
-            self,
-            task_name=self.task_name,
-            broker=self.broker,
-            labels=dict(self.labels),
-            return_type=self.return_type,
-        )
+        return Kicker(self, {**self.labels})
 
     def message(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskMessage:
         """Make the message that `BackgroundTasks.enqueue` sends."""
@@ -199,11 +201,14 @@ class Task(AsyncTaskiqDecoratedTask[Params, Returned], Enqueueable):
         return f"<Task {self.task_name}>"
 
 
-def _executed(task: Task[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
+AnyTask: TypeAlias = Task[..., Any]
+
+
+def _executed(task: AnyTask) -> Callable[..., Coroutine[Any, Any, Any]]:
     """Make the function that taskiq runs in place of the author's."""
     app, app_state, runs = task.queue.app, task.queue.app_state, task.queue.runs
-    function, read, name = task.function, task.format.read, task.task_name
-    is_interruptible = task.is_interruptible
+    function, read, name, tracing = task.function, task.format.read, task.task_name, app.tracing
+    surroundings = task.broker.custom_dependency_context
 
     @cache
     def unchanged() -> CompiledPlan:
@@ -212,33 +217,28 @@ def _executed(task: Task[..., Any]) -> Callable[..., Coroutine[Any, Any, Any]]:
     def changed(overrides: Overrides) -> CompiledPlan:
         return FUNCTIONS.handler(function, overrides, app_state)
 
-    async def execute(*args: Any, **kwargs: Any) -> Any:
-        with app.tracing.of_message(name, app):
-            return await runs.run(name, *prepared(args, kwargs), is_interruptible=is_interruptible)
-
-    async def execute_with_context(
-        *args: Any,
-        microfw_context: Context = TaskiqDepends(),  # noqa: B008 - taskiq's way
-        **kwargs: Any,
-    ) -> Any:
-        with app.tracing.of_message(name, app):
-            run, work = prepared(args, kwargs)
-            run.context = microfw_context
-            return await runs.run(name, run, work, is_interruptible=is_interruptible)
-
-    def prepared(
-        args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> tuple[TaskRun, Coroutine[Any, Any, Any]]:
+    async def perform(run: TaskRun, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         positional, named = read(args, kwargs)
         overrides = app_state.overrides.active()
         handler = unchanged() if overrides is None else changed(overrides)
-        run = TaskRun(app_state)
-        return run, run.finish(handler, positional, named)
+        runs.add(run)
+        try:
+            return await run.finish(handler, positional, named)
+        except CancelledError:
+            if not run.is_interrupted:
+                raise
+            raise InterruptedTaskError from None
+        finally:
+            runs.remove(run)
 
-    executed = execute_with_context if _takes_context(task.plan) else execute
-    executed.__name__ = executed.__qualname__ = name_of(function)
-    return executed
+    async def execute(*args: Any, **kwargs: Any) -> Any:
+        # Taskiq's receiver has put the context there, and has not suspended since.
+        run = TaskRun(task, surroundings[Context])
+        if tracing.is_on or current_tracer.get() is not None:
+            with tracing.of_message(name, app):
+                return await perform(run, args, kwargs)
+        return await perform(run, args, kwargs)
 
-
-def _takes_context(plan: Plan) -> bool:
-    return any(source.name == "context" for source in plan.sources(Attribute))
+    execute.__name__ = execute.__qualname__ = name_of(function)
+    vars(execute)["__signature__"] = NOTHING  # by which taskiq would validate a second time
+    return execute

@@ -11,6 +11,7 @@ import pytest
 from microfw import App, BackgroundTasks, Depends, Header, HTTPException, Request
 from microfw.exceptions import (
     AppScopeError,
+    DeclarationError,
     NotCallableError,
     RequestValueError,
     SwallowedExceptionError,
@@ -311,3 +312,22 @@ async def test_the_application_can_be_called_from_a_shell_more_than_once(app: Ap
         async with app.running():
             await app.call(nightly, 3)
     assert log == lines(CALLED) * 2
+
+
+async def all_days() -> AsyncIterator[int]:
+    yield 1
+
+
+def all_days_sync() -> Iterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize("function", [all_days, all_days_sync], ids=["async", "sync"])
+def test_a_generator_function_of_which_nothing_would_run_is_refused(
+    function: Callable[..., object],
+) -> None:
+    """K1"""
+    with pytest.raises(DeclarationError, match="is a generator function: calling it runs nothing"):
+        App().call_sync(function)
+    with pytest.raises(DeclarationError, match="the background task is a generator function"):
+        BackgroundTasks().add_task(function)

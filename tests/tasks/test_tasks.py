@@ -33,7 +33,17 @@ from microfw.tasks import Task, TaskQueue
 from microfw.testclient import TestClient
 from microfw.tracing import Trace
 from tests.lifecycle.programs import Oops, lines
-from tests.tasks.shop import ConnectionDep, SessionDep, Shop, get_session, log, result_of, value_of
+from tests.tasks.shop import (
+    ConnectionDep,
+    SessionDep,
+    Shop,
+    get_connection,
+    get_engine,
+    get_session,
+    log,
+    result_of,
+    value_of,
+)
 
 
 async def send_invoice(order_id: int, session: SessionDep, connection: ConnectionDep) -> int:
@@ -773,3 +783,91 @@ async def test_a_task_has_a_trace_of_its_own_and_none_of_it_is_in_that_of_its_se
         for name in ("invoice", "remind")
         if wants_tasks
     ]
+
+
+# ---------------------------------------------------------------------- mistakes
+
+
+def test_what_is_no_broker_or_no_application_is_refused() -> None:
+    """K2"""
+    nothing: Any = object()
+    with pytest.raises(TypeError, match=r"the broker is <object .*should be one of taskiq's, such"):
+        TaskQueue(App(), nothing)
+    with pytest.raises(TypeError, match=r"the application is <object .*, and no App"):
+        TaskQueue(nothing, InMemoryBroker())
+
+
+def test_a_task_that_is_called_without_its_dependencies_says_who_fills_them() -> None:
+    """K2"""
+    shop = Shop()
+
+    @shop.queue.task
+    def archive(day: int, connection: ConnectionDep) -> str:
+        return connection
+
+    assert archive(7, "one's own") == "one's own"
+    with pytest.raises(TypeError, match=r"archive\(\): missing .*'connection'.* `await app.call\("):
+        archive(7)
+
+
+async def test_each_of_several_tasks_at_once_sees_its_own_message() -> None:
+    """K2"""
+    import anyio
+
+    shop = Shop()
+    seen: list[tuple[int, Any, Any]] = []
+    all_started = anyio.Event()
+
+    async def get_message(message: TaskiqMessage, context: Context) -> TaskiqMessage:
+        assert context.message is message
+        return message
+
+    @shop.queue.task
+    async def look(
+        number: int, message: Annotated[TaskiqMessage, Depends(get_message)], context: Context
+    ) -> None:
+        seen.append((number, *message.args, *context.message.args))
+        if len(seen) == 3:
+            all_started.set()
+        await all_started.wait()
+
+    async with shop.app.running(), anyio.create_task_group() as group:
+        for number in range(3):
+            group.start_soon(look.kiq, number)
+
+    assert sorted(seen) == [(number, number, number) for number in range(3)]
+
+
+async def test_an_override_may_take_the_message_where_what_it_replaces_does_not() -> None:
+    """K2, X2"""
+    shop = Shop()
+
+    @shop.queue.task
+    async def look(number: int, connection: ConnectionDep) -> str:
+        return connection
+
+    def get_other(context: Context, message: TaskiqMessage) -> str:
+        return f"{message.args} {context.message is message}"
+
+    async with shop.app.running():
+        with shop.app.override({get_connection: get_other}):
+            assert await value_of(await look.kiq(7)) == "[7] True"
+
+
+async def test_what_is_not_shared_in_scope_app_opens_once_for_each_use() -> None:
+    """K4, O3"""
+    shop = Shop()
+
+    @shop.queue.task
+    async def look(
+        one: Annotated[str, Depends(get_engine, scope="app", use_cache=False)],
+        other: Annotated[str, Depends(get_engine, scope="app", use_cache=False)],
+    ) -> None:
+        log("looks")
+
+    async with shop.app.running():
+        await value_of(await look.kiq())
+        await value_of(await look.kiq())
+
+    opened = lines("engine opens, engine opens, looks, looks")
+    assert log == [*opened, *lines("engine closes, engine closes")]

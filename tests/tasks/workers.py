@@ -49,12 +49,14 @@ class Workers:
         log: What it has printed.
     """
 
-    def __init__(self, command: list[str], env: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, command: list[str], env: Mapping[str, str], log: Path, cwd: Path = ROOT
+    ) -> None:
         self.log_file = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *command],
-                cwd=ROOT,
+                cwd=cwd,
                 env=python_environment(env),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

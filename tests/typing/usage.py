@@ -264,6 +264,8 @@ async def send(tasks: BackgroundTasks) -> None:
     assert_type(await (await send_invoice.kiq(7)).wait_result(), TaskiqResult[str])
     assert_type(tasks.enqueue(send_invoice, 7), str)
     assert_type(await send_invoice(7, Session()), str)
+    assert_type(await send_invoice(7), str)
+    assert_type(archive(7), bytes)
     assert_type(archive(7, Session()), bytes)
     assert_type(await app.call(send_invoice, 7), str)
     assert_type(await app.call(archive, 7), bytes)

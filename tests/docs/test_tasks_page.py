@@ -1,0 +1,58 @@
+"""The code of the page "Beyond one process" does what the page says."""
+
+import importlib
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.brokers import redis
+from tests.docs.pages import SOURCES
+from tests.servers import serve
+from tests.tasks.workers import Workers
+
+
+@pytest.fixture(autouse=True)
+def sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(SOURCES)  # pyright: ignore[reportUnknownMemberType]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TASKS_URL", raising=False)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_the_test_of_the_page_passes() -> None:
+    page: Any = importlib.import_module("invoices_tested")
+    await page.test_an_invoice_is_written()
+
+
+@pytest.mark.slow
+def test_an_order_is_invoiced_in_the_process_that_serves_or_by_a_worker_with_redis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(SOURCES))
+    assert order_one({}, tmp_path) == 1
+    with redis() as broker:
+        env = {"TASKS_URL": broker.url}
+        worker = Workers(["microfw", "worker", "invoices:app"], env, tmp_path / "log", tmp_path)
+        try:
+            assert order_one(env, tmp_path) == 2
+        finally:
+            worker.kill()
+
+
+def order_one(env: dict[str, str], folder: Path) -> int:
+    """Place an order, and wait for its invoice; return how many there are."""
+    with serve("invoices:app", cwd=folder, env=env) as server:
+        placed = httpx2.post(f"{server.url}/orders", json={"item": "tea"})
+        assert placed.status_code == 201
+        deadline = time.monotonic() + 60
+        with sqlite3.connect(folder / "shop.sqlite3") as connection:
+            while True:
+                invoices = [row[0] for row in connection.execute("SELECT * FROM invoices")]
+                if placed.json() in invoices:
+                    return len(invoices)
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
