@@ -1,112 +1,19 @@
 """The shop with what a soak needs besides: more ways to fail, counted exits, and a look inside."""
 
-import ctypes
-import gc
-import os
-import sys
-import threading
-from asyncio import all_tasks
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from types import AsyncGeneratorType, GeneratorType
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import anyio
 import anyio.lowlevel
-from msgspec import Struct
-from sqlalchemy import QueuePool, delete, update
+from sqlalchemy import delete, update
 
 from examples.shop import audit, feed, main, orders, products, users
 from examples.shop.database import EngineDep, SessionDep
 from examples.shop.feed import FeedDep
 from examples.shop.models import AuditEntry, DueInvoice, Order, OrderLine, Product, User
 from microfw import App, BackgroundTasks, Depends, File, Router, UploadFile
-
-entered: Counter[str] = Counter()
-exited: Counter[str] = Counter()
-lock = threading.Lock()
-
-
-class Malloc(ctypes.Structure):
-    """glibc's `struct mallinfo2`: bytes, over all arenas."""
-
-    _fields_ = (
-        *((name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd")),
-        *((name, ctypes.c_size_t) for name in ("usmblks", "fsmblks", "uordblks", "fordblks")),
-        ("keepcost", ctypes.c_size_t),
-    )
-    hblkhd: int
-    """In maps of their own."""
-    uordblks: int
-    """In arenas, and not freed."""
-
-
-read_malloc = ctypes.CDLL(None).mallinfo2
-read_malloc.restype = Malloc
-
-
-def allocated() -> int:
-    """Bytes that C code, SQLite's too, has taken from `malloc` and not freed."""
-    malloc: Malloc = read_malloc()
-    return malloc.hblkhd + malloc.uordblks
-
-
-def resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-class State(Struct):
-    """What can grow, or get lost, in the server's process."""
-
-    rss: int
-    allocated: int
-    blocks: int
-    open_files: int
-    threads: int
-    tasks: int
-    generators: int
-    objects: int
-    connections: int
-    followers: int
-    entered: int
-    lost_exits: int
-
-
-class SoakError(Exception):
-    """Is raised on purpose."""
-
-
-def count(counter: Counter[str], what: str) -> None:
-    with lock:
-        counter[what] += 1
-
-
-async def counted_function() -> AsyncIterator[None]:
-    count(entered, "function")
-    try:
-        yield
-    finally:
-        await anyio.lowlevel.checkpoint()
-        count(exited, "function")
-
-
-async def counted_request() -> AsyncIterator[None]:
-    count(entered, "request")
-    try:
-        yield
-    finally:
-        await anyio.lowlevel.checkpoint()
-        count(exited, "request")
-
-
-def counted_in_thread() -> Iterator[None]:
-    count(entered, "thread")
-    try:
-        yield
-    finally:
-        count(exited, "thread")
-
+from proof.holding import SoakError, counted_function, counted_in_thread, counted_request, held
 
 router = Router(prefix="/soak")
 COUNTED = [Depends(counted_function), Depends(counted_request, scope="request")]
@@ -169,29 +76,19 @@ async def failing_task(session: SessionDep) -> None:
     raise SoakError("of a task")
 
 
-app = App()
+@asynccontextmanager
+async def lifespan(app: App) -> AsyncGenerator[None]:
+    """Have the shop's tasks run beside."""
+    async with main.app.running():
+        yield
+
+
+app = App(lifespan=lifespan)
 app.exception_handler(products.OutOfStockError)(main.out_of_stock)
 for part in (users.router, products.router, orders.router, audit.router, feed.router, router):
     app.include_router(part, dependencies=COUNTED)
 
 
 @app.get("/state")
-async def state(engine: EngineDep, feed: FeedDep) -> State:
-    gc.collect()
-    objects = gc.get_objects()
-    pool = engine.pool
-    assert isinstance(pool, QueuePool)
-    return State(
-        rss=resident(),
-        allocated=allocated(),
-        blocks=sys.getallocatedblocks(),
-        open_files=len(os.listdir("/proc/self/fd")),
-        threads=threading.active_count(),
-        tasks=len(all_tasks()),
-        generators=sum(isinstance(x, AsyncGeneratorType | GeneratorType) for x in objects),
-        objects=len(objects),
-        connections=pool.checkedout(),
-        followers=len(feed.followers),
-        entered=entered.total(),
-        lost_exits=entered.total() - exited.total(),
-    )
+async def state(engine: EngineDep, feed: FeedDep) -> dict[str, int]:
+    return held(engine) | {"followers": len(feed.followers)}

@@ -1,11 +1,12 @@
-"""The audit log: who did what, written after the response was sent."""
+"""The audit log: who did what, written by a task that is sent once that is committed."""
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import insert, literal, select
 
 from examples.shop.database import SessionDep
 from examples.shop.models import AuditEntry
+from examples.shop.queue import queue
 from examples.shop.schemas import LoggedEvent
 from examples.shop.users import CurrentUser
 from microfw import Router
@@ -13,9 +14,12 @@ from microfw import Router
 router = Router(tags=["audit"])
 
 
+@queue.task(retries=3)
 async def record(user_id: int, event: str, session: SessionDep) -> None:
-    """Write an entry, as a background task. The session is its own: the request's is closed."""
-    session.add(AuditEntry(user_id=user_id, event=event))
+    """Write an entry, unless that is done: a queue may deliver a message twice."""
+    is_done = select(AuditEntry.id).filter_by(user_id=user_id, event=event).exists()
+    entry = select(literal(user_id), literal(event)).where(~is_done)
+    await session.execute(insert(AuditEntry).from_select(["user_id", "event"], entry))
 
 
 @router.get("/audit", response_model=list[LoggedEvent])

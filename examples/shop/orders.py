@@ -39,9 +39,8 @@ async def place_order(
         order.lines.append(OrderLine(item=line.item, quantity=line.quantity, price_cents=price))
     await session.flush()
     session.add(DueInvoice(order_id=order.id))  # for invoices.py, committed with the order
-    # These run after the commit, and after the response was sent.
-    tasks.add_task(record, user.id, f"placed order {order.id}")
-    tasks.add_task(feed.announce, order.id, new.lines)
+    tasks.enqueue(record, user.id, f"placed order {order.id}")  # goes out after the commit
+    tasks.add_task(feed.announce, order.id, new.lines)  # runs here, after the response was sent
     return order
 
 
