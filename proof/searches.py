@@ -15,6 +15,7 @@ from proof.differences import (
 )
 from proof.observing import Laboratory
 from proof.programs import Program, programs, written
+from proof.queued import Queue, ReferenceQueue, as_task
 from proof.traced import with_trace
 
 
@@ -38,6 +39,11 @@ def with_reference(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
     return expected, laboratory.observe(microfw_app, program)
 
 
+def with_queue(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
+    """What the reference does with a task, and a queue."""
+    return laboratory.observe(ReferenceQueue, program), laboratory.observe(Queue, program)
+
+
 def with_fastapi(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
     """What FastAPI and microfw do; nothing, where a difference is meant."""
     if differences(program, {}):
@@ -51,6 +57,7 @@ def with_fastapi(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
 SEARCHES = {
     "reference": Search(programs(), ("asyncio", "trio"), with_reference),
     "trace": Search(programs(), ("asyncio", "trio"), with_trace),
+    "queue": Search(programs().map(as_task), ("asyncio",), with_queue),
     "fastapi": Search(
         programs().map(without_extras).map(without_differences), ("asyncio",), with_fastapi
     ),

@@ -43,6 +43,7 @@ CONTINUED = re.compile(r"\s|$|Traceback \(most recent call last\)|During handlin
 MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072"}
 MOSTLY_FLAT = ("rss", "allocated", "blocks", "objects")
 FLAT = ("open_files", "threads", "tasks", "generators", "connections", "followers")
+ALLOWED = {**dict.fromkeys(MOSTLY_FLAT, 0.01), **dict.fromkeys(FLAT, 0.0)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,11 @@ class Soak:
         first, last = self.thirds(figure)
         return (last - first) / max(first, 1)
 
+    @property
+    def figures(self) -> Sequence[str]:
+        """What may not grow, as far as it was counted."""
+        return [figure for figure in ALLOWED if figure in self.samples[0].state]
+
     def losses(self) -> list[str]:
         """Say what was answered, logged or left open that nothing explains."""
         lost = max(sample.state["lost_exits"] for sample in self.samples)
@@ -104,11 +110,10 @@ class Soak:
 
     def growths(self) -> list[str]:
         """Say what is more in the end than after the warm-up, of bytes and objects by over 1 %."""
-        allowed = {**dict.fromkeys(MOSTLY_FLAT, 0.01), **dict.fromkeys(FLAT, 0.0)}
         return [
             f"{figure} has grown by {self.growth(figure):.2%}"
-            for figure, most in allowed.items()
-            if self.growth(figure) > most
+            for figure in self.figures
+            if self.growth(figure) > ALLOWED[figure]
         ]
 
 
@@ -234,17 +239,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path(), help="where the results are written")
     options = parser.parse_args(arguments)
     done = soak(options.minutes, options.every, options.customers, options.seed)
-    options.folder.mkdir(parents=True, exist_ok=True)
-    (options.folder / "soak.json").write_text(json.dumps(asdict(done), indent=1), encoding="utf-8")
+    return conclude(done, options.folder, "soak")
+
+
+def conclude(done: Soak, folder: Path, name: str) -> int:
+    """Write a run down, and say what is wrong with it; the exit status says whether anything is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(asdict(done), indent=1), encoding="utf-8")
     figures = {
-        name: [(sample.minute, sample.state[name]) for sample in done.samples]
-        for name in done.samples[0].state
-        if name != "entered"
+        figure: [(sample.minute, sample.state[figure]) for sample in done.samples]
+        for figure in done.samples[0].state
+        if figure != "entered"
     }
-    (options.folder / "soak.svg").write_text(picture(figures, done.warm_up), encoding="utf-8")
+    (folder / f"{name}.svg").write_text(picture(figures, done.warm_up), encoding="utf-8")
     print(f"{sum(done.done.values())} actions: {done.done}")
     print(f"{done.samples[-1].state['entered']} dependencies entered")
-    for figure in (*MOSTLY_FLAT, *FLAT):
+    for figure in done.figures:
         first, last = done.thirds(figure)
         print(f"{figure}: {first:,.0f}, then {last:,.0f}: {done.growth(figure):+.2%}")
     findings = [*done.losses(), *done.growths()]
