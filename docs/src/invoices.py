@@ -1,4 +1,3 @@
-# --8<-- [start:tasks]
 import os
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -63,6 +62,3 @@ async def place(order: NewOrder, session: SessionDep, tasks: BackgroundTasks) ->
     order_id: int = (await session.execute(insert, {"item": order.item})).scalar_one()
     tasks.enqueue(send_invoice, order_id)  # after the commit, or not at all
     return order_id
-
-
-# --8<-- [end:tasks]

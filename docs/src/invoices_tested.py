@@ -18,7 +18,7 @@ async def get_test_session() -> AsyncIterator[Session]:
     yield test_session
 
 
-# --8<-- [start:test]
+# region test
 async def test_an_invoice_is_written() -> None:
     async with app.running():
         with app.override({get_session: get_test_session}):
@@ -28,4 +28,4 @@ async def test_an_invoice_is_written() -> None:
     assert test_session.executed == [{"id": 7}]
 
 
-# --8<-- [end:test]
+# endregion test

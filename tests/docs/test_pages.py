@@ -9,6 +9,7 @@ from tests.docs.pages import BLOCK, ROOT, SOURCES, filled
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
+PYTHON = re.compile(r"^ *```python[^\n]*\n", re.MULTILINE)
 
 each_page_that_runs = pytest.mark.parametrize(
     "page",
@@ -31,6 +32,14 @@ def test_a_page_that_shows_a_region_of_a_program_links_to_the_whole(page: Path) 
 
     for program in {what.split(":")[0] for what in shown if ":" in what}:
         assert f"[{program}](src/{program})" in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+def test_each_block_of_python_is_one_that_runs(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    run = {block.start("open") for block in BLOCK.finditer(text)}
+
+    assert [fence[0] for fence in PYTHON.finditer(text) if fence.start() not in run] == []
 
 
 def test_all_code_that_is_there_is_on_a_page() -> None:
