@@ -3,6 +3,8 @@
 import gc
 import math
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -734,3 +736,36 @@ def test_explain_shows_the_overrides_in_force(app: App) -> None:
         assert "get_fake_user()" in app.explain("/")
     assert app.explain("/") == before
     assert "get_fake_user" not in before
+
+
+def test_pydantic_is_not_imported_for_declarations_of_plain_values_and_structs() -> None:
+    program = """
+import sys
+from typing import Annotated
+from msgspec import Struct
+from microfw import App, Body, Depends, Header, Path, Query
+
+app = App()
+
+class Item(Struct):
+    name: str
+
+def page(limit: Annotated[int, Query(ge=1)], size: int = Query(10), q: str | None = None):
+    return limit
+
+@app.put("/items/{number}")
+def put(
+    number: Annotated[int, Path(gt=0)],
+    item: Annotated[Item, Body()],
+    page: Annotated[int, Depends(page)],
+    token: Annotated[str, Header(alias="x-token")],
+) -> list[Item]:
+    return [item]
+
+print("pydantic" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+
+    assert (done.stdout, done.stderr) == ("False\n", "")

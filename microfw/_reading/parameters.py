@@ -114,7 +114,7 @@ def declaration_of(parameter: Parameter, site: Site) -> Declaration | None:
     if not found:
         return None
     for declaration in found:
-        if isinstance(declaration.default, Declared):
+        if declaration.has_default and isinstance(declaration.default, Declared):
             raise error(
                 DeclarationError,
                 f"{parameter.name!r} has another declaration inside of {written(declaration)}, as"
