@@ -190,13 +190,16 @@ def test_the_document_is_answered_as_directly_as_a_route() -> None:
     assert is_direct()
     (route,) = (each for each in app.routes if getattr(each, "name", "") == "openapi")
     own: Any = route
+    inner, paths = own.app, list[str]()
 
-    async def refuse(scope: Any, receive: Any, send: Any) -> None:
-        await Response(status_code=403)(scope, receive, send)
+    async def note(scope: Any, receive: Any, send: Any) -> None:
+        paths.append(scope["path"])
+        await inner(scope, receive, send)
 
-    own.app = refuse
+    own.app = note
     assert not is_direct()
-    assert TestClient(app).get("/openapi.json").status_code == 403
+    assert TestClient(app).get("/openapi.json").json() == app.openapi()
+    assert paths == ["/openapi.json"]
 
 
 @pytest.mark.parametrize("middleware", [[], [Middleware(GZipMiddleware)]])
