@@ -269,6 +269,7 @@ class TaskQueue:
     async def stop(self) -> None:
         """Stop the tasks that run in this process: wait, cancel, wait for their exit code."""
         patience = 0.0 if self.broker.is_worker_process else self.shutdown_timeout
+        await asyncio.sleep(0)  # a message that was just sent to this process begins its run
         await stop(self.runs, patience, self.app_state.cleanup.timeout)
 
     async def _start_worker(self, _: TaskiqState) -> None:
