@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from microfw._routes import collecting
+from microfw._routes import collected, collecting
 from microfw.applications import App
 from microfw.dependencies import Plan, Step, hashable, scope_conflicts
 from microfw.exceptions import RegistrationError
@@ -47,15 +47,18 @@ class Checked(Struct, frozen=True):
 
 
 def check(app: App) -> Checked:
-    """Plan and compile every route, and make the document; find what else may be wrong."""
-    with collecting() as collected:
+    """Plan and compile every route, task and scope "app", make the document; find what is odd."""
+    with collecting() as mistakes:
         app.check_routes()
     routes = [*planned_routes(app.routes)]
     sound = [(path, route) for path, route in routes if route.is_prepared]
     for _, route in sound:
         route.plans.get(app.app_state)
-    found: list[RegistrationError] = [*collected]
+    found: list[RegistrationError] = [*mistakes]
     if not found:
+        with collecting() as late, collected():  # what tasks depend on, and scope "app"
+            app.explain_lifespan()
+        found += late
         found += mistakes_in([*app.routes, *app.webhooks.routes])
     warnings = [each for path, route in sound for each in _warnings(path, route)]
     warnings += map(_conflict, scope_conflicts(route.plan for _, route in sound))

@@ -80,6 +80,34 @@ async def create(strange: Strange = Body()): ...
     assert "1 route, 1 mistake, 0 warnings\n" in result.stdout
 
 
+def test_a_task_whose_dependencies_cannot_be_opened_is_a_mistake(folder: Folder) -> None:
+    folder.write(
+        "main.py",
+        """
+from taskiq import InMemoryBroker
+from microfw import *
+from microfw.tasks import TaskQueue
+
+app = App()
+queue = TaskQueue(app, InMemoryBroker())
+
+def get_user(request: Request): ...
+
+def get_name(): ...
+
+@queue.task
+async def invoice(order: int, name=Depends(get_name)): ...
+
+app.dependency_overrides[get_name] = get_user
+""",
+    )
+    result = folder.run("check")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("mistake: ")
+    assert "get_user" in result.stdout
+    assert result.stdout.endswith("0 routes, 1 mistake, 0 warnings\n")
+
+
 HELD = """
 from microfw import *
 

@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from microfw.cli._serving import application
+from microfw.timeline import WithTimeline
 from tests.cli.conftest import Folder
 from tests.servers import PATIENCE, Log
 
@@ -486,6 +487,22 @@ def test_a_process_that_cannot_import_the_application_ends(
 
     assert raised.value.code == 1
     assert "broken_shop.py:1: ZeroDivisionError: division by zero\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--values"]])
+def test_dev_has_its_process_serve_a_timeline(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    folder.write("main.py", SERVED)
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+
+    shown = folder.output("dev", *options, "--", "--help")
+    served = application()
+
+    assert "Usage: uvicorn" in shown
+    assert isinstance(served, WithTimeline)
+    assert served.timeline.traces.wants_values is bool(options)
+    served.timeline.stop()
 
 
 def test_run_answers_for_fastapi_in_each_worker(folder: Folder, client: httpx2.Client) -> None:
