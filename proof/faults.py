@@ -41,7 +41,7 @@ from microfw import App, BackgroundTasks, Depends, HTTPException, Request, WebSo
 from microfw.dependencies import Cleanup
 from microfw.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from microfw.tracing import Trace
-from proof.traced import disorder
+from proof.traced import disorder, is_no_lifespan
 
 CANCELLATIONS = (asyncio.CancelledError, trio.Cancelled)
 CANCELLED = "cancelled"
@@ -481,7 +481,7 @@ class Stage:
     def watch(self, is_traced: bool) -> None:
         """Keep the traces from now on, if they are wanted."""
         if is_traced and not self.app.tracing.is_on:
-            self.app.tracing.listen(self.traces.append)
+            self.app.tracing.listen(self.traces.append, when=is_no_lifespan)
 
     def dependency(self, name: str, below: Any = None, scope: Any = None) -> Any:
         """Make a yield dependency."""

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from starlette.types import Scope
+
 from microfw.tracing import Span, Trace
 from proof.builds import microfw_app
 from proof.observing import Laboratory, Observation
@@ -30,7 +32,7 @@ def with_trace(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
 
     def watched(program: Program, world: Any) -> Any:
         app = microfw_app(program, world)
-        app.tracing.listen(traces.append, when=lambda scope: scope["type"] != "lifespan")
+        app.tracing.listen(traces.append, when=is_no_lifespan)
         return app
 
     expected = laboratory.observe(microfw_app, program)
@@ -44,6 +46,11 @@ def with_trace(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
         for mistake in (*missing(observation.log, trace), *disorder(trace))
     ]
     return (expected, []), (seen, mistakes)
+
+
+def is_no_lifespan(scope: Scope) -> bool:
+    """Whether something has a trace that is whole: what start-up opens exits in another one."""
+    return bool(scope["type"] != "lifespan")
 
 
 def requests_of(program: Program, observed: list[Observation]) -> list[Observation]:
