@@ -10,6 +10,7 @@ another request is answered; nothing is logged but what `records` says.
 """
 
 import asyncio
+import inspect
 import logging
 import os
 import re
@@ -37,8 +38,9 @@ from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 from starlette.requests import HTTPConnection
 
-from microfw import App, BackgroundTasks, Depends, HTTPException, Request, WebSocket
+from microfw import App, BackgroundTasks, Depends, HTTPException, Outcome, Request, WebSocket
 from microfw.dependencies import Cleanup
+from microfw.dependencies._limits import Limit, Places
 from microfw.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from microfw.tracing import Trace
 from proof.traced import disorder, is_no_lifespan
@@ -74,7 +76,7 @@ class Place:
 
 
 ALL: tuple[str, ...] = ("outer", "first", "second")
-OWN: tuple[str, ...] = (*ALL, "short", "held")
+OWN: tuple[str, ...] = (*ALL, "short", "held", "told", "limited")
 """What a request opens."""
 FEEDS = ("outer",)
 """What is open while a response is sent."""
@@ -88,8 +90,14 @@ BROKEN = "/broken"
 FAILED = ("500", "body")
 LATE = "/late"
 """A route whose body is received when one of scope "use" has closed."""
-AHEAD = ("setup of short", "user", "exit of short")
-"""Its places ahead of that."""
+LIMITED = "/limited"
+"""A route that waits for a place of a limit, whose exit code is shown the outcome, and that has a
+task which runs always."""
+AHEAD = {LATE: ("setup of short", "user", "exit of short"), LIMITED: ("checking",)}
+"""Their places ahead of the body."""
+WIDE = ("outer", "told")
+"""What is open in scope "request" while the second sends its response."""
+INSIDE = ("outer", "told", "first", "second", "limited")
 RETURNED, RETURNED_NEWER, FILE = "/returned", "/returned/2.4", "/file"
 
 IN_CHUNKS = (RETURNED, RETURNED_NEWER, FILE)
@@ -100,6 +108,7 @@ WHOLE_RESPONSES = {
     "/plain": WHOLE,
     "/reading": WHOLE,
     LATE: WHOLE,
+    LIMITED: WHOLE,
     "/stream": (*WHOLE, "body", "body"),
     RETURNED: (*WHOLE, "body", "body"),
     RETURNED_NEWER: (*WHOLE, "body", "body"),
@@ -141,6 +150,16 @@ PLACES = (
     Place("endpoint", "endpoint", (*ALL, "held"), route=LATE),
     Place("setup of held", "setup", ALL, route=LATE),
     Place("exit of held", "exit", (*ALL, "held"), route=LATE),
+    Place("checking", "setup", route=LIMITED),
+    Place("receiving the first part", "receive", route=LIMITED),
+    Place("waiting for a place", "wait", route=LIMITED),
+    Place("setup of outer", "setup", route=LIMITED),
+    Place("setup of limited", "setup", INSIDE[:-1], route=LIMITED),
+    Place("endpoint", "endpoint", INSIDE, route=LIMITED),
+    Place("exit of limited", "exit", INSIDE, route=LIMITED),
+    Place("sending the head", "send", WIDE, route=LIMITED),
+    Place("kept", "task", WIDE, WHOLE, LIMITED),
+    Place("exit of told", "exit", WIDE, WHOLE, LIMITED),
     Place("building the response", "endpoint", ALL),
     Place("exit of second", "exit", ALL),
     Place("exit of first", "exit", ("outer", "first")),
@@ -323,16 +342,22 @@ FAULTS = (
 
 # ---------------------------------------------------------------------- flavours
 
-NAMES: tuple[str, ...] = ("engine", "pool", "outer", "first", "second", "helper", "short", "held")
+NAMES: tuple[str, ...] = (
+    *("engine", "pool", "outer", "first", "second", "helper", "short", "held", "told", "limited"),
+)
 
 FLAVOURS: dict[str, tuple[str, ...]] = {
-    "async": ("async",) * 8,
-    "brief": ("brief",) * 8,
-    "thread": ("thread",) * 8,
-    "loop": ("loop",) * 8,
-    "mixed": ("thread", "async", "async", "thread", "brief", "thread", "async", "thread"),
+    "async": ("async",) * 10,
+    "brief": ("brief",) * 10,
+    "thread": ("thread",) * 10,
+    "loop": ("loop",) * 10,
+    "mixed": (
+        *("thread", "async", "async", "thread", "brief", "thread", "async", "thread"),
+        *("thread", "async"),
+    ),
     "mixed the other way": (
         *("async", "thread", "thread", "async", "thread", "loop", "thread", "async"),
+        *("async", "thread"),
     ),
 }
 """Of each dependency: an async one whose exit code awaits, or not; a sync one, where it runs."""
@@ -354,6 +379,7 @@ class Cell:
         sent: The types of the messages to the client, the status instead of the head's.
         ended: How the request, or the lifespan, has ended for the server.
         records: What was logged.
+        shown: Whether exit code was shown that all is well, and what else its outcome said.
     """
 
     place: Place
@@ -364,6 +390,8 @@ class Cell:
     sent: list[str] = field(default_factory=list[str])
     ended: str = "well"
     records: list[str] = field(default_factory=list[str])
+    shown: dict[str, tuple[bool, str]] = field(default_factory=dict[str, tuple[bool, str]])
+    limit: Limit | None = None
 
     def __post_init__(self) -> None:
         self.scope = CancelScope()
@@ -418,9 +446,13 @@ class Cell:
         what = "cancellation" if isinstance(error, CANCELLATIONS) else type(error).__name__
         self.events.append((f"sees {what}", name))
 
-    def begin_exit(self, name: str) -> None:
+    def begin_exit(self, name: str, outcome: Outcome | None) -> None:
         """Be in exit code, which may be struck as well."""
         self.events.append(("exits", name))
+        if outcome is not None:
+            head, left = outcome.response, "left" if outcome.disconnected else ""
+            what = type(outcome.error).__name__ if outcome.error else str(head and head.status_code)
+            self.shown[name] = outcome.ok, left or what
         if self.struck_in_exit("is cancelled"):
             self._on_loop(cancel_again)
         elif self.struck_in_exit("cancels", name):
@@ -474,6 +506,10 @@ class Stage:
         short = self.dependency("short", pool, scope="use")
         held = self.dependency("held", second, scope="use")
         self.declare_late_body(Depends(self.plain("user", short)), second, held)
+        told = self.dependency("told", outer, scope="request", observes=True)
+        limited = self.dependency("limited", second, observes=True, max_concurrency=1)
+        self.limit: Limit = limited.limit
+        self.declare_limited(told, second, limited)
         self.declare_returned_responses(outer, second)
         self.declare_sockets(second)
         self.declare_handlers(second)
@@ -483,12 +519,20 @@ class Stage:
         if is_traced and not self.app.tracing.is_on:
             self.app.tracing.listen(self.traces.append, when=is_no_lifespan)
 
-    def dependency(self, name: str, below: Any = None, scope: Any = None) -> Any:
+    def dependency(
+        self,
+        name: str,
+        below: Any = None,
+        scope: Any = None,
+        *,
+        observes: bool = False,
+        max_concurrency: int | None = None,
+    ) -> Any:
         """Make a yield dependency."""
         stage = self
         uses: Any = below or NOTHING
 
-        async def awaiting(below: Any = uses) -> Any:
+        async def awaiting(outcome: Outcome | None = None, below: Any = uses) -> Any:
             cell = stage.cell
             await cell.reach(f"setup of {name}")
             cell.enter(name)
@@ -498,14 +542,14 @@ class Stage:
                 cell.see(name, error)
                 raise
             finally:
-                cell.begin_exit(name)
+                cell.begin_exit(name, outcome)
                 try:
                     await cell.await_in_exit(name)
                 finally:
                     cell.end_exit(name)
 
         @contextmanager
-        def block(cell: Cell) -> Iterator[None]:
+        def block(cell: Cell, outcome: Outcome | None) -> Iterator[None]:
             cell.enter(name)
             try:
                 yield
@@ -513,27 +557,41 @@ class Stage:
                 cell.see(name, error)
                 raise
             finally:
-                cell.begin_exit(name)
+                cell.begin_exit(name, outcome)
                 try:
                     cell.reach_sync(f"exit of {name}")
                 finally:
                     cell.end_exit(name)
 
-        async def brief(below: Any = uses) -> Any:
+        async def brief(outcome: Outcome | None = None, below: Any = uses) -> Any:
             cell = stage.cell
             await cell.reach(f"setup of {name}")
-            with block(cell):
+            with block(cell, outcome):
                 yield name
 
-        def sync(below: Any = uses) -> Any:
+        def sync(outcome: Outcome | None = None, below: Any = uses) -> Any:
             cell = stage.cell
             cell.reach_sync(f"setup of {name}")
-            with block(cell):
+            with block(cell, outcome):
                 yield name
 
         flavour = self.flavours[name]
-        functions = {"async": awaiting, "brief": brief, "thread": sync, "loop": sync}
-        return Depends(functions[flavour], scope=scope, sync_to_thread=flavour == "thread")
+        functions: dict[str, Any] = {
+            "async": awaiting,
+            "brief": brief,
+            "thread": sync,
+            "loop": sync,
+        }
+        function = functions[flavour]
+        parameters = inspect.signature(function).parameters
+        observed = [parameters["outcome"].replace(annotation=Outcome, default=EMPTY)] * observes
+        function.__signature__ = inspect.Signature([*observed, parameters["below"]])
+        return Depends(
+            function,
+            scope=scope,
+            sync_to_thread=flavour == "thread",
+            max_concurrency=max_concurrency,
+        )
 
     def plain(self, name: str, below: Any) -> Callable[..., Any]:
         """Make a function with a dependency that does nothing but to be at a place."""
@@ -640,6 +698,36 @@ class Stage:
             return sent
 
         self.app.post(LATE, response_class=Noted)(answer_sync if self.is_sync else answer)
+
+    def declare_limited(self, told: Any, second: Any, limited: Any) -> None:
+        stage, kept = self, self.plain("kept", NOTHING)
+        kept.__name__ = "kept"
+
+        def add(tasks: BackgroundTasks) -> None:
+            tasks.always.add_task(kept)
+
+        async def answer(
+            checked: Annotated[str, Depends(self.plain("checking", NOTHING))],
+            told: Annotated[str, told],
+            limited: Annotated[str, limited],
+            sent: dict[str, int],
+        ) -> dict[str, int]:
+            stage.cell.run("endpoint")
+            await stage.cell.reach("endpoint")
+            return sent
+
+        def answer_sync(
+            checked: Annotated[str, Depends(self.plain("checking", NOTHING))],
+            told: Annotated[str, told],
+            limited: Annotated[str, limited],
+            sent: dict[str, int],
+        ) -> dict[str, int]:
+            stage.cell.run("endpoint")
+            stage.cell.reach_sync("endpoint")
+            return sent
+
+        first = [Depends(add, sync_to_thread=False)]
+        self.app.post(LIMITED, dependencies=first)(answer_sync if self.is_sync else answer)
 
     def declare_returned_responses(self, outer: Any, second: Any) -> None:
         stage = self
@@ -753,6 +841,7 @@ class Stage:
 
 
 NOTHING = Depends(lambda: None, sync_to_thread=False)
+EMPTY = inspect.Parameter.empty
 
 # ---------------------------------------------------------------------- a server
 
@@ -780,7 +869,8 @@ class Client:
             if not cell.client_is_gone.is_set():
                 return {"type": "http.request", "body": part, "more_body": bool(self.parts)}
         await self.stay_silent()
-        await cell.client_is_gone.wait()
+        if not cell.client_is_gone.is_set():
+            await cell.client_is_gone.wait()
         return {"type": "http.disconnect"}
 
     async def stay_silent(self) -> None:
@@ -853,7 +943,7 @@ def is_socket(place: Place) -> bool:
 
 def waits_for_client(place: Place) -> bool:
     """Whether something is to come from the client, there or later."""
-    is_ahead = place.route == LATE and place.name in AHEAD
+    is_ahead = place.name in AHEAD.get(place.route, ())
     return place.kind == "receive" or is_ahead or (place.route == SOCKET and not place.sent)
 
 
@@ -882,6 +972,10 @@ async def exposed(cell: Cell, run: Callable[[], Awaitable[None]]) -> None:
     async with anyio.create_task_group() as others:
         if cell.fault.strike is exhaust:
             others.start_soon(relent, cell)
+        if cell.place.kind == "wait" and cell.limit is not None:
+            places = cell.limit.places()
+            places.take_at_once(1)
+            others.start_soon(occupy, cell, places)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # on trio
@@ -942,6 +1036,16 @@ async def relent(cell: Cell) -> None:
     give_back(cell)
 
 
+async def occupy(cell: Cell, places: Places) -> None:
+    """Have the place that the request waits for, until the fault has struck."""
+    try:
+        while not places.queue:
+            await checkpoint()
+        await cell.reach(cell.place.name)
+    finally:
+        places.give_back(1)
+
+
 def give_back(cell: Cell) -> None:
     limiter = anyio.to_thread.current_default_thread_limiter()
     while cell.others:
@@ -997,6 +1101,7 @@ def recorded(lines: list[str]) -> Iterator[None]:
 async def perform(stage: Stage, cell: Cell, cleanup_timeout: float | None) -> Cell:
     """Run a cell, and a request after it; return that request's cell."""
     stage.cell = cell
+    cell.limit = stage.limit
     after = Cell(NOWHERE, NOTHING_HAPPENS, cell.flavour, cell.is_bare)
     lifespan = stage.app.router.lifespan_context
     with recorded(cell.records):
@@ -1031,6 +1136,8 @@ def reason_against(place: Place, fault: Fault, flavour: str, *, is_bare: bool) -
         return "there is no task group around"
     if fault.strike in OF_A_CLIENT and place.kind == "lifespan":
         return "there is no client"
+    if fault.raises and place.kind == "wait":
+        return "nothing runs that could raise"
     if fault.then and not place.before:
         return "nothing is open that has exit code"
     if fault.then == "hangs" and not any(flavour_of(flavour, it) == "async" for it in place.before):
@@ -1065,6 +1172,9 @@ def problems(cell: Cell, after: Cell) -> list[str]:
         found.append(f"logged: {cell.records}")
     found += seeing_problems(cell)
     found += counting_problems(cell)
+    if cell.place.route == LIMITED:
+        found += limit_problems(cell)
+        found += outcome_problems(cell)
     return found
 
 
@@ -1182,7 +1292,7 @@ def hangs_late(cell: Cell) -> bool:
     """Whether it hangs once the response is sent, though the fault is older."""
     is_async = [it for it in cell.place.before if flavour_of(cell.flavour, it) == "async"]
     is_late = cell.place.kind == "exit" and not is_socket(cell.place)
-    return cell.fault.then == "hangs" and is_late and is_async == ["outer"]
+    return cell.fault.then == "hangs" and is_late and {*is_async} <= {*WIDE}
 
 
 def expected_records(cell: Cell) -> list[str]:
@@ -1201,7 +1311,8 @@ def expected_records(cell: Cell) -> list[str]:
         if fault.then == "cancels" or flavour_of(cell.flavour, "helper") != "async":
             return records
         error = "CleanupTimeoutError"
-    return [*records, f"background task task failed: {error}"]
+    name = "kept" if place.name == "kept" else "task"
+    return [*records, f"background task {name} failed: {error}"]
 
 
 def closed_too_early(cell: Cell) -> list[str]:
@@ -1244,7 +1355,7 @@ def seeing_problems(cell: Cell) -> Iterator[str]:
     if place.name == f"exit of {within[-1:] and within[-1]}":
         within.pop()
     if place.kind == "task" and fault.raises not in ("", "Abort", "GeneratorExit"):
-        within.remove("outer")  # to which tasks do not matter (B4)
+        within = [it for it in within if it not in WIDE]  # to which tasks do not matter (B4)
     expected = errors_of(fault) if fault.raises else ("cancellation",)
     if leaving_shows(cell):
         is_noticed = place.route in NEWER or not has_failed_to_send(cell)
@@ -1272,6 +1383,34 @@ def counting_problems(cell: Cell) -> Iterator[str]:
         by_limit = cell.fault.strike is not shut_down
         if cell.task is None or cell.task.cancelled() == by_limit:
             yield f"cancelled by {'its time limit' if by_limit else 'the server'}, who did not know"
+
+
+def limit_problems(cell: Cell) -> Iterator[str]:
+    """All places are free again (L1); the task has run once, if none was cancelled (B6)."""
+    assert cell.limit is not None
+    if cell.limit.in_use or cell.limit.waiting:
+        yield f"{cell.limit.in_use} places are taken, {cell.limit.waiting} wait for one"
+    runs = cell.events.count(("runs", "kept"))
+    is_cut_off = cell.ended in (CANCELLED, "raises Abort", "raises GeneratorExit")
+    if runs > 1 or (not runs and not is_cut_off):
+        yield f"the task for always has run {runs} times"
+
+
+def outcome_problems(cell: Cell) -> Iterator[str]:
+    """Exit code is shown the exception that it sees, or the response, and whether all is well."""
+    seen = {name: event for event, name in cell.events if event.startswith("sees ")}
+    for name, (is_ok, what) in cell.shown.items():
+        expected = (True, "200")
+        has_left = cell.fault.strike is disconnect and cell.place.kind != "send"
+        if not cell.place.sent and (has_left or cell.fault.strike is break_sending):
+            expected = (False, "left") if name == "told" else expected
+        elif name in seen:
+            expected = (
+                False,
+                seen[name].removeprefix("sees ").replace("cancellation", "Cancelled"),
+            )
+        if (is_ok, what.replace("CancelledError", "Cancelled")) != expected:
+            yield f"{name} is shown {(is_ok, what)}"
 
 
 # ---------------------------------------------------------------------- the whole matrix

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-HEART = "microfw/dependencies"
+PACKAGE = "microfw"
+HEART = "dependencies"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Mutation:
     """A fault.
 
     Attributes:
-        module: Which one of those in `HEART` has it.
+        module: Which one has it: of those in `HEART`, or by its path in the package.
         what: What is wrong then.
         text: Stands in the module once.
         instead: Takes its place.
@@ -40,7 +41,8 @@ class Mutation:
     @property
     def path(self) -> str:
         """The module's file, below the project's root."""
-        return f"{HEART}/{self.module}.py"
+        folder = PACKAGE if "/" in self.module else f"{PACKAGE}/{HEART}"
+        return f"{folder}/{self.module}.py"
 
 
 MUTATIONS = (
@@ -310,6 +312,123 @@ MUTATIONS = (
         "shield = step.signature.can_suspend",
         "shield = step.signature.can_suspend and not self._shape.is_lifespan",
     ),
+    Mutation(
+        "_order",
+        "a block of scope use ends while one that opened inside of it is open",
+        "last[outer] = max(last[outer], last[block])",
+        "pass",
+    ),
+    Mutation(
+        "_layout",
+        "the body is received before anything runs",
+        "        return min(first, self.waits_at) if holds_places else first\n",
+        "        return 0\n",
+    ),
+    Mutation(
+        "_layout",
+        "places are held while the body is received",
+        "return min(first, self.waits_at) if holds_places else first",
+        "return first",
+    ),
+    Mutation(
+        "_layout",
+        "what stays open is open while the body is received",
+        "return reads or (step.opens and not step.is_block) or number == self.last",
+        "return reads or number == self.last",
+    ),
+    Mutation(
+        "_limits",
+        "places are taken in the order of the steps",
+        "for limit in sorted(needed, key=lambda limit: limit.number):",
+        "for limit in needed:",
+    ),
+    Mutation(
+        "_limits",
+        "who comes later may pass those who wait",
+        "if self.queue or self.free < needs:",
+        "if self.free < needs:",
+    ),
+    Mutation(
+        "_limits",
+        "who is cancelled as its turn comes keeps the places",
+        "            if waiting.event.is_set():\n                self.give_back(needs)\n",
+        "            if waiting.event.is_set():\n                pass\n",
+    ),
+    Mutation(
+        "_limits",
+        "who waits behind one that gives up is not let in",
+        "self.give_back(0)  # who",
+        "pass  # who",
+    ),
+    Mutation(
+        "_writer",
+        "a place is given back when the request ends",
+        "function.open_with(f\"with {self._slots[number]}:\")",
+        "pass",
+    ),
+    Mutation(
+        "_recording",
+        "an outcome does not have the exception that exit code sees",
+        "    async def __aexit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> Any:\n"
+        "        self._record.begin(error)\n",
+        "    async def __aexit__(self, kind: ErrorClass, error: Error, traceback: Traceback) -> Any:\n"
+        "        self._record.begin(None)\n",
+    ),
+    Mutation(
+        "_answering/outcomes",
+        "an answer of an error's status is a success",
+        "response.status_code < _FIRST_ERROR",
+        "response.status_code < 600",
+    ),
+    Mutation(
+        "_answering/outcomes",
+        "scope request is shown what was built, not what was sent",
+        'if sent is not None or self._failed or self._scope != "function":',
+        "if self._failed:",
+    ),
+    Mutation(
+        "_answering/outcomes",
+        "scope use is never shown a success",
+        '        if self._scope == "use":\n            return self._run.swallowed is None\n',
+        "",
+    ),
+    Mutation(
+        "_answering/outcomes",
+        "a client that has left is not noticed",
+        "self.has_left = await self._receive.has_left()",
+        "pass",
+    ),
+    Mutation(
+        "_answering/tasks",
+        "tasks for always are dropped with the others",
+        "        if self.kept_tasks is None:\n",
+        "        if True:\n",
+    ),
+    Mutation(
+        "_answering/exchange",
+        "final headers are dropped with the others",
+        "self._response = self._final_headers",
+        "self._response = self._final_headers = None",
+    ),
+    Mutation(
+        "_routes/route",
+        "tasks that run always do not, where nothing handles the exception",
+        "            if not exchange.delivered:\n                await exchange.run_left_tasks()\n",
+        "            if unanswered is None and not exchange.delivered:\n"
+        "                await exchange.run_left_tasks()\n",
+    ),
+    Mutation(
+        "_routes/planned_app",
+        "overrides do not reach mounted applications",
+        "applications = [*dict.fromkeys(_applications(self))] if mounted else [self]",
+        "applications = [self]",
+    ),
+    Mutation(
+        "_routes/planned_app",
+        "a mounted application opens its own of scope app",
+        "                if each.share_app_scope:\n",
+        "                if False:\n",
+    ),
 )
 
 # ---------------------------------------------------------------------- trying them
@@ -317,6 +436,9 @@ MUTATIONS = (
 QUICK, THOROUGH = ("-m", "not hypothesis"), ("-m", "hypothesis")
 
 LIKELIEST = {
+    "_answering/exchange": ("kept",),
+    "_answering/outcomes": ("outcome",),
+    "_answering/tasks": ("kept",),
     "_app_scope": ("scopes", "app_scope"),
     "_app_steps": ("scopes", "cancellation"),
     "_late_opening": ("app_scope",),
@@ -324,15 +446,19 @@ LIKELIEST = {
     "_cleanup": ("cancellation",),
     "_expressions": ("validation_order",),
     "_graph": ("order", "scopes", "overrides", "validation_order"),
-    "_layout": ("order", "scopes", "threads"),
+    "_layout": ("order", "scopes", "threads", "late_body"),
+    "_limits": ("limits",),
     "_order": ("order", "scopes", "use_scope"),
     "_plan": ("validation_order",),
+    "_recording": ("outcome",),
+    "_routes/planned_app": ("mounted",),
+    "_routes/route": ("kept",),
     "_runtime": ("cancellation", "exceptions"),
     "_thread_blocks": ("threads", "cancellation"),
     "_threads": ("threads", "cancellation"),
     "_uninterrupted": ("cancellation",),
     "_walk": ("order", "scopes", "overrides"),
-    "_writer": ("order", "scopes", "cancellation", "validation_order"),
+    "_writer": ("order", "scopes", "cancellation", "validation_order", "limits"),
 }
 """By module, those of the tests of the lifecycle that see most."""
 
