@@ -24,6 +24,7 @@ __all__ = [
     "HTTPException",
     "IncludeError",
     "LifecycleError",
+    "LimitError",
     "MissingPackageError",
     "MultipleBodiesError",
     "NotAwaitedError",
@@ -172,6 +173,10 @@ class AppScopeError(LifecycleError):
 
 class TaskQueueError(LifecycleError):
     """Tasks cannot be sent or run here."""
+
+
+class LimitError(LifecycleError):
+    """What holds all places of a `max_concurrency` waits for more of them."""
 
 
 class CustomHandlerError(LifecycleError):

@@ -333,8 +333,8 @@ MUTATIONS = (
     Mutation(
         "_layout",
         "what stays open is open while the body is received",
-        "return reads or (step.opens and not step.is_block) or number == self.last",
-        "return reads or number == self.last",
+        "first = next(n for n in range(number + 1) if self.ends[n] >= number)",
+        "first = number",
     ),
     Mutation(
         "_limits",
@@ -363,7 +363,7 @@ MUTATIONS = (
     Mutation(
         "_writer",
         "a place is given back when the request ends",
-        "function.open_with(f\"with {self._slots[number]}:\")",
+        'function.open_with(f"with {self._slots[number]}:")',
         "pass",
     ),
     Mutation(
@@ -389,7 +389,7 @@ MUTATIONS = (
     Mutation(
         "_answering/outcomes",
         "scope use is never shown a success",
-        '        if self._scope == "use":\n            return self._run.swallowed is None\n',
+        '        if self._scope == "use":\n            return self._run.swallowed is None and not self._run.errors\n',
         "",
     ),
     Mutation(

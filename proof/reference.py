@@ -271,7 +271,8 @@ class Outcome:
     @property
     def ok(self) -> bool:
         execution, is_early = self.execution, self.step.scope == USE
-        has_ended = execution.swallowed is None if is_early else execution.has_ended
+        is_well = execution.swallowed is None and not execution.errors
+        has_ended = is_well if is_early else execution.has_ended
         failed = self.step in execution.seen or not has_ended
         if is_early and self.response is None:
             return not failed

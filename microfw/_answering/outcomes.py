@@ -65,7 +65,7 @@ class RunOutcome(Outcome):
     def _has_ended(self) -> bool:
         """Whether all has run that this step was open for."""
         if self._scope == "use":
-            return self._run.swallowed is None
+            return self._run.swallowed is None and not self._run.errors
         return self._run.result is not None
 
 

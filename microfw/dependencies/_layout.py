@@ -34,7 +34,7 @@ class Layout:
         self.receiving: int = -1 if receives_for is None else self._receiving(receives_for)
 
     def _receiving(self, attributes: Collection[str]) -> int:
-        """The first step that reads what is received, or stays open; or the block around it.
+        """The first step that reads what is received, or the endpoint; or what is open around it.
 
         It comes before a wait for places that are held longer.
         """
@@ -50,7 +50,7 @@ class Layout:
             or (isinstance(source, Attribute) and source.name in attributes)
             for source in (argument.source for argument in step.arguments)
         )
-        return reads or (step.opens and not step.is_block) or number == self.last
+        return reads or number == self.last
 
     def _end(self, number: int) -> int:
         step = self._steps[number]

@@ -7,11 +7,14 @@ Rules
 2. It takes them in the order in which the limits were made. So no two executions each hold what the
    other one waits for.
 3. Who came first gets places first, whoever needs fewer.
+4. What runs inside of an execution, such as its background tasks, may need more while that holds
+   places. Where those who hold all places wait for more, nobody can go on: the last one fails.
 """
 
 import logging
 from collections import deque
 from collections.abc import Iterator
+from contextvars import ContextVar
 from itertools import count
 from threading import get_ident
 from time import perf_counter_ns
@@ -23,6 +26,7 @@ from anyio.lowlevel import current_token
 from msgspec import Struct
 
 from microfw.dependencies._signals import Loop
+from microfw.exceptions import LimitError
 
 logger = logging.getLogger("microfw")
 
@@ -73,6 +77,8 @@ class Places:
     def __init__(self, free: int) -> None:
         self.free: int = free
         self.queue: deque[_Waiting] = deque()
+        self._all = free
+        self._stuck = 0
 
     def take_at_once(self, needs: int) -> bool:
         """Take places, if there are enough and the queue is empty."""
@@ -81,11 +87,23 @@ class Places:
         self.free -= needs
         return True
 
-    async def take(self, needs: int) -> None:
-        """Wait until there are enough places, and it is one's turn."""
+    async def take(self, needs: int, held: int = 0, name: str = "") -> None:
+        """Wait until there are enough places, and it is one's turn.
+
+        Args:
+            needs: How many.
+            held: How many one has already, and keeps while waiting.
+            name: The dependency for which they are.
+
+        Raises:
+            LimitError: Those who have all places wait for more.
+        """
         waiting = _Waiting(needs, anyio.Event())
         self.queue.append(waiting)
+        self._stuck += held
         try:
+            if held and self._all - self._stuck < self.queue[0].needs:
+                raise _stuck(name, self._all)
             await waiting.event.wait()
         except BaseException:
             if waiting.event.is_set():
@@ -94,6 +112,8 @@ class Places:
                 self.queue.remove(waiting)
                 self.give_back(0)  # who came later may need fewer
             raise
+        finally:
+            self._stuck -= held
 
     def give_back(self, places: int) -> None:
         """Give places back, to the queue first."""
@@ -121,6 +141,10 @@ class Slot:
         self._thread = get_ident()
         self._taken: list[Places] = []
 
+    def count(self, places: Places) -> int:
+        """How many of these are taken."""
+        return self._taken.count(places)
+
     def put(self, places: Places) -> None:
         """Keep a place that was taken."""
         self._taken.append(places)
@@ -143,6 +167,10 @@ class Slot:
         self.give_back()
 
 
+_around: ContextVar[tuple[int, tuple[Slot, ...]]] = ContextVar("microfw_slots", default=(0, ()))
+"""The slots of the executions that the current code is inside of, and in which task they are."""
+
+
 class Waiter(Protocol):
     """An execution that may have to wait."""
 
@@ -156,7 +184,7 @@ class waiting_for:  # noqa: N801 - reads as a word in generated code
     What was not given back by then is when the block ends.
     """
 
-    __slots__ = ("_run", "_slots", "_steps")
+    __slots__ = ("_around", "_run", "_slots", "_steps")
 
     def __init__(self, run: Waiter, *steps: Limited) -> None:
         self._run = run
@@ -165,17 +193,22 @@ class waiting_for:  # noqa: N801 - reads as a word in generated code
 
     async def __aenter__(self) -> tuple[Slot, ...]:
         self._slots = tuple(Slot() for _ in self._steps)
+        task, around = anyio.get_current_task().id, _around.get()
+        self._around = around[1] if around[0] == task else ()
         try:
             for limit, name, slots in self._in_order():
                 await self._take(limit, name, slots)
         except BaseException:
             await self.__aexit__()
             raise
+        _around.set((task, self._around + self._slots))
         return self._slots
 
     async def __aexit__(self, *_: object) -> None:
         for slot in self._slots:
             slot.give_back()
+        task, _ = _around.get()
+        _around.set((task, self._around))
 
     def _in_order(self) -> Iterator[tuple[Limit, str, list[Slot]]]:
         needed: dict[Limit, tuple[str, list[Slot]]] = {}
@@ -189,7 +222,8 @@ class waiting_for:  # noqa: N801 - reads as a word in generated code
         places = limit.places()
         if not places.take_at_once(len(slots)):
             since = perf_counter_ns()
-            await places.take(len(slots))
+            held = sum(slot.count(places) for slot in self._around)
+            await places.take(len(slots), held, name)
             self._note(limit, name, since)
         for slot in slots:
             slot.put(places)
@@ -200,3 +234,11 @@ class waiting_for:  # noqa: N801 - reads as a word in generated code
         at_once = limit.max_concurrency
         logger.debug("waited %.3f s for %s: %d at once", seconds, name, at_once)
         self._run.waited(name, seconds)
+
+
+def _stuck(name: str, places: int) -> LimitError:
+    return LimitError(
+        f"{name!r} is needed once more inside of what holds a place for it, as by a background task"
+        f" of scope 'request', and all of max_concurrency={places} are held so: it would wait for"
+        " ever. Raise the limit, let go of the place first (a narrower scope), or pass the value on"
+    )

@@ -667,3 +667,60 @@ def test_what_would_wait_for_itself_is_refused(app: App) -> None:
         async def read() -> None: ...
 
     assert "is used 2 times at once here, of max_concurrency=1" in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_task_fails_where_requests_that_hold_all_places_wait_for_more(number: int) -> None:
+    """L2: it would wait for ever."""
+    door, log = Door(), Log()
+    all_inside, inside = anyio.Event(), 0
+    use = Annotated[None, Depends(yielding(door, "async"), scope="request", max_concurrency=number)]
+    app = App()
+
+    async def work(it: use) -> None:
+        log("works")
+
+    @app.get("/")
+    async def read(it: use, tasks: BackgroundTasks) -> None:
+        nonlocal inside
+        inside += 1
+        if inside == number:
+            all_inside.set()
+        await all_inside.wait()
+        tasks.add_task(work)
+
+    raised: list[str] = []
+
+    async def ask() -> None:
+        answer = await request(app)
+        raised.append(type(answer.raised).__name__)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            for _ in range(number):
+                group.start_soon(ask)
+
+    assert sorted(raised) == ["LimitError", *["NoneType"] * (number - 1)]
+    assert log == ["works"] * (number - 1)
+    assert (door.inside, door.most) == (0, number)
+
+
+async def test_a_place_that_a_parent_task_holds_is_waited_for() -> None:
+    """L2: that one may go on meanwhile."""
+    door, log = Door(), Log()
+    app = App()
+    limited = Annotated[None, Depends(yielding(door, "async"), max_concurrency=1)]
+
+    async def work(it: limited) -> None:
+        log("works")
+
+    async with anyio.create_task_group() as group:
+
+        @app.get("/")
+        async def read(it: limited) -> None:
+            group.start_soon(app.call, work)
+            await checkpoint()
+
+        await request(app)
+
+    assert log == ["works"]

@@ -515,6 +515,38 @@ async def test_a_custom_handler_decides_what_request_scope_sees(endpoint: Any, f
 # ---------------------------------------------------------------------- R3 and other places
 
 
+async def test_a_session_of_scope_use_does_not_commit_where_a_value_was_invalid_by_then(
+    log: Log,
+) -> None:
+    """R3, V2: later values are read when it has closed."""
+
+    async def get_session(outcome: Outcome) -> AsyncIterator[str]:
+        yield "session"
+        log("commits" if outcome.ok else f"rolls back, having seen {outcome.error}")
+
+    session_dep = Annotated[str, Depends(get_session, scope="use")]
+
+    def count(session: session_dep) -> None:
+        log("counts")
+
+    def find(session: session_dep, page: int) -> None:
+        log("finds")
+
+    app = App(dependencies=[Depends(count), Depends(find)])
+
+    @app.get("/")
+    async def read(size: int) -> None: ...
+
+    for query in ("page=x&size=1", "page=1&size=x", "page=1&size=1"):
+        await request(app, query=query, log=log)
+
+    assert log == [
+        *("counts", "rolls back, having seen None", "sends 422"),
+        *("counts", "finds", "commits", "sends 422"),
+        *("counts", "finds", "commits", "sends 200"),
+    ]
+
+
 async def test_a_session_commits_only_after_a_success(log: Log, app: App) -> None:
     """R3"""
 
