@@ -15,6 +15,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 from starlette.responses import StreamingResponse
 
+from examples.shop.main import app as shop
 from microfw import App, BackgroundTasks, Body, Depends, Header, Outcome, Response, WebSocket
 from microfw._answering.tasks import _FUNCTIONS
 from tests.lifecycle.programs import request
@@ -377,8 +378,13 @@ def test_the_source_of_a_background_task_is_that_in_its_file() -> None:
     check("background_task", _FUNCTIONS.handler(audit, None, App().app_state).source)
 
 
+def test_the_source_of_the_shop_s_order_is_that_in_its_file() -> None:
+    check("shop_order", shop.explain("/orders", "POST"))
+
+
 def test_every_file_belongs_to_a_route() -> None:
-    names = {add_route.__name__ for add_route, _, _ in ROUTES} | {"background_task", "lifespan"}
+    others = {"background_task", "lifespan", "shop_order"}
+    names = {add_route.__name__ for add_route, _, _ in ROUTES} | others
     assert {path.name for path in EXPLAINED.iterdir()} == {f"{name}.py.txt" for name in names}
 
 

@@ -478,6 +478,26 @@ def get_rights_of_narrow(
     return session
 
 
+@both
+async def test_of_two_that_overlap_the_inner_one_keeps_the_outer_one_open(is_async: bool) -> None:
+    """S8"""
+    log = Log()
+    outer = Depends(opening(log, "outer", is_async=is_async), scope="use")
+    inner = Depends(opening(log, "inner", is_async=is_async), scope="use")
+    uses = [(outer, "first"), (inner, "second"), (outer, "third"), (inner, "fourth")]
+    app = App(
+        dependencies=[Depends(using(log, name, used, is_async=is_async)) for used, name in uses]
+    )
+    app.get("/")(lambda: "done")
+
+    await request(app, log=log)
+
+    assert log == [
+        *("outer opens", "first", "inner opens", "second", "third", "fourth"),
+        *("inner exits", "outer exits", "sends 200"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("rights", "scope"), [(get_rights, "function"), (get_wide_rights, "request")]
 )
