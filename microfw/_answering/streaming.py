@@ -4,10 +4,10 @@ import logging
 import math
 import types
 from collections import abc
-from collections.abc import Awaitable, Callable
-from functools import partial, reduce
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import reduce
 from time import monotonic
-from typing import Any, Union, cast, get_args, get_origin
+from typing import Any, Self, Union, cast, get_args, get_origin
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -166,10 +166,10 @@ class _Stream:
         """Stop it."""
 
     async def _send(self) -> None:
-        take, encode = self._taker()
+        items, encode = self._items()
         put: Send | None = None
         turn = monotonic()
-        while (item := await take()) is not _END:
+        async for item in items:
             body = encode(item)
             if put is None:
                 await self._begin()
@@ -184,9 +184,9 @@ class _Stream:
 
     async def _send_head(self) -> None:
         """Answer a HEAD request (RFC 9110, section 9.3.2): what comes first decides the status."""
-        take, encode = self._taker()
+        items, encode = self._items()
         with anyio.move_on_after(self.patience):
-            item = await take()
+            item = await anext(items, _END)
             if item is not _END:
                 encode(item)
         await self._begin()
@@ -204,14 +204,14 @@ class _Stream:
         """The function that sends a message."""
         return self._exchange.send
 
-    def _taker(self) -> tuple[Callable[[], Awaitable[Any]], Encode]:
-        """What takes the next item, and what is still to be done to send it."""
+    def _items(self) -> tuple[AsyncIterator[Any], Encode]:
+        """The items, and what is still to be done to send one."""
         if self._is_async:
-            return partial(anext, self._generator, _END), self._encode
-        return self._take_in_thread, bytes
+            return self._generator, self._encode
+        return _TakenInThread(self._take_in_thread), bytes
 
     async def _take_in_thread(self) -> Any:
-        """Take the next item, encoded."""
+        """Take the next item, encoded; `_END` where there is none."""
         threads = self._exchange.threads
         try:
             return await threads.call(_take, self._generator, self._encode)
@@ -341,6 +341,22 @@ class _EventStream(_Stream):
 async def _watch(receive: SharedReceive, scope: anyio.CancelScope) -> None:
     await receive.disconnect()
     scope.cancel()
+
+
+class _TakenInThread:
+    """The items of a sync generator, each taken in a worker thread."""
+
+    def __init__(self, take: Callable[[], Awaitable[Any]]) -> None:
+        self._take = take
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        item = await self._take()
+        if item is _END:
+            raise StopAsyncIteration
+        return item
 
 
 def _take(generator: Any, encode: Encode) -> Any:
