@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, methodcaller
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 from uuid import UUID
@@ -29,6 +29,8 @@ _PLAIN = {
 }
 _UNTYPED = (list, set, frozenset, tuple)
 """Collections of anything."""
+
+_values_of = methodcaller("values")
 
 
 def is_plain(annotation: Any) -> bool:
@@ -95,7 +97,7 @@ def _look_at_mappings(look: Look | None) -> Look:
     def look_at_mappings(mappings: Iterable[Any]) -> bool:
         if not {*map(type, chain.from_iterable(mappings))} <= {str}:
             return False
-        return look is None or look(chain.from_iterable(map(dict.values, mappings)))
+        return look is None or look(chain.from_iterable(map(_values_of, mappings)))
 
     return look_at_mappings
 

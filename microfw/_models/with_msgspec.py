@@ -12,7 +12,7 @@ from microfw._models.annotations import bare, is_sequence, name_of_type, types_i
 from microfw._models.constraints import ConstraintError, Constraints
 from microfw._models.encoding import NoJSONValueError, encode_declared, encoder_of_subclass
 from microfw._models.errors import Convert, Invalid, UnsupportedTypeError, error
-from microfw._models.exact_structs import exact_classes, is_flat
+from microfw._models.exact_structs import Look, exact_classes, is_flat
 from microfw._models.fields import fields_of, is_attrs, is_model, is_named_tuple, is_struct
 from microfw._models.msgspec_errors import RefusedError, errors_of
 from microfw._models.parsing import REFUSED, parse_json, with_whole_numbers
@@ -117,7 +117,8 @@ class MsgspecConverter:
         """Write at once what is of exactly the declared classes, and so shows nothing else."""
         if not self._exact:
             return encode
-        look_of, check = self._exact.get, self._decoder.decode
+        look_of: Callable[..., Look | None] = self._exact.get
+        check = self._decoder.decode
 
         def encode_at_once(value: Any) -> bytes:
             look = look_of(type(value), _never)
