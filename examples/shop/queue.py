@@ -13,7 +13,8 @@ def make_broker(url: str | None) -> AsyncBroker:
         return InMemoryBroker()
     from taskiq_redis import RedisStreamBroker
 
-    return RedisStreamBroker(url)
+    # After ten seconds another worker gets what a dead one had.
+    return RedisStreamBroker(url, idle_timeout=10_000)
 
 
 app = App(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from msgspec import Struct
+from taskiq_dependencies.dependency import Dependency as TaskiqDependency
 
 from microfw._answering import Functions
 from microfw._models import (
@@ -179,6 +180,13 @@ def _made(
             cure="name the parameters, or take one list or dict",
         )
     annotation, metadata = described[name].annotation, described[name].metadata
+    if any(isinstance(each, TaskiqDependency) for each in (parameter.default, *metadata)):
+        raise DeclarationError(
+            f"the parameter {name!r} of the task is filled by `TaskiqDepends`, which has no effect"
+            " on the tasks of a TaskQueue",
+            where=place_of(func),
+            cure="write microfw's `Depends` of the same function",
+        )
     if metadata and annotation is not EMPTY:
         annotation = Annotated[(annotation, *metadata)]
     is_declared = annotation is not EMPTY and annotation is not Any

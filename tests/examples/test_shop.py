@@ -453,13 +453,13 @@ def test_what_was_ordered_is_there_after_a_restart(tmp_path: Path) -> None:
     assert [entry["event"] for entry in audit] == [f"placed order {orders[0]['id']}"]
 
 
-def wait_for_invoices(client: httpx2.Client, count: int) -> list[dict[str, Any]]:
+def wait_for(client: httpx2.Client, path: str, count: int) -> list[dict[str, Any]]:
     deadline = time.monotonic() + PATIENCE
     while True:
-        invoices: list[dict[str, Any]] = client.get("/invoices").json()
-        if len(invoices) >= count:
-            return invoices
-        assert time.monotonic() < deadline, invoices
+        found: list[dict[str, Any]] = client.get(path).json()
+        if len(found) >= count:
+            return found
+        assert time.monotonic() < deadline, found
         time.sleep(0.1)
 
 
@@ -471,13 +471,15 @@ def test_an_order_gets_its_invoice_in_the_same_process(tmp_path: Path) -> None:
         shop = Shop(server, client)
         shop.register()
         placed = shop.order(book=2, pen=1).json()
-        (invoice,) = wait_for_invoices(client, 1)
+        (invoice,) = wait_for(client, "/invoices", 1)
 
     assert (invoice["order_id"], invoice["cents"]) == (placed["id"], 2680)
 
 
 @pytest.mark.slow
-def test_orders_get_one_invoice_each_while_their_worker_is_killed(tmp_path: Path) -> None:
+def test_orders_get_one_invoice_and_one_entry_each_while_their_worker_is_killed(
+    tmp_path: Path,
+) -> None:
     with redis() as broker:
         env = {
             "INVOICE_SECONDS": "1",
@@ -496,10 +498,13 @@ def test_orders_get_one_invoice_each_while_their_worker_is_killed(tmp_path: Path
                     worker.wait_until_ready()
                     for _ in range(5):
                         shop.order(pen=1)
-                    wait_for_invoices(client, 5 * number - 4)
+                    wait_for(client, "/invoices", 5 * number - 4)
                     worker.kill()
             with workers(env, tmp_path / "last", "microfw", "worker", APP) as worker:
-                invoices = wait_for_invoices(client, 10)
+                invoices = wait_for(client, "/invoices", 10)
+                entries = wait_for(client, "/audit", 10)
                 worker.terminate()
 
     assert [invoice["cents"] for invoice in invoices] == [180] * 10
+    placed = {f"placed order {invoice['order_id']}" for invoice in invoices}
+    assert ({entry["event"] for entry in entries}, len(entries)) == (placed, 10)

@@ -66,7 +66,10 @@ async def wait_here(place: str, wanted: str) -> None:
     if place == wanted and not os.path.exists(marker):  # noqa: ASYNC240 - a test's
         open(marker, "x").close()  # noqa: ASYNC230 - as above
         note(f"waits in {place}")
-        await asyncio.sleep(600 if place != "exit" else 3)
+        for _ in range(6000 if place != "exit" else 30):
+            await asyncio.sleep(0.1)
+            if os.path.exists(f"{os.environ['EVENTS']}.goes-on"):  # noqa: ASYNC240 - as above
+                break
 
 
 async def get_session(

@@ -18,6 +18,7 @@ from taskiq import (
     InMemoryBroker,
     SimpleRetryMiddleware,
     SmartRetryMiddleware,
+    TaskiqDepends,
     TaskiqMessage,
 )
 
@@ -794,6 +795,26 @@ def test_what_is_no_broker_or_no_application_is_refused() -> None:
         TaskQueue(App(), nothing)
     with pytest.raises(TypeError, match=r"the application is <object .*, and no App"):
         TaskQueue(nothing, InMemoryBroker())
+
+
+async def test_taskiq_s_own_dependencies_are_refused_but_for_the_context() -> None:
+    """K2"""
+    shop = Shop()
+
+    async def by_default(engine: Any = TaskiqDepends(get_engine)) -> None: ...  # noqa: B008
+
+    async def annotated(engine: Annotated[Any, TaskiqDepends(get_engine)]) -> None: ...
+
+    for function in (by_default, annotated):
+        with pytest.raises(DeclarationError, match="'engine' of the task is filled by `TaskiqDep"):
+            shop.queue.task(function)
+
+    @shop.queue.task(name="look")
+    async def look(context: Context = TaskiqDepends()) -> str:  # noqa: B008
+        return context.message.task_name
+
+    async with shop.app.running():
+        assert await value_of(await look.kiq()) == "look"
 
 
 def test_a_task_that_is_called_without_its_dependencies_says_who_fills_them() -> None:
