@@ -454,7 +454,7 @@ def test_what_was_ordered_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 def wait_for(client: httpx2.Client, path: str, count: int) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + 3 * PATIENCE
     while True:
         found: list[dict[str, Any]] = client.get(path).json()
         if len(found) >= count:
