@@ -11,12 +11,13 @@ from proof import answers, reference
 from proof.builds import MICROFW, SCOPES, Builder, ReferenceBuilder
 from proof.functions import World
 from proof.programs import (
+    Actions,
     Dependency,
     Endpoint,
     Fail,
     Program,
+    Remember,
     Task,
-    without_requests,
     without_unused,
 )
 
@@ -45,9 +46,18 @@ def as_task(program: Program) -> Program:
 
 
 def without_values(it: Dependency) -> Dependency:
-    """Leave out the values of a request."""
-    kept = tuple(value for value in it.takes if value in ("scopes", "outcome"))
-    return replace(without_requests(it), takes=kept)
+    """Leave out the values of a request, and what is done to its response."""
+
+    def left(actions: Actions) -> Actions:
+        return tuple(each for each in actions if isinstance(each, Fail | Remember))
+
+    return replace(
+        it,
+        takes=tuple(value for value in it.takes if value in ("scopes", "outcome")),
+        setup=left(it.setup),
+        on_success=left(it.on_success),
+        on_error=left(it.on_error),
+    )
 
 
 class Queue:
