@@ -329,7 +329,7 @@ def test_serve_says_where_the_shop_is_and_passes_its_arguments_on(
 ) -> None:
     done = clone.run("serve", *arguments, PYTHON=clone.stand_in(), **variables)
     assert done.stdout.startswith(LINES.format(url=url))
-    assert done.stdout.count("curl") == 4
+    assert done.stdout.count("curl") == 5
     assert clone.done() == [
         "made .venv",
         "installed .[standard,examples]",
