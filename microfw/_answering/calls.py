@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 import anyio
 
 from microfw._answering.errors import error_without_result
-from microfw._answering.functions import Finished, Functions, function_of
+from microfw._answering.functions import Functions, function_of
 from microfw._answering.messages import Enqueueable
 from microfw._answering.outcomes import ObservedRun
 from microfw._answering.state import AppState
@@ -67,7 +67,7 @@ class FunctionRun(ObservedRun):
                 raise error
             finally:
                 del error  # whose traceback holds this frame
-        finished: Finished = self.result
+        finished: Any = self.result  # a `Finished`, as there was no error
         if self._tasks is not None:
             await send_messages(self._tasks)
             raise_failures(await run_tasks(self._tasks, self.app_state))

@@ -677,11 +677,11 @@ async def test_a_task_fails_where_requests_that_hold_all_places_wait_for_more(nu
     use = Annotated[None, Depends(yielding(door, "async"), scope="request", max_concurrency=number)]
     app = App()
 
-    async def work(it: use) -> None:
+    async def work(it: Annotated[None, use]) -> None:
         log("works")
 
     @app.get("/")
-    async def read(it: use, tasks: BackgroundTasks) -> None:
+    async def read(it: Annotated[None, use], tasks: BackgroundTasks) -> None:
         nonlocal inside
         inside += 1
         if inside == number:
@@ -709,15 +709,15 @@ async def test_a_place_that_a_parent_task_holds_is_waited_for() -> None:
     """L2: that one may go on meanwhile."""
     door, log = Door(), Log()
     app = App()
-    limited = Annotated[None, Depends(yielding(door, "async"), max_concurrency=1)]
+    limited = Depends(yielding(door, "async"), max_concurrency=1)
 
-    async def work(it: limited) -> None:
+    async def work(it: Annotated[None, limited]) -> None:
         log("works")
 
     async with anyio.create_task_group() as group:
 
         @app.get("/")
-        async def read(it: limited) -> None:
+        async def read(it: Annotated[None, limited]) -> None:
             group.start_soon(app.call, work)
             await checkpoint()
 

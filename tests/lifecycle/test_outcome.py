@@ -524,12 +524,12 @@ async def test_a_session_of_scope_use_does_not_commit_where_a_value_was_invalid_
         yield "session"
         log("commits" if outcome.ok else f"rolls back, having seen {outcome.error}")
 
-    session_dep = Annotated[str, Depends(get_session, scope="use")]
+    in_use = Depends(get_session, scope="use")
 
-    def count(session: session_dep) -> None:
+    def count(session: Annotated[str, in_use]) -> None:
         log("counts")
 
-    def find(session: session_dep, page: int) -> None:
+    def find(session: Annotated[str, in_use], page: int) -> None:
         log("finds")
 
     app = App(dependencies=[Depends(count), Depends(find)])
