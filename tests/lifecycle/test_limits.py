@@ -674,7 +674,7 @@ async def test_a_task_fails_where_requests_that_hold_all_places_wait_for_more(nu
     """L2: it would wait for ever."""
     door, log = Door(), Log()
     all_inside, inside = anyio.Event(), 0
-    use = Annotated[None, Depends(yielding(door, "async"), scope="request", max_concurrency=number)]
+    use = Depends(yielding(door, "async"), scope="request", max_concurrency=number)
     app = App()
 
     async def work(it: Annotated[None, use]) -> None:
