@@ -358,10 +358,8 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         """Wrap requests in the decorated function, `async def wrap(request, call_next)`.
 
         Args:
-            middleware_type: `"http"`.
+            middleware_type: `"http"`, whatever is written.
         """
-        if middleware_type != "http":
-            raise ValueError(f'middleware is of type "http", not {middleware_type!r}')
 
         def decorate(function: Function) -> Function:
             check_declares_nothing(function, "middleware")

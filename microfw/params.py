@@ -81,7 +81,8 @@ class Options(TypedDict, total=False):
 
     default_factory: Callable[[], Any]
     alias: str | None
-    validation_alias: str | None
+    validation_alias: Any
+    validate_default: bool | None
     gt: Any
     ge: Any
     lt: Any
@@ -153,11 +154,13 @@ def _with_new_names(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return renamed
 
 
-def _check_alias(alias: object, word: str) -> None:
-    if alias is not None and not isinstance(alias, str):
-        raise TypeError(
-            f"the alias of {word}() is a name, not {alias!r}; fields of a group may have several"
-        )
+def keys_in(alias: Any) -> tuple[str, ...]:
+    """The names in an alias: one, or those of `AliasChoices`.
+
+    None of one with an `AliasPath`, which says nothing about a parameter, as in FastAPI.
+    """
+    choices = getattr(alias, "choices", [alias])
+    return tuple(choices) if all(isinstance(choice, str) for choice in choices) else ()
 
 
 class Kept(Struct, frozen=True):
@@ -214,7 +217,6 @@ class Declaration(Declared):
         for name in self.given:
             if name not in self.accepted:
                 raise TypeError(f"{word}() got an unexpected keyword argument {name!r}")
-        _check_alias(self.key, word)
         if self.has_default and self.given.get("default_factory") is not None:
             raise TypeError(f"{word}() takes a default or a default_factory, not both")
 
@@ -264,9 +266,9 @@ class Declaration(Declared):
         return "default" in vars(self)
 
     @property
-    def key(self) -> str | None:
-        """The name in the request, where it is not the parameter's."""
-        return self.given.get("validation_alias") or self.given.get("alias")
+    def keys(self) -> tuple[str, ...]:
+        """The names in the request, where they are not the parameter's."""
+        return keys_in(self.given.get("validation_alias") or self.given.get("alias"))
 
     @property
     def constraints(self) -> Constraints:
@@ -289,8 +291,9 @@ class ParamTypes(Enum):
 
 
 class Param(Declaration):
-    """A value that is a parameter in OpenAPI."""
+    """A value that is a parameter in OpenAPI; of the query string, where no subclass says more."""
 
+    source = Source.QUERY
     in_: ClassVar[ParamTypes]
 
 
@@ -301,7 +304,7 @@ class Path(Param):
     in_ = ParamTypes.path
 
     def __init__(self, default: Any = ..., **options: Unpack[AnyOptions]) -> None:
-        if default is not ... or options.get("default_factory") is not None:
+        if default is not ...:
             raise TypeError("Path() takes no default: a path without the value is another path")
         super().__init__(**options)
 
@@ -309,7 +312,6 @@ class Path(Param):
 class Query(Param):
     """A value of the query string."""
 
-    source = Source.QUERY
     in_ = ParamTypes.query
 
 
@@ -360,11 +362,15 @@ class RequestValue(ReadValue, frozen=True, kw_only=True):
             included.
         default: The value where none was sent; `...` where one is required or a function makes it.
         default_factory: The function.
+        others: Further names, where the value may be sent under one of several.
+        validates_default: Whether the default has to fit, as what is sent has.
         declaration: What the author wrote, `Query(...)`; `None` where the type alone decides.
     """
 
     source: Source
     default_factory: Callable[[], Any] | None = None
+    others: tuple[str, ...] = ()
+    validates_default: bool = False
     declaration: Declaration | None = None
 
     @property

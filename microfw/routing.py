@@ -32,9 +32,10 @@ from microfw._routes import (
     WebSocketRoute,
     check_dependencies,
     check_handled,
-    check_is_not_empty,
+    check_is_whole,
     check_path,
     check_router,
+    check_starts_with_slash,
     collected,
     iter_route_contexts,
     limited,
@@ -174,31 +175,24 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         endpoint: Callable[..., Any],
         *,
         methods: Collection[str] | None = None,
+        route_class_override: type[Route] | None = None,
         **options: Unpack[RouteOptions],
     ) -> None:
-        """Add a route; what the decorators do. Its class is the router's `route_class`."""
+        """Add a route; what the decorators do. Its class is the router's unless one is given."""
+        route_class = route_class_override or self.route_class
         with collected():
-            self._add(self._made(path, endpoint, methods, options))
-
-    def _made(
-        self,
-        path: str,
-        endpoint: Callable[..., Any],
-        methods: Collection[str] | None,
-        options: RouteOptions,
-    ) -> Route:
-        if self.prefix:  # else the route raises
             check_path(path, endpoint)
-        declared = options.get("dependencies")
-        if declared:
-            check_dependencies(declared, place_of(endpoint))
-        return self.route_class(
-            self.prefix + path,
-            endpoint,
-            methods=methods,
-            default_scope=self.default_scope,
-            **self.inherited_by(options),
-        )
+            declared = options.get("dependencies")
+            if declared:
+                check_dependencies(declared, place_of(endpoint))
+            route = route_class(
+                self.prefix + path,
+                endpoint,
+                methods=methods,
+                default_scope=self.default_scope,
+                **self.inherited_by(options),
+            )
+            self._add(route)
 
     def add_api_websocket_route(
         self,
@@ -227,6 +221,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         route.exception_handlers = (self.exception_handlers,)
         route.prefix = self.prefix
         if self.is_of_application:
+            check_starts_with_slash(route.path, route.endpoint)
             route.prepare()
         self.routes.append(route)
 
@@ -335,7 +330,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         if not isinstance(route, Route | WebSocketRoute):
             return surrounded(moved(route, prefix), middleware)
         if self.is_of_application:
-            check_is_not_empty(prefix + route.path, route.endpoint)
+            check_is_whole(prefix + route.path, route.endpoint)
         included = route.copied(
             prefix + route.path,
             route.default_scope or self.default_scope,

@@ -81,7 +81,7 @@ def is_sequence(annotation: Any) -> bool:
     if not is_class(origin) or issubclass(origin, str | bytes | bytearray | Mapping | Enum):
         return False
     if issubclass(origin, _COLLECTIONS):
-        return not is_named_tuple(origin)
+        return True
     return origin.__module__ == "collections.abc" and issubclass(origin, Iterable)
 
 
@@ -118,6 +118,16 @@ def is_scalar_sequence(annotation: Any) -> bool:
 def is_in_json(metadata: Iterable[Any]) -> bool:
     """Tell whether what annotates a type is pydantic's `Json`: values are text that holds JSON."""
     return any(type(entry).__name__ == "Json" and is_of_pydantic(entry) for entry in metadata)
+
+
+def has_validators(annotation: Any) -> bool:
+    """Tell whether functions of the author's see what is sent, and may read anything of it."""
+    kind, metadata = bare(annotation)
+    names = {type(entry).__name__ for entry in metadata}
+    decorators = getattr(kind, "__pydantic_decorators__", None)
+    return bool(getattr(decorators, "model_validators", None)) or not names.isdisjoint(
+        ("BeforeValidator", "WrapValidator", "PlainValidator")
+    )
 
 
 def is_of_pydantic(value: Any) -> bool:
@@ -162,6 +172,8 @@ class Group(Struct, frozen=True):
     fields: tuple[Field, ...]
     forbids_others: bool
     """Whether it refuses keys that are none of these."""
+    is_model: bool
+    """Whether it is pydantic's, whose validators may make any value of text."""
 
 
 def group_of(annotation: Any) -> Group | None:
@@ -174,6 +186,7 @@ def group_of(annotation: Any) -> Group | None:
     return Group(
         tuple(field for group in present for field in group.fields),
         all(group.forbids_others for group in present),
+        all(group.is_model for group in present),
     )
 
 
@@ -182,4 +195,4 @@ def _group(annotation: Any) -> Group | None:
     fields = fields_of(kind)
     if fields is None or is_in_json(metadata) or is_named_tuple(get_origin(kind) or kind):
         return None
-    return Group(tuple(fields), forbids_others(kind))
+    return Group(tuple(fields), forbids_others(kind), is_model(get_origin(kind) or kind))

@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema
 from pydantic_core import core_schema as cs
 
 from microfw._models.annotations import bare, members_of
-from microfw._models.constraints import ConstraintError, Constraints
+from microfw._models.constraints import Constraints
 from microfw._models.plain import is_hashable
 
 _SCALARS: Mapping[Any, Callable[..., Any]] = {
@@ -48,8 +48,7 @@ _COLLECTIONS: Mapping[Any, Callable[..., Any]] = {
 def plain_schema(annotation: Any) -> CoreSchema | None:
     """Make the core schema of a plain type; `None` of one that only pydantic itself knows.
 
-    Raises:
-        ConstraintError: A limit says nothing about values of the type.
+    With limits that no schema of the type has, it is pydantic's, too.
     """
     kind, metadata = bare(annotation)
     if len(metadata) > 1 or not all(isinstance(entry, Constraints) for entry in metadata):
@@ -79,13 +78,9 @@ def _schema(kind: Any, limits: Mapping[str, Any]) -> CoreSchema | None:
     return None if None in parts else _made(make, limits, *parts)
 
 
-def _made(make: Callable[..., Any], limits: Mapping[str, Any], *parts: Any) -> CoreSchema:
-    for name in limits:
-        if name not in limits_of(make):
-            kind = make.__name__.removesuffix("_schema")
-            raise ConstraintError(f"{name} says nothing about {kind} values")
-    schema: CoreSchema = make(*parts, **limits)
-    return schema
+def _made(make: Callable[..., Any], limits: Mapping[str, Any], *parts: Any) -> CoreSchema | None:
+    known = limits_of(make)
+    return make(*parts, **limits) if all(name in known for name in limits) else None
 
 
 @cache

@@ -1,13 +1,17 @@
 """What pydantic does: all types but msgspec's own."""
 
+import operator
 import re
+import warnings
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property, partial
 from inspect import isroutine
 from json import JSONDecoder
 from math import inf
 from typing import Annotated, Any
+from uuid import UUID
 
 import pydantic_core
 from pydantic_core import (
@@ -188,12 +192,18 @@ def _writing_others(serializer: Any, arguments: Mapping[str, Any], select: Conve
 
 
 def _adapter(annotation: Any, *, instances: bool) -> Any:
-    from pydantic import ConfigDict, TypeAdapter
-    from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
-
     if isroutine(annotation):  # pydantic would call it
         raise UnsupportedTypeError(f"{annotation} is not a type of values")
     limited = _with_limits(annotation)
+    with warnings.catch_warnings():  # what `Field()` says of names and defaults is not for it
+        warnings.filterwarnings("ignore", r"The '\w+' attribute with value .* `Field\(\)`")
+        return _made_adapter(limited, annotation, instances=instances)
+
+
+def _made_adapter(limited: Any, annotation: Any, *, instances: bool) -> Any:
+    from pydantic import ConfigDict, TypeAdapter
+    from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+
     try:
         if instances:
             return TypeAdapter(limited, config=ConfigDict(arbitrary_types_allowed=True))
@@ -279,17 +289,45 @@ def _check_limits(schema: Any, annotation: Any) -> None:
     Raises:
         ConstraintError: One of the declaration's says nothing about values of the type.
     """
-    for name in _limits_in(annotation).keys() - _OF_UNIONS:
+    limits = _limits_in(annotation)
+    for name in limits.keys() - _OF_UNIONS:
         kinds = kinds_of(schema)
-        if kinds <= _KNOWN and not any(_takes(kind, name) for kind in kinds):
+        if kinds <= _KNOWN and not any(_takes(kind, name, limits[name]) for kind in kinds):
             named = sorted(kinds - OBJECTS) or ["such"]
             raise ConstraintError(f"{name} says nothing about {' or '.join(named)} values")
 
 
-def _takes(kind: str, name: str) -> bool:
-    return kind not in OBJECTS and name in limits_of(
-        getattr(cs, f"{kind.replace('-', '_')}_schema")
+def _takes(kind: str, name: str, limit: Any) -> bool:
+    if kind in OBJECTS:
+        return False
+    return name in limits_of(getattr(cs, f"{kind.replace('-', '_')}_schema")) or _holds_for(
+        kind, name, limit
     )
+
+
+_VALUES: Mapping[str, Any] = {
+    "str": "",
+    "bool": True,
+    "bytes": b"",
+    "uuid": UUID(int=0),
+    "timedelta": timedelta(1),
+    "list": [],
+    "set": set[Any](),
+    "frozenset": frozenset[Any](),
+    "tuple": (),
+}
+"""A value of each kind that Python compares, though no schema of its kind has such a limit."""
+
+
+def _holds_for(kind: str, name: str, limit: Any) -> bool:
+    """Whether pydantic can compare values of a kind with a limit, as Python does."""
+    if name == "pattern":
+        return kind == "bytes"
+    compare: Any = getattr(operator, {"multiple_of": "mod"}.get(name, name), None)
+    try:
+        return compare is not None and compare(_VALUES[kind], limit) is not None
+    except (KeyError, TypeError):
+        return False
 
 
 # ---------------------------------------------------------------------- errors

@@ -17,6 +17,7 @@ from collections.abc import Collection
 from functools import cache
 from typing import Any
 
+from msgspec import structs
 from starlette.background import BackgroundTasks
 from starlette.datastructures import UploadFile
 from starlette.requests import HTTPConnection, Request
@@ -29,17 +30,19 @@ from microfw._models import (
     Group,
     JSONConverter,
     group_of,
+    has_validators,
     is_builtin,
     is_scalar,
+    is_scalar_sequence,
     text_converter,
 )
 from microfw._reading.forms import can_parse
 from microfw._reading.groups import group_reader, members_of, names_of
 from microfw._reading.mistakes import (
     check_field,
-    check_fields,
     check_is_bound,
     check_is_called,
+    check_is_no_field,
     check_type,
     made,
 )
@@ -134,7 +137,7 @@ class RequestBinder:
         self._websocket = websocket
         self.bodies = Bodies(is_strict=is_strict)
         self._not_json: list[tuple[Parameter, Site, str]] = []
-        self._in_json: list[tuple[Parameter, Site]] = []
+        self._in_json: list[tuple[RequestValue, Parameter, Site]] = []
         self._in_form: list[tuple[Parameter, Site]] = []
         self._names: dict[str, set[str]] = {}
         self._takes_connection = False
@@ -160,11 +163,13 @@ class RequestBinder:
             return self._given(attribute, parameter, site)
         parameter = unfolded(parameter)
         check_is_bound(parameter, site)
-        check_is_called(parameter, site)
-        check_fields(parameter, site)
+        check_is_no_field(parameter, site)
         declaration = declaration_of(parameter, site)
         source = self._source(parameter, declaration, site)
+        check_is_called(parameter, source, site)
         value = value_of(parameter, declaration, source, site)
+        if self._websocket and SOURCES[source].is_received and not value.is_required:
+            return Constant(value.default)  # of a dependency that routes for HTTP have, too
         if declaration is None and source is Source.QUERY and value.is_required:
             self._misspelled.append(parameter.name)
         if SOURCES[source].in_form:
@@ -198,15 +203,9 @@ class RequestBinder:
                 cure=f"name it {unused[0]!r} instead of {self._misspelled[0]!r}, which is read from"
                 " the query string as it is; or take it out of the path",
             )
-        if self._in_json and self._in_form:
-            (in_json, json_site), (in_form, form_site) = self._in_json[0], self._in_form[0]
-            raise error(
-                MultipleBodiesError,
-                f"{in_json.name!r} is read from a body of JSON, and {in_form.name!r} of"
-                f" {form_site.signature.name!r} from a form: a request has one body",
-                json_site,
-                f"declare {in_json.name!r} as Form(), a part of the same form",
-            )
+        if self._in_form:
+            for value, parameter, site in self._in_json:
+                self._read_from_form(value, parameter, site)
         if self.bodies.embedded and self._not_json:
             parameter, site, media_type = self._not_json[0]
             raise error(
@@ -216,6 +215,22 @@ class RequestBinder:
                 site,
                 "read the body in one parameter, or let all of them be parts of a JSON object",
             )
+
+    def _read_from_form(self, value: RequestValue, parameter: Parameter, site: Site) -> None:
+        """Have a value that is declared as `Body()` read from the form that others are part of."""
+        is_text = is_scalar(value.annotation) or is_scalar_sequence(value.annotation)
+        if value.is_required and not (is_text or has_validators(value.annotation)):
+            in_form, form_site = self._in_form[0]
+            raise error(
+                MultipleBodiesError,
+                f"{parameter.name!r} is read from a body of JSON, and {in_form.name!r} of"
+                f" {form_site.signature.name!r} from a form: a request has one body",
+                site,
+                f"declare {parameter.name!r} as Form(), a part of the same form",
+            )
+        convert = made(_text_converter, value, parameter, site)
+        in_form_too = structs.replace(value, source=Source.FORM)
+        self.bodies.fields[value.key] = form_reader(in_form_too, convert, in_memory=False)
 
     def _by_type(self, parameter: Parameter) -> str | None:
         kind = parameter.annotation
@@ -267,7 +282,7 @@ class RequestBinder:
                 return Source.FILE
             scalar = parameter.annotation is EMPTY or is_scalar(parameter.annotation)
             return Source.QUERY if scalar else Source.BODY
-        key = declaration.key or name
+        key = next(iter(declaration.keys), name)
         if declaration.source is Source.PATH and key not in self._path_parameters:
             mistake = error(
                 PathParameterError,
@@ -295,7 +310,7 @@ class RequestBinder:
     ) -> Read:
         self._check_has_body(parameter, site)
         converter = made(JSONConverter, value, parameter, site)
-        self._in_json.append((parameter, site))
+        self._in_json.append((value, parameter, site))
         bodies = self.bodies
         bodies.names.add(parameter.name)
         bodies.embedded |= len(bodies.names) > 1
@@ -309,7 +324,7 @@ class RequestBinder:
         check_type(value, parameter, site)
         convert = made(_text_converter, value, parameter, site)
         self._unused.discard(value.key if value.source is Source.PATH else "")
-        self._names_in(value.source).update(names_of(value.source, [value.key]))
+        self._names_in(value.source).update(names_of(value.source, [value.key, *value.others]))
         if value.source is Source.PATH and value.key in self.outer:
             read = text_reader(value, convert)
             return outer_reader(read, value.key, self.outer[value.key])
@@ -329,9 +344,9 @@ class RequestBinder:
         site: Site,
     ) -> Read:
         source = value.source
-        for field in group.fields:
-            check_field(field, value, parameter, site)
         hyphens = source is Source.HEADER and (not declaration or declaration.convert_underscores)
+        for field in () if group.is_model else group.fields:
+            check_field(field, value, parameter, site)
         members = members_of(group, source, hyphens=hyphens, in_memory=is_file_in_memory)
         convert = made(_text_converter, value, parameter, site)
         known = self._names_in(source)

@@ -50,12 +50,14 @@ def check_is_bound(parameter: Parameter, site: Site) -> None:
         )
 
 
-def check_is_called(parameter: Parameter, site: Site) -> None:
-    """The function itself in place of what it returns would say nothing."""
+def check_is_called(parameter: Parameter, source: Source, site: Site) -> None:
+    """The function itself in place of what it returns says nothing, unless the type says it too."""
     for entry in (*parameter.metadata, parameter.default):
         is_class = isinstance(entry, type) and issubclass(entry, Declaration)
         if is_class or (isinstance(entry, FunctionType) and entry in DECLARING):
             name = entry.__name__
+            if entry is not parameter.default and name.upper() == source.name:
+                continue
             raise error(
                 DeclarationError,
                 f"parameter {parameter.name!r} is declared with `{name}` itself, which is not"
@@ -65,26 +67,16 @@ def check_is_called(parameter: Parameter, site: Site) -> None:
             )
 
 
-def check_fields(parameter: Parameter, site: Site) -> None:
-    """What pydantic's `Field()` says of limits counts; what of defaults and names, does not."""
-    name = parameter.name
+def check_is_no_field(parameter: Parameter, site: Site) -> None:
+    """What pydantic's `Field()` says in an annotation counts; as a default, it is for models."""
     if is_field(parameter.default):
         raise error(
             DeclarationError,
-            f"{name!r} has pydantic's Field() as its default, which is for the fields of models",
+            f"{parameter.name!r} has pydantic's Field() as its default, which is for the fields of"
+            " models",
             site,
             "write Query(), Header(), Cookie() or Body(), which take the same options",
         )
-    for entry in filter(is_field, parameter.metadata):
-        alias = entry.validation_alias or entry.alias
-        if alias is not None:
-            raise error(
-                DeclarationError,
-                f"{name!r} has the alias {alias!r} from pydantic's Field(), which is for the fields"
-                " of models",
-                site,
-                f"write it in the declaration, such as Query(alias={alias!r})",
-            )
 
 
 def check_type(value: RequestValue, parameter: Parameter, site: Site) -> None:

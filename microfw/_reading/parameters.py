@@ -23,32 +23,48 @@ from microfw.exceptions import (
     RegistrationError,
     UnfillableParameterError,
 )
-from microfw.params import Declaration, Kept, RequestValue, Source
+from microfw.params import Declaration, Kept, RequestValue, Source, keys_in
 
 
 def value_of(
     parameter: Parameter, declaration: Declaration | None, source: Source, site: Site
 ) -> RequestValue:
-    default, key = parameter.default, None
+    default = parameter.default
     factory = _factory_of_field(parameter, site.signature.declared)
-    if declaration is not None:
-        if default is declaration or default is EMPTY:
-            default = declaration.default if declaration.has_default else ...
-            factory = declaration.given.get("default_factory")
-        key = declaration.key
-    if key is None:
-        hyphens = source is Source.HEADER and (not declaration or declaration.convert_underscores)
-        key = parameter.name.replace("_", "-") if hyphens else parameter.name
+    if declaration is not None and (default is declaration or default is EMPTY):
+        default = declaration.default if declaration.has_default else ...
+        factory = declaration.given.get("default_factory")
     if source is Source.PATH or default is EMPTY:
         default = ...
+    key, *others = _keys_of(parameter, declaration, source)
     return RequestValue(
         key,
         annotation_of(parameter),
         default,
         source=source,
-        default_factory=factory,
+        default_factory=None if source is Source.PATH else factory,
+        others=tuple(others),
+        validates_default=_validates_default(parameter, declaration),
         declaration=declaration,
     )
+
+
+def _keys_of(
+    parameter: Parameter, declaration: Declaration | None, source: Source
+) -> tuple[str, ...]:
+    """The names under which the value may be sent; the first that is there counts."""
+    keys = declaration.keys if declaration else ()
+    if source is not Source.PATH:
+        for field in filter(is_field, parameter.metadata):
+            keys = keys or keys_in(field.validation_alias or field.alias)
+    hyphens = source is Source.HEADER and (not declaration or declaration.convert_underscores)
+    return keys or (parameter.name.replace("_", "-") if hyphens else parameter.name,)
+
+
+def _validates_default(parameter: Parameter, declaration: Declaration | None) -> bool:
+    fields = filter(is_field, parameter.metadata)
+    said = declaration.given.get("validate_default") if declaration else None
+    return bool(said or any(field.validate_default for field in fields))
 
 
 def _factory_of_field(parameter: Parameter, call: Any) -> Callable[[], Any] | None:
@@ -152,7 +168,8 @@ def is_content(annotation: Any) -> bool:
 
 
 def is_file_in_memory(field: Field) -> bool:
-    return bool(declarations_in(field)) and is_content(field.annotation)
+    is_file = any(each.source is Source.FILE for each in declarations_in(field))
+    return is_file and is_content(field.annotation)
 
 
 _Mistake = TypeVar("_Mistake", bound=RegistrationError)

@@ -7,10 +7,10 @@ wrong at the exchange, and returns what the exchange gives it to stand for an in
 
 import copy
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 from starlette.types import Scope
 
 from microfw._models import (
@@ -53,12 +53,21 @@ def default_maker(value: RequestValue) -> Callable[[], Any] | None:
     return lambda: copy.deepcopy(default)  # what one request changes, the next must not see
 
 
-def _absent(value: RequestValue, *loc: str) -> Read:
-    """Make the function that returns the default of a value that was not sent."""
+def _absent(value: RequestValue, convert: Convert, *loc: str) -> Read:
+    """Make the function that stands in for a value that was not sent."""
     make_default, place = default_maker(value), value.source.place
-    if make_default is not None:
+    if make_default is None:
+        return lambda exchange: exchange.invalid([missing(None, place, *loc)])
+    if not value.validates_default:
         return lambda exchange: make_default()
-    return lambda exchange: exchange.invalid([missing(None, place, *loc)])
+
+    def read(exchange: Received) -> Any:
+        try:
+            return convert(make_default())
+        except Invalid as problem:
+            return exchange.invalid(below(problem.errors, place, *loc))
+
+    return read
 
 
 class Bodies(Struct):
@@ -74,6 +83,8 @@ class Bodies(Struct):
     """Whether a body without a content type is no JSON."""
     in_memory: set[str] = field(default_factory=set[str])
     """The keys of files whose content is asked for as a whole."""
+    fields: dict[str, Read] = field(default_factory=dict[str, Read])
+    """What reads those that are declared as `Body()` where the body is a form."""
 
     @property
     def receive(self) -> str:
@@ -88,9 +99,11 @@ class Bodies(Struct):
 
 def text_reader(value: RequestValue, convert: Convert) -> Read:
     """Make the reader of a value that is sent as text."""
+    if value.others:
+        return _of_several(value, lambda one: text_reader(one, convert))
     key, place = value.key, value.source.place
     look_up = _look_up(value)
-    absent = _absent(value, key)
+    absent = _absent(value, convert, key)
 
     def read(exchange: Received) -> Any:
         sent = look_up(exchange)
@@ -113,6 +126,19 @@ def outer_reader(read: Read, key: str, mistake: RegistrationError) -> Read:
         return read(exchange)
 
     return read_outer
+
+
+def _of_several(value: RequestValue, make: Callable[[RequestValue], Read]) -> Read:
+    """Make the reader of a value that has several names, of which the first that is sent counts."""
+    ones = [structs.replace(value, key=key, others=()) for key in (value.key, *value.others)]
+    readers = [(_look_up(one), make(one)) for one in ones]
+    _, absent = readers[0]
+
+    def read(exchange: Received) -> Any:
+        sent = (read for look_up, read in readers if look_up(exchange) is not None)
+        return next(sent, absent)(exchange)
+
+    return read
 
 
 def _look_up(value: RequestValue) -> Callable[[Received], Any]:
@@ -148,15 +174,17 @@ def _header_look_up(key: str, *, repeats: bool) -> Callable[[Received], Any]:
 
 def form_reader(value: RequestValue, convert: Convert, *, in_memory: bool) -> Read:
     """Make the reader of a field or file of a form; `in_memory` asks for the files' content."""
+    if value.others:
+        return _of_several(value, lambda one: form_reader(one, convert, in_memory=in_memory))
     key = value.key
-    repeats = is_sequence(value.annotation)
-    absent = _absent(value, key)
+    look_up = _look_up(value)
+    absent = _absent(value, convert, key)
 
     def read(exchange: Received) -> Any:
         form = exchange.form
         if form.error is not None:
             return exchange.invalid([MALFORMED_FORM])
-        sent: Any = form.data.getlist(key) if repeats else form.data.get(key)
+        sent = look_up(exchange)
         if not sent:  # neither an empty field nor an empty list is a value
             return absent(exchange)
         if in_memory:
@@ -183,6 +211,8 @@ def body_reader(value: RequestValue, converter: JSONConverter, bodies: Bodies) -
 
     def read(exchange: Received) -> Any:
         # Which one it is is known when all parameters of the route have been seen.
+        if bodies.fields:
+            return bodies.fields[value.key](exchange)
         return read_part(exchange) if bodies.embedded else read_whole(exchange)
 
     return read
@@ -191,7 +221,7 @@ def body_reader(value: RequestValue, converter: JSONConverter, bodies: Bodies) -
 def _whole_reader(value: RequestValue, converter: JSONConverter, is_strict: bool) -> Read:
     decode = converter.decode
     takes_null = _takes_null(value)
-    absent = _absent(value)
+    absent = _absent(value, _of_default(converter))
 
     def read(exchange: Received) -> Any:
         if exchange.body and exchange.decoded_body is None and _is_json(exchange.scope, is_strict):
@@ -221,15 +251,18 @@ def _whole_reader(value: RequestValue, converter: JSONConverter, is_strict: bool
 
 
 def _part_reader(value: RequestValue, converter: JSONConverter, is_strict: bool) -> Read:
-    key = value.key
+    first, others = value.key, value.others
     takes_null = _takes_null(value)
-    absent = _absent(value, key)
+    absent = _absent(value, _of_default(converter), first)
 
     def read(exchange: Received) -> Any:
         body = _decoded_body(exchange, is_strict)
         if isinstance(body, BrokenJSON):
             return exchange.invalid(())
+        key = first
         if is_mapping(body):
+            if others and key not in body:
+                key = next((other for other in others if other in body), key)
             part = body.get(key)
             if part is not None or (takes_null and key in body):
                 try:
@@ -241,6 +274,11 @@ def _part_reader(value: RequestValue, converter: JSONConverter, is_strict: bool)
         return absent(exchange)
 
     return read
+
+
+def _of_default(converter: JSONConverter) -> Convert:
+    """A default is no part of a body."""
+    return partial(converter.convert, size=0)
 
 
 def _takes_null(value: RequestValue) -> bool:

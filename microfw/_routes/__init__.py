@@ -20,9 +20,10 @@ from microfw._routes.mistakes import (
     check_dependencies,
     check_encoders,
     check_handled,
-    check_is_not_empty,
+    check_is_whole,
     check_path,
     check_router,
+    check_starts_with_slash,
 )
 from microfw._routes.options import Encoders, IncludeOptions, RouteOptions
 from microfw._routes.planned import DirectRoute
@@ -63,9 +64,10 @@ __all__ = [
     "check_documentation",
     "check_encoders",
     "check_handled",
-    "check_is_not_empty",
+    "check_is_whole",
     "check_path",
     "check_router",
+    "check_starts_with_slash",
     "collected",
     "collecting",
     "generate_unique_id",

@@ -43,7 +43,7 @@ def is_of_callback(path: str) -> bool:
 
 
 def check_path(path: str, endpoint: Callable[..., Any]) -> None:
-    """A path begins with a slash, and its parameters are such as Starlette knows."""
+    """The parameters of a path are such as Starlette knows."""
     if is_of_callback(path):
         return
     parameters: list[tuple[str, str]] = PARAM_REGEX.findall(path)
@@ -51,10 +51,7 @@ def check_path(path: str, endpoint: Callable[..., Any]) -> None:
     repeated = [name for name in names if names.count(name) > 1]
     kinds = [kind.removeprefix(":") for _, kind in parameters if kind]
     unknown = [kind for kind in kinds if kind not in CONVERTOR_TYPES]
-    if path and not path.startswith("/"):
-        what = f"the path {path!r} does not start with '/'"
-        cure = f"write {'/' + path!r}"
-    elif not path.count("{") == path.count("}") == len(parameters):
+    if not path.count("{") == path.count("}") == len(parameters):
         what = f"the path {path!r} has a brace that is no part of a parameter"
         cure = "write {name} or {name:convertor}, in letters, digits and underscores"
     elif repeated:
@@ -69,8 +66,19 @@ def check_path(path: str, endpoint: Callable[..., Any]) -> None:
     raise PathError(what, where=place_of(endpoint), cure=cure)
 
 
-def check_is_not_empty(path: str, endpoint: Callable[..., Any]) -> None:
+def check_starts_with_slash(path: str, endpoint: Callable[..., Any]) -> None:
+    """A path begins with a slash, which may be that of a prefix."""
+    if path and not path.startswith("/") and not is_of_callback(path):
+        raise PathError(
+            f"the path {path!r} does not start with '/'",
+            where=place_of(endpoint),
+            cure=f"write {'/' + path!r}",
+        )
+
+
+def check_is_whole(path: str, endpoint: Callable[..., Any]) -> None:
     """A path without anything in it is none, unless a prefix is ahead of it."""
+    check_starts_with_slash(path, endpoint)
     if not path:
         raise PathError(
             f"the path of {name_of(endpoint)!r} is empty, and it is included without a prefix",

@@ -202,7 +202,7 @@ def body_of(values: list[Value]) -> Body | None:
         return None
     parts = [*by_name.values()]
     declaration = parts[0].read.declaration
-    is_form = parts[0].read.source is not Source.BODY
+    is_form = any(value.read.source is not Source.BODY for value in parts)
     embeds = bool(declaration and declaration.embed) or (is_form and not parts[0].is_group)
     return Body(parts, len(parts) > 1 or embeds)
 

@@ -1,8 +1,8 @@
 """Run libraries that were made for FastAPI on FastAPI and on microfw, and compare.
 
 Each library has a virtual environment of its own, with pinned versions, and a file of tests that
-uses it as its documentation says (`check_NAME.py`); some have the tests of their own source
-distribution, too. The same tests run twice: on FastAPI, and with `-p microfw.as_fastapi`.
+uses it as its documentation says (`check_NAME.py`). Where the library's source distribution carries
+tests, those run too. The same tests run twice: on FastAPI, and with `-p microfw.as_fastapi`.
 """
 
 import argparse
@@ -30,28 +30,47 @@ class Library:
     Attributes:
         pinned: The distribution that is tested.
         needs: Others that its tests import.
-        suite: The folder of its own tests in its source distribution; empty where it has none.
-        options: What pytest is told for its own tests.
+        suite: Its own tests in its source distribution, what pytest is told of them.
     """
 
     pinned: str
     needs: tuple[str, ...] = ()
-    suite: str = ""
-    options: tuple[str, ...] = ()
+    suite: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return re.split(r"[=\[]", self.pinned)[0]
 
 
 SQL = ("sqlalchemy[asyncio]>=2.0.58", "aiosqlite>=0.22", "greenlet>=3")
+TESTED = ("pytest-asyncio", "pytest-cov", "asgi-lifespan", "dirty-equals", "uvicorn")
 LIBRARIES = {
     "asgi_correlation_id": Library("asgi-correlation-id==5.0.1"),
     "authlib": Library("authlib==1.9.10"),
-    "dishka": Library("dishka==1.10.1"),
+    "dishka": Library(
+        "dishka==1.10.1",
+        (*TESTED, "pytest-repeat"),
+        ("tests/integrations/fastapi", "tests/integrations/starlette"),
+    ),
     "elastic_apm": Library("elastic-apm==6.26.2"),
     "fastapi_cache": Library("fastapi-cache2==0.2.2"),
     "fastapi_filter": Library("fastapi-filter[sqlalchemy]==3.0.0", SQL),
     "fastapi_injector": Library("fastapi-injector==0.9.0"),
-    "fastapi_mcp": Library("fastapi-mcp==0.4.0", ("mcp<2",)),
-    "fastapi_pagination": Library("fastapi-pagination==0.16.1"),
-    "fastapi_users": Library("fastapi-users[sqlalchemy]==15.0.5", SQL),
+    "fastapi_mcp": Library(
+        "fastapi-mcp==0.4.0",
+        ("mcp<2", "pyjwt", "cryptography", *TESTED),
+        ("tests",),
+    ),
+    "fastapi_pagination": Library(
+        "fastapi-pagination==0.16.1",
+        (*TESTED, *SQL, "sqlmodel", "Faker", "flaky"),
+        ("tests",),
+    ),
+    "fastapi_users": Library(
+        "fastapi-users[sqlalchemy]==15.0.5",
+        (*SQL, *TESTED, "pytest-mock", "httpx-oauth", "redis"),
+        ("tests",),
+    ),
     "fastapi_utils": Library("fastapi-utils==0.8.0", ("typing-inspect",)),
     "logfire": Library("logfire[fastapi]==5.4.0"),
     "opentelemetry": Library(
@@ -59,14 +78,30 @@ LIBRARIES = {
         ("opentelemetry-instrumentation-starlette==0.66b1", "opentelemetry-sdk"),
     ),
     "prometheus": Library("prometheus-fastapi-instrumentator==8.1.0"),
-    "sentry": Library("sentry-sdk==2.75.0"),
+    "sentry": Library(
+        "sentry-sdk==2.75.0",
+        (
+            *TESTED,
+            "pytest-localserver",
+            "jsonschema",
+            "werkzeug",
+            "jinja2",
+            "brotli",
+            "pytest-forked",
+        ),
+        tuple(f"tests/integrations/{name}" for name in ("fastapi", "starlette", "asgi")),
+    ),
     "slowapi": Library("slowapi==0.1.10"),
     "sqladmin": Library("sqladmin==0.32.0", SQL),
-    "sqlmodel": Library("sqlmodel==0.0.50"),
-    "sse_starlette": Library("sse-starlette==3.7.0"),
+    "sqlmodel": Library("sqlmodel==0.0.50", (*SQL, *TESTED), ("tests/test_tutorial/test_fastapi",)),
+    "sse_starlette": Library("sse-starlette==3.7.0", TESTED, ("tests",)),
     "starlette_admin": Library("starlette-admin==1.0.3", SQL),
     "strawberry": Library("strawberry-graphql[fastapi]==0.341.2"),
-    "svcs": Library("svcs==26.2.0"),
+    "svcs": Library(
+        "svcs==26.2.0",
+        (*TESTED, "sybil"),
+        ("tests/integrations/test_fastapi.py", "tests/integrations/test_starlette.py"),
+    ),
     "taskiq": Library("taskiq-fastapi==0.5.0"),
     "wireup": Library("wireup==2.13.0"),
 }
@@ -94,12 +129,12 @@ def main() -> int:
 def compared(name: str, library: Library, folder: Path) -> bool:
     """Run the tests of one library twice; tell whether there is a difference."""
     python = environment(library, folder)
-    runs = {"ours": [str(HERE / f"check_{name}.py")]}
+    runs = {"ours": (HERE, (f"check_{name}.py",))}
     if library.suite:
-        runs["its own"] = [*library.options, str(source(library, python, folder) / library.suite)]
+        runs["its own"] = (source(library, python, folder), library.suite)
     differs = False
-    for kind, tests in runs.items():
-        theirs, ours = (passed(python, tests, options) for options in ((), OURS))
+    for kind, (where, tests) in runs.items():
+        theirs, ours = (passed(python, where, (*options, *tests)) for options in ((), OURS))
         lost = sorted(theirs - ours)
         differs |= bool(lost)
         row = (library.pinned, kind, str(len(theirs)), str(len(theirs & ours)), ", ".join(lost))
@@ -120,11 +155,19 @@ def environment(library: Library, folder: Path) -> Path:
 
 def source(library: Library, python: Path, folder: Path) -> Path:
     """Fetch and unpack the source distribution."""
-    _pip(python, "download", "--no-deps", "--no-binary", ":all:", "-d", str(folder), library.pinned)
-    (archive,) = folder.glob("*.tar.gz")
-    with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
-    return next(path for path in folder.iterdir() if archive.name.startswith(path.name))
+    unpacked = folder / "source"
+    if not unpacked.exists():
+        pinned = library.pinned.replace(
+            f"[{library.pinned.partition('[')[2].partition(']')[0]}]", ""
+        )
+        _pip(
+            python, "download", "--no-deps", "--no-binary", library.name, "-d", str(folder), pinned
+        )
+        (archive,) = folder.glob("*.tar.gz")
+        with tarfile.open(archive) as opened:
+            opened.extractall(unpacked, filter="data")
+    (inside,) = unpacked.iterdir()
+    return inside
 
 
 def _pip(python: Path, *arguments: str) -> None:
@@ -132,15 +175,15 @@ def _pip(python: Path, *arguments: str) -> None:
     subprocess.run(command, check=True)
 
 
-def passed(python: Path, tests: list[str], options: tuple[str, ...]) -> set[str]:
+def passed(python: Path, where: Path, arguments: tuple[str, ...]) -> set[str]:
     """The tests that pass, by their ids."""
     command = [str(python), "-W", "ignore", "-m", "pytest", "-rA", "-q", "--tb=no", "--no-header"]
-    command += ["-p", "no:cacheprovider", "-W", "ignore", *options, *tests]
+    command += ["-p", "no:cacheprovider", "-W", "ignore", *arguments]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
     done = subprocess.run(
-        command, cwd=HERE, env=environment, capture_output=True, text=True, check=False
+        command, cwd=where, env=environment, capture_output=True, text=True, check=False
     )
-    found = re.findall(r"^PASSED (?:.*/)?(\S+\.py::.*)$", done.stdout, re.MULTILINE)
+    found = re.findall(r"^PASSED (\S+\.py::.*)$", done.stdout, re.MULTILINE)
     if not found:
         print(done.stdout[-2000:], done.stderr[-2000:], file=sys.stderr)
     return set(found)

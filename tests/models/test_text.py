@@ -288,7 +288,10 @@ def test_what_msgspecs_meta_annotates_is_validated_by_msgspec():
         (
             int,
             {"discriminator": "kind"},
-            "discriminator says nothing about int values",
+            (
+                "discriminator='kind': The core schema type 'int' is not a valid"
+                " discriminated union variant."
+            ),
         ),
         (
             Annotated[int, pydantic.Field(gt="a")],
