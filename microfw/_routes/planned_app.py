@@ -28,6 +28,7 @@ from starlette.routing import PARAM_REGEX, BaseRoute, Host, Mount, compile_path
 from microfw._answering import AppState, source_of
 from microfw._routes.collecting import collected
 from microfw._routes.lifespans import frozen_garbage
+from microfw._routes.monitored import unseen_by
 from microfw._routes.planned import RoutePlans
 from microfw._routes.route import Route
 from microfw._routes.websocket_route import WebSocketRoute
@@ -181,8 +182,8 @@ class PlannedApp(Starlette):
             for queue in app_state.queues:
                 await queue.stop()
 
-        for conflict in scope_conflicts(self._own_plans()):
-            logger.warning(conflict)
+        for warning in filter(None, (*scope_conflicts(self._own_plans()), unseen_by(self))):
+            logger.warning(warning)
         values, cleanup = app_state.app_values, app_state.cleanup
         async with AsyncExitStack() as stack:
             steps = self._app_steps()

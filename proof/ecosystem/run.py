@@ -45,6 +45,13 @@ class Library:
 SQL = ("sqlalchemy[asyncio]>=2.0.58", "aiosqlite>=0.22", "greenlet>=3")
 TESTED = ("pytest-asyncio", "pytest-cov", "asgi-lifespan", "dirty-equals", "uvicorn")
 LIBRARIES = {
+    "application": Library(
+        "dishka==1.10.1",
+        (
+            *("fastapi-users[sqlalchemy]==15.0.5", "sqlmodel==0.0.50", "sentry-sdk==2.75.0"),
+            *(*SQL, "uvicorn>=0.54", "libcst>=1.9"),
+        ),
+    ),
     "asgi_correlation_id": Library("asgi-correlation-id==5.0.1"),
     "authlib": Library("authlib==1.9.10"),
     "dishka": Library(

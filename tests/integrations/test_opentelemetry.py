@@ -234,3 +234,33 @@ def test_an_application_is_as_before_when_the_instrumentation_is_taken_back() ->
         FastAPIInstrumentor.uninstrument_app(app)
         assert client.get("/items/2").json() == 2
     assert [name for name, *_ in recorder.requests()] == ["GET /items/{number}"]
+
+
+@pytest.mark.parametrize("kind", [FastAPIInstrumentor, StarletteInstrumentor])
+@pytest.mark.parametrize("given", [False, True])
+def test_the_log_says_so_where_an_instrumentor_does_not_see_an_application(
+    kind: Any, given: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    instrumentor = kind()
+    app = microfw.App()
+    instrumentor.instrument()
+    try:
+        if given:
+            kind.instrument_app(app)
+        with TestClient(app):
+            pass
+    finally:
+        instrumentor.uninstrument()
+
+    place, name = {
+        FastAPIInstrumentor: ("opentelemetry.instrumentation.fastapi", "fastapi.FastAPI"),
+        StarletteInstrumentor: (
+            "opentelemetry.instrumentation.starlette",
+            "starlette.applications.Starlette",
+        ),
+    }[kind]
+    told = (
+        f"{place} has replaced {name}, which App is not made of: it records nothing of this"
+        " application. Call its `instrument_app(app)`"
+    )
+    assert [each for each in caplog.messages if "has replaced" in each] == [told] * (not given)
