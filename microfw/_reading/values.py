@@ -7,7 +7,7 @@ wrong at the exchange, and returns what the exchange gives it to stand for an in
 
 import copy
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct, field, structs
@@ -278,7 +278,7 @@ def _part_reader(value: RequestValue, converter: JSONConverter, is_strict: bool)
 
 def _of_default(converter: JSONConverter) -> Convert:
     """A default is no part of a body."""
-    return partial(converter.convert, size=0)
+    return lambda default: converter.convert(default, 0)
 
 
 def _takes_null(value: RequestValue) -> bool:

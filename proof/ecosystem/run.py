@@ -49,7 +49,7 @@ LIBRARIES = {
         "dishka==1.10.1",
         (
             *("fastapi-users[sqlalchemy]==15.0.5", "sqlmodel==0.0.50", "sentry-sdk==2.75.0"),
-            *(*SQL, "uvicorn>=0.54", "libcst>=1.9"),
+            *("aiosqlite>=0.22", "uvicorn>=0.54", "libcst>=1.9"),
         ),
     ),
     "asgi_correlation_id": Library("asgi-correlation-id==5.0.1"),
@@ -75,7 +75,7 @@ LIBRARIES = {
     ),
     "fastapi_users": Library(
         "fastapi-users[sqlalchemy]==15.0.5",
-        (*SQL, *TESTED, "pytest-mock", "httpx-oauth", "redis"),
+        ("aiosqlite>=0.22", *TESTED, "pytest-mock", "httpx-oauth", "redis"),
         ("tests",),
     ),
     "fastapi_utils": Library("fastapi-utils==0.8.0", ("typing-inspect",)),
@@ -185,7 +185,7 @@ def _pip(python: Path, *arguments: str) -> None:
 def passed(python: Path, where: Path, arguments: tuple[str, ...]) -> set[str]:
     """The tests that pass, by their ids."""
     command = [str(python), "-W", "ignore", "-m", "pytest", "-rA", "-q", "--tb=no", "--no-header"]
-    command += ["-p", "no:cacheprovider", "-W", "ignore", *arguments]
+    command += ["-p", "no:cacheprovider", "-o", "addopts=", "-W", "ignore", *arguments]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
     done = subprocess.run(
         command, cwd=where, env=environment, capture_output=True, text=True, check=False
