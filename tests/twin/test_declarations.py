@@ -82,7 +82,8 @@ def shape(name: str, annotation: Any, *default: Any, sent: tuple[Sent, ...] = QU
 def aliases(it: Any) -> Iterator[Shape]:
     """Parameters with several names, by the declarations of either framework."""
     Query, Header, Body, Form = it.Query, it.Header, it.Body, it.Form
-    for name, alias in {"choices": EITHER, "path": NESTED, "name": "a"}.items():
+    named: Mapping[str, Any] = {"choices": EITHER, "path": NESTED, "name": "a"}
+    for name, alias in named.items():
         yield shape(f"query {name}", int, Query(3, validation_alias=alias))
         yield shape(f"required query {name}", int, Query(validation_alias=alias))
         yield shape(f"list {name}", list[int], Query([], validation_alias=alias))
@@ -196,7 +197,7 @@ def test_a_default_of_a_body_stands_in_on_a_websocket(it: Any) -> None:
 
     @app.websocket("/")
     async def greet(
-        websocket: it.WebSocket,  # type: ignore[name-defined]
+        websocket: it.WebSocket,
         word: str = it.Body("hello"),
     ) -> None:
         await websocket.accept()
