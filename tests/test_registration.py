@@ -1122,6 +1122,31 @@ CONVERTOR_CURE = (
 )
 
 
+@pytest.mark.parametrize("method", ["get", "websocket"])
+@pytest.mark.parametrize("router", [App(), Router()])
+def test_a_path_without_a_slash_is_reported_unless_a_prefix_begins_it(
+    method: str, router: Any
+) -> None:
+    async def serve() -> None: ...
+
+    def add() -> None:
+        getattr(router, method)("items")(serve)
+        App().include_router(router)
+
+    assert mistake(PathError, add) == message(
+        "the path 'items' does not start with '/'", place(serve), "write '/items'"
+    )
+
+
+@pytest.mark.parametrize("ahead", [{"prefix": "/all"}, {}])
+def test_a_prefix_may_begin_a_path(ahead: Any) -> None:
+    router, app = Router(**ahead), App()
+    router.get("-items")(lambda: "items")
+    app.include_router(router, prefix="" if ahead else "/all")
+
+    assert TestClient(app).get("/all-items").json() == "items"
+
+
 @pytest.mark.parametrize(
     ("path", "what", "cure"),
     [
@@ -1145,29 +1170,6 @@ CONVERTOR_CURE = (
         ),
     ],
 )
-@pytest.mark.parametrize("method", ["get", "websocket"])
-@pytest.mark.parametrize("router", [App(), Router()])
-def test_a_path_without_a_slash_is_told_unless_a_prefix_begins_it(method: str, router: Any) -> None:
-    async def serve() -> None: ...
-
-    def add() -> None:
-        getattr(router, method)("items")(serve)
-        App().include_router(router)
-
-    assert mistake(PathError, add) == message(
-        "the path 'items' does not start with '/'", place(serve), "write '/items'"
-    )
-
-
-@pytest.mark.parametrize("ahead", [{"prefix": "/all"}, {}])
-def test_a_prefix_may_begin_a_path(ahead: Any) -> None:
-    router, app = Router(**ahead), App()
-    router.get("-items")(lambda: "items")
-    app.include_router(router, prefix="" if ahead else "/all")
-
-    assert TestClient(app).get("/all-items").json() == "items"
-
-
 @pytest.mark.parametrize("method", ["get", "websocket"])
 @pytest.mark.parametrize("router", [App(), Router(prefix="/prefix")])
 def test_a_path_that_is_not_written_as_paths_are_is_reported(
