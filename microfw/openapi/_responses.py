@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from msgspec import Struct
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from microfw._answering import data_of_events, item_of
 from microfw._routes import Route
@@ -34,7 +34,7 @@ _RANGES = {
 }
 _JSON = "application/json"
 _ANY = "*/*"
-"""Of responses whose media type is known when one is made: files, streams, any `Response`."""
+"""Of files. Other responses without a media type of their class may be sent without any."""
 
 
 class Answers(Struct):
@@ -151,7 +151,7 @@ def _content(kind: type[Response], answers: Answers, version: str) -> dict[str, 
     if answers.streams:
         return {answers.streams: {item: schema}}
     if not kind.media_type:
-        return {} if issubclass(kind, RedirectResponse) else {_ANY: {}}
+        return {_ANY: {}} if issubclass(kind, FileResponse) else {}
     if not issubclass(kind, JSONResponse):
         schema = {"type": "string"}
     return {kind.media_type: {"schema": schema}}
