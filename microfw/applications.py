@@ -296,10 +296,13 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         endpoint: Callable[..., Any],
         *,
         methods: Collection[str] | None = None,
+        route_class_override: type[Any] | None = None,
         **options: Unpack[RouteOptions],
     ) -> None:
         """Add a route; what the decorators do."""
-        self.router.add_api_route(path, endpoint, methods=methods, **options)
+        self.router.add_api_route(
+            path, endpoint, methods=methods, route_class_override=route_class_override, **options
+        )
 
     def add_api_websocket_route(
         self,

@@ -175,10 +175,10 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         endpoint: Callable[..., Any],
         *,
         methods: Collection[str] | None = None,
-        route_class_override: type[Route] | None = None,
+        route_class_override: type[Any] | None = None,
         **options: Unpack[RouteOptions],
     ) -> None:
-        """Add a route; what the decorators do. Its class is the router's unless one is given."""
+        """Add a route; what the decorators do."""
         route_class = route_class_override or self.route_class
         with collected():
             check_path(path, endpoint)

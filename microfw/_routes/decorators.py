@@ -22,6 +22,7 @@ class Decorators:
         endpoint: Callable[..., Any],
         *,
         methods: Collection[str] | None = None,
+        route_class_override: type[Any] | None = None,
         **options: Unpack[RouteOptions],
     ) -> None:
         """Add a route; what the decorators do.
@@ -30,6 +31,8 @@ class Decorators:
             path: With parameters in braces, `/items/{item_id}` or `/files/{path:path}`.
             endpoint: The function that is called for each request.
             methods: `["GET"]` where none are given.
+            route_class_override: The class of the route, a subclass of `Route`; the router's
+                `route_class` where none is given.
             **options: See `RouteOptions`.
 
         Raises:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocket
 
 import microfw
 import microfw.routing
@@ -197,7 +198,7 @@ def test_a_default_of_a_body_stands_in_on_a_websocket(it: Any) -> None:
 
     @app.websocket("/")
     async def greet(
-        websocket: it.WebSocket,
+        websocket: WebSocket,
         word: str = it.Body("hello"),
     ) -> None:
         await websocket.accept()
