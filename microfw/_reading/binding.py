@@ -62,6 +62,7 @@ from microfw._reading.sources import SOURCES, Read
 from microfw._reading.values import (
     Bodies,
     body_reader,
+    default_reader,
     form_reader,
     outer_reader,
     text_reader,
@@ -169,7 +170,9 @@ class RequestBinder:
         check_is_called(parameter, source, site)
         value = value_of(parameter, declaration, source, site)
         if self._websocket and SOURCES[source].is_received and not value.is_required:
-            return Constant(value.default)  # of a dependency that routes for HTTP have, too
+            read = default_reader(value)  # of a dependency that routes for HTTP have, too
+            read.__name__ = f"read_{parameter.name}"
+            return Reader(read, value)
         if declaration is None and source is Source.QUERY and value.is_required:
             self._misspelled.append(parameter.name)
         if SOURCES[source].in_form:

@@ -70,6 +70,11 @@ def _absent(value: RequestValue, convert: Convert, *loc: str) -> Read:
     return read
 
 
+def default_reader(value: RequestValue) -> Read:
+    """Make the reader of a value that a WebSocket cannot be sent: it has its default."""
+    return _absent(value, lambda default: default)
+
+
 class Bodies(Struct):
     """What the parameters that read the body share."""
 

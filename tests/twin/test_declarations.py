@@ -200,13 +200,16 @@ def test_a_default_of_a_body_stands_in_on_a_websocket(it: Any) -> None:
     async def greet(
         websocket: WebSocket,
         word: str = it.Body("hello"),
+        words: list[str] = it.Body(default_factory=list),
     ) -> None:
         await websocket.accept()
-        await websocket.send_text(word)
+        words.append(word)
+        await websocket.send_json(words)
         await websocket.close()
 
-    with TestClient(app).websocket_connect("/") as websocket:
-        assert websocket.receive_text() == "hello"
+    for _ in range(2):
+        with TestClient(app).websocket_connect("/") as websocket:
+            assert websocket.receive_json() == ["hello"]
 
 
 def test_a_route_may_have_a_class_that_is_not_its_routers() -> None:
