@@ -90,6 +90,25 @@ def names_of_the_page() -> set[tuple[str, str]]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("module", "names"),
+    [
+        ("fastapi", "APIRouter Depends FastAPI"),
+        ("fastapi.responses", "FileResponse JSONResponse"),
+        ("fastapi.params", "Depends Query Security"),
+        ("fastapi.exception_handlers", "http_exception_handler"),
+    ],
+)
+def test_all_names_of_a_module_can_be_imported(module: str, names: str) -> None:
+    program = f"""
+        import microfw
+        microfw.install_as_fastapi()
+        from {module} import *
+        print(*sorted(set({names.split()}) & set(globals())))
+    """
+    assert run(program) == names
+
+
 def test_machinery_that_libraries_import_is_there() -> None:
     program = """
         import asyncio, warnings, importlib.metadata

@@ -22,9 +22,11 @@ class _Module(ModuleType):
     """A module of FastAPI's that hands on the names of microfw's."""
 
     def __getattr__(self, name: str) -> Any:
+        own, others = MODULES[self.__name__]
+        if name == "__all__":  # for `from fastapi import *`
+            return [*others, *(_public_names(import_module(own)) if own else ())]
         if name.startswith("__"):
             raise AttributeError(name)
-        own, others = MODULES[self.__name__]
         if f"{self.__name__}.{name}" in MODULES:
             return import_module(f"{self.__name__}.{name}")
         if name in others:
@@ -46,6 +48,12 @@ class _Module(ModuleType):
                 stacklevel=2,
             )
         super().__setattr__(name, value)
+
+
+def _public_names(module: ModuleType) -> Iterable[str]:
+    return getattr(module, "__all__", None) or (
+        name for name in vars(module) if not name.startswith("_")
+    )
 
 
 def _place() -> str:
