@@ -151,20 +151,25 @@ def test_pydantic_is_told_how_to_try_the_members_of_a_union_and_when_to_stop(app
 
 
 @pytest.mark.parametrize(
-    "option", [{"discriminator": "kind"}, {"union_mode": "smart"}, {"fail_fast": True}]
+    ("option", "problem"),
+    [
+        ({"discriminator": "kind"}, "'int' is not a valid discriminated union variant."),
+        ({"union_mode": "smart"}, "to schema of type 'int'"),
+        ({"fail_fast": True}, "to schema of type 'int'"),
+    ],
 )
-def test_what_is_for_pydantics_models_says_nothing_about_other_values(
-    app: App, option: dict[str, Any]
+def test_what_is_for_pydantics_unions_and_lists_fits_no_other_values(
+    app: App, option: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(DeclarationError) as caught:
 
         @app.get("/")
         async def read(number: Annotated[int, Query(**option)]) -> None: ...
 
-    assert str(caught.value).splitlines()[0] == (
-        "'number' has the type int, for which a constraint makes no sense:"
-        f" {next(iter(option))} says nothing about int values"
-    )
+    message = str(caught.value).splitlines()[0]
+    assert message.startswith("'number' has the type int, for which a constraint makes no sense:")
+    assert f" {next(iter(option))}=" in message
+    assert message.endswith(problem)
 
 
 @pytest.mark.parametrize("place", ["route", "inclusion", "router", "app"])

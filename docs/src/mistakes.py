@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
-from microfw import App, Depends, Path, Query
+from microfw import App, Depends, Header, Path
 from microfw.testclient import TestClient
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def declaration_that_is_not_called() -> None:
     app = App()
 
     @app.get("/ships")
-    async def list_ships(flag: Annotated[str, Query]) -> None: ...
+    async def list_ships(flag: Annotated[str, Header]) -> None: ...
 
 
 class Ship:

@@ -3,9 +3,9 @@
 import copy
 import http.client
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Union
 
 from msgspec import Struct
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -99,10 +99,26 @@ def _kinds_of(route: Route) -> list[type[Response]]:
 
 
 def _said(route: Route) -> dict[int | str, Any]:
-    """The declarations of further answers: of each status that of the route, or the nearest one."""
-    said: dict[int | str, Any] = dict(route.options.get("responses") or {})
-    for step in steps_from_endpoint(route.plan):
-        said = {**step.responses, **said}
+    """The declarations of further answers: of each status that of the route, or of its steps."""
+    answers: dict[int | str, list[Mapping[str, Any]]] = {}
+    for step in reversed([*steps_from_endpoint(route.plan)]):
+        for status, answer in step.responses.items():
+            answers.setdefault(status, []).append(answer)
+    of_route: Mapping[int | str, Any] = route.options.get("responses") or {}
+    return {status: _together(each) for status, each in answers.items()} | dict(of_route)
+
+
+def _together(answers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One declaration for what several steps answer with one status, the endpoint's step last."""
+    said: dict[str, Any] = {}
+    for answer in answers:
+        merge(said, copy.deepcopy(answer))
+    descriptions = dict.fromkeys(each.get("description") for each in answers)
+    models = dict.fromkeys(each.get("model") for each in answers)
+    if said.get("description"):
+        said["description"] = "\n\n".join(filter(None, descriptions))
+    if said.get("model") is not None:
+        said["model"] = Union[tuple(model for model in models if model is not None)]  # noqa: UP007
     return said
 
 

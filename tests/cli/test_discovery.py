@@ -214,7 +214,7 @@ def test_what_cannot_be_found_is_said_with_a_cure(
             (
                 "Error: 'main' could not be imported\n"
                 "  main.py:3: NotCallableError: parameter 'db' depends on 'db', which cannot be called\n"
-                "    in:   read (FOLDER/main.py:3)\n"
+                "    in:   read (main.py:3)\n"
                 "    cure: give `Depends` the function itself, `Depends(get_it)`, not what it returns\n"
             ),
         ),

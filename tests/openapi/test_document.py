@@ -702,11 +702,49 @@ def test_what_dependencies_answer_is_reported_of_each_route_that_uses_them() -> 
         "200": "Successful Response",
         "403": "Forbidden",
         "404": "No such thing",
-        "409": "Busy",
+        "409": "Gone\n\nBusy",
         "503": "Service Unavailable",
     }
     other = operation(app, "/other")["responses"]
     assert other["404"]["content"][JSON]["schema"] == {"$ref": "#/components/schemas/NotFound"}
+
+
+def test_what_several_dependencies_answer_with_one_status_is_documented_together() -> None:
+    class NoBook(BaseModel):
+        book: str
+
+    class NoMember(BaseModel):
+        member: str
+
+    def find_book() -> None: ...
+    def find_member() -> None: ...
+    def look_up() -> None: ...
+
+    no_book = {404: {"model": NoBook, "description": "No such book"}}
+    no_member = {404: {"model": NoMember, "description": "No such member"}}
+    retry = {
+        404: {
+            "description": "No such book",
+            "headers": {"Retry-After": {"schema": {"type": "string"}}},
+        }
+    }
+    app = App()
+
+    @app.get("/")
+    async def lend(
+        book: Annotated[None, Depends(find_book, responses=no_book)],
+        member: Annotated[None, Depends(find_member, responses=no_member)],
+        again: Annotated[None, Depends(look_up, responses=retry)],
+    ) -> None: ...
+
+    answer = operation(app)["responses"]["404"]
+    assert sorted(answer["description"].split("\n\n")) == ["No such book", "No such member"]
+    assert answer["headers"] == {"Retry-After": {"schema": {"type": "string"}}}
+    schemas = answer["content"][JSON]["schema"]["anyOf"]
+    assert {each["$ref"] for each in schemas} == {
+        "#/components/schemas/NoBook",
+        "#/components/schemas/NoMember",
+    }
 
 
 async def lines() -> AsyncIterator[int]:

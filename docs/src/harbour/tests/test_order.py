@@ -15,8 +15,7 @@ def test_the_task_runs_when_the_commit_is_done_and_the_answer_sent(client: TestC
         "endpoint dock",
         "exit get_session",
         "send",
-        "task write_down",
         "setup get_session",
-        "endpoint write_down",
+        "task write_down",
         "exit get_session",
     ]
