@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 from examples.shop import audit, feed, main, orders, products, users
 from examples.shop.database import EngineDep, SessionDep
 from examples.shop.feed import FeedDep
-from examples.shop.models import AuditEntry, DueInvoice, Order, OrderLine, Product, User
+from examples.shop.models import AuditEntry, DueInvoice, Invoice, Order, OrderLine, Product, User
 from microfw import App, BackgroundTasks, Depends, File, Router, UploadFile
 from proof.holding import SoakError, counted_function, counted_in_thread, counted_request, held
 
@@ -27,7 +27,7 @@ async def deliver(session: SessionDep) -> None:
 @router.post("/closing")
 async def forget(session: SessionDep) -> None:
     """Delete what customers leave behind, so that the database does not grow with the time."""
-    for table in (AuditEntry, DueInvoice, OrderLine, Order, User):
+    for table in (AuditEntry, DueInvoice, Invoice, OrderLine, Order, User):
         await session.execute(delete(table))
 
 
