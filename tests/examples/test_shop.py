@@ -99,7 +99,7 @@ class Shop:
 def is_settled(log: str) -> bool:
     happened = Counter(events(log))
     return (
-        happened["INSERT INTO audit_log"] == happened["POST /orders 201"]
+        happened["INSERT INTO audit_log"] == happened["INSERT INTO due_invoices"]
         and happened["returned to pool"] == happened["checked out"]
     )
 
@@ -129,7 +129,7 @@ def running_shop(
 ) -> Iterator[Shop]:
     with (
         serve_shop(tmp_path_factory.mktemp("shop"), database_url) as server,
-        httpx2.Client(base_url=server.url) as client,
+        httpx2.Client(base_url=server.url, timeout=PATIENCE) as client,
     ):
         server.wait_for("FROM due_invoices")
         yield Shop(server, client)
@@ -439,7 +439,10 @@ def test_workers_that_start_together_make_one_database(tmp_path: Path) -> None:
 
 
 def test_what_was_ordered_is_there_after_a_restart(tmp_path: Path) -> None:
-    with serve_shop(tmp_path, None) as server, httpx2.Client(base_url=server.url) as client:
+    with (
+        serve_shop(tmp_path, None) as server,
+        httpx2.Client(base_url=server.url, timeout=PATIENCE) as client,
+    ):
         shop = Shop(server, client)
         shop.register()
         shop.order(book=7)
@@ -466,7 +469,7 @@ def wait_for(client: httpx2.Client, path: str, count: int) -> list[dict[str, Any
 def test_an_order_gets_its_invoice_in_the_same_process(tmp_path: Path) -> None:
     with (
         serve(APP, cwd=tmp_path, env={"INVOICE_SECONDS": "1"}) as server,
-        httpx2.Client(base_url=server.url) as client,
+        httpx2.Client(base_url=server.url, timeout=PATIENCE) as client,
     ):
         shop = Shop(server, client)
         shop.register()
@@ -488,7 +491,7 @@ def test_orders_get_one_invoice_and_one_entry_each_while_their_worker_is_killed(
         }
         with (
             serve(APP, cwd=tmp_path, env=env) as server,
-            httpx2.Client(base_url=server.url) as client,
+            httpx2.Client(base_url=server.url, timeout=PATIENCE) as client,
             workers(env, tmp_path / "scheduler", "microfw", "schedule", APP),
         ):
             shop = Shop(server, client)
