@@ -241,6 +241,25 @@ async def test_an_error_after_the_first_item_cuts_the_answer_off(is_async: bool)
 
 
 @both
+@pytest.mark.parametrize("kind", [StopIteration, StopAsyncIteration])
+async def test_a_stop_iteration_that_an_endpoint_raises_is_an_error_and_not_its_end(
+    is_async: bool, kind: type[Exception]
+) -> None:
+    """E2: a generator's own StopIteration is a RuntimeError; so is what would end its stream."""
+    log = Log()
+    app = app_that_yields(is_async, 1, kind("late"), 2)
+
+    answer = await request(app, log=log)
+
+    assert log == ["sends 200", "sends 1"]
+    assert not answer.complete
+    name = "async generator" if is_async else "generator"
+    assert str(answer.raised) == f"{name} raised {kind.__name__}"
+    assert answer.raised
+    assert repr(answer.raised.__cause__) == f"{kind.__name__}('late')"
+
+
+@both
 async def test_what_is_no_exception_leaves_the_stream_as_it_is(is_async: bool) -> None:
     log = Log()
 
@@ -521,23 +540,28 @@ async def test_a_head_request_for_an_empty_stream_gets_the_head(app: App, is_asy
 
 
 @both
-async def test_an_error_before_the_first_item_answers_a_head_request(is_async: bool) -> None:
+@pytest.mark.parametrize(
+    ("error", "status"), [(HTTPException(404), 404), (StopAsyncIteration(), 500)]
+)
+async def test_an_error_before_the_first_item_answers_a_head_request(
+    is_async: bool, error: Exception, status: int
+) -> None:
     app = App()
     opened = True
 
     @app.head("/async")
     async def yield_async() -> AsyncIterator[int]:
         if opened:
-            raise HTTPException(404)
+            raise error
         yield 1
 
     @app.head("/sync")
     def yield_sync() -> Iterator[int]:
         if opened:
-            raise HTTPException(404)
+            raise error
         yield 1
 
-    assert (await request(app, "/async" if is_async else "/sync", "HEAD")).status == 404
+    assert (await request(app, "/async" if is_async else "/sync", "HEAD")).status == status
 
 
 # ---------------------------------------------------------------------- what is received meanwhile

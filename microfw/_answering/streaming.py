@@ -353,7 +353,10 @@ class _TakenInThread:
         return self
 
     async def __anext__(self) -> Any:
-        item = await self._take()
+        try:
+            item = await self._take()
+        except StopAsyncIteration as error:  # as of an async generator; not the end
+            raise RuntimeError("generator raised StopAsyncIteration") from error
         if item is _END:
             raise StopAsyncIteration
         return item
