@@ -65,7 +65,9 @@ class Application:
         async with AsyncExitStack() as stack:
             for step in self.endpoint_steps:
                 if step.scope == APP:
-                    self.app_values[step.key] = await self.open(step, stack, swallowed)
+                    self.app_values[step.key] = await self.open(
+                        step, self.app_values, stack, swallowed
+                    )
             swallowed = []
             self.late[:] = [LateOpener(self)]
             async with self.late[0].running():
@@ -73,9 +75,15 @@ class Application:
         if swallowed:
             raise swallowed[0]
 
-    async def open(self, step: Step, stack: AsyncExitStack, swallowed: list[Exception]) -> Any:
+    async def open(
+        self,
+        step: Step,
+        values: Mapping[Any, Any],
+        stack: AsyncExitStack,
+        swallowed: list[Exception],
+    ) -> Any:
         function = step.function
-        arguments = {name: self.app_values[below.key] for name, below in step.below.items()}
+        arguments = {name: values[below.key] for name, below in step.below.items()}
         arguments |= {name: read(None, step) for name, read in function.takes.items()}
         if function.yields:
             return await stack.enter_async_context(watched(function, arguments, swallowed))
@@ -146,14 +154,17 @@ class LateOpener:
                 asked.is_open.set()
 
     async def open(self, steps: list[Step], stack: AsyncExitStack) -> dict[Any, str]:
-        values = self.application.app_values
+        """Open all of them, or leave none open: the next use tries again."""
+        application = self.application
+        values = {**application.app_values}
         opened, swallowed = dict[Any, str](), list[Exception]()
         async with AsyncExitStack() as own:
             for step in steps:
                 if step.scope == APP and step.key not in values:
-                    values[step.key] = await self.application.open(step, own, swallowed)
+                    values[step.key] = await application.open(step, values, own, swallowed)
                     opened[step.key] = step.function.place
             stack.push_async_exit(own.pop_all())
+            application.app_values.update(values)
         if swallowed:
             raise swallowed[0]
         return opened
