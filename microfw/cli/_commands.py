@@ -395,16 +395,19 @@ def trace(
 ) -> None:
     """Send one request, in this process, and show what it runs through.
 
+    It is a real one: what the application writes to its database stays there.
+
     For example: microfw trace POST /orders --json '{"tea": 2}'
     """
     app = _application(_found(*targets, named))
     sent = (body or "").encode()
-    found = traced(app, method, path, [*map(header_of, headers)], sent)
+    traces = traced(app, method, path, [*map(header_of, headers)], sent)
     width = shutil.get_terminal_size().columns
-    click.echo(render(found, width=width, colour=sys.stdout.isatty()))
+    for each in traces:
+        click.echo(render(each, width=width, colour=sys.stdout.isatty()))
     if chrome is not None:
-        write_chrome_trace(chrome, [found])
-    if found.error is not None:
+        write_chrome_trace(chrome, traces)
+    if traces[0].error is not None:
         raise click.exceptions.Exit(1)
 
 

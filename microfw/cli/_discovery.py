@@ -81,14 +81,20 @@ def _place(target: str | None, here: Path) -> _Place:
     named = os.environ.get(VARIABLE)
     if named:
         return _place_of(named, here, f"named by {VARIABLE}")
+    return _place_in_project(here) or _usual_place(here)
+
+
+def _place_in_project(here: Path) -> _Place | None:
+    """What the nearest `pyproject.toml` names; one further up only where nothing is here."""
     for folder in (here, *here.parents):
         project = folder / "pyproject.toml"
         if project.is_file():
             named = _named_in(project)
-            if named is not None:
-                return _place_of(named, folder, f"named in {project.name}")
-            break
-    return _usual_place(here)
+            is_here = folder != here and any(map(_makes_application, _usual_files(here)))
+            if named is None or is_here:
+                return None
+            return _place_of(named, folder, f"named in {project.name}")
+    return None
 
 
 def _named_in(project: Path) -> str | None:
@@ -130,11 +136,16 @@ def _place_of_file(path: Path, name: str | None, reason: str) -> _Place:
     return _Place(".".join(parts), name, folder, reason)
 
 
-def _usual_place(here: Path) -> _Place:
+def _usual_files(here: Path) -> list[Path]:
+    """The files in the usual places: those that make an application, if any do."""
     existing = [path for each in PLACES if (path := here / each).is_file()]
     for folder in sorted((here / "src").glob("*/")):
         existing += [path for each in PLACES_IN_SOURCE if (path := folder / each).is_file()]
-    making = [path for path in existing if _makes_application(path)] or existing
+    return [path for path in existing if _makes_application(path)] or existing
+
+
+def _usual_place(here: Path) -> _Place:
+    making = _usual_files(here)
     if not making:
         raise CommandError(
             f"no application in {here}: there is none of {', '.join(PLACES)} and src/*/", _CURE

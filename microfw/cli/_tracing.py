@@ -26,8 +26,10 @@ def header_of(text: str) -> tuple[bytes, bytes]:
 
 def traced(
     app: App, method: str, target: str, headers: Sequence[tuple[bytes, bytes]], body: bytes
-) -> Trace:
+) -> list[Trace]:
     """Send a request, while the application's lifespan runs; return its trace.
+
+    Behind it are those of what else has run meanwhile, as a queue's task may.
 
     Raises:
         Exception: What start-up or shutdown raises.
@@ -35,7 +37,7 @@ def traced(
     return anyio.run(_traced, app, _scope(method, target, headers, body), body)
 
 
-async def _traced(app: App, scope: dict[str, Any], body: bytes) -> Trace:
+async def _traced(app: App, scope: dict[str, Any], body: bytes) -> list[Trace]:
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
@@ -51,7 +53,7 @@ async def _traced(app: App, scope: dict[str, Any], body: bytes) -> Trace:
             scope["state"] = dict(state or {})
             with suppress(Exception):  # which the trace shows
                 await app(scope, receive, send)
-    return traces[0]
+    return sorted(traces, key=lambda trace: trace.kind != "request")
 
 
 def _scope(

@@ -82,6 +82,18 @@ def test_the_project_file_of_a_folder_above_names_it(
     assert find(None).folder == folder.path
 
 
+def test_an_application_in_the_folder_itself_comes_before_what_a_folder_above_names(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write("pyproject.toml", '[tool.microfw]\napp = "shop:app"\n')
+    monkeypatch.chdir(folder.write("below/main.py", APP).parent)
+
+    application = find(None)
+
+    assert (application.target, application.folder) == ("main:app", folder.path / "below")
+    assert application.reason == "found in main.py"
+
+
 def test_the_environment_names_it_ahead_of_the_project_file(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

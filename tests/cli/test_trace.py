@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.cli.conftest import Folder
 
 SHOP = """
@@ -45,6 +47,33 @@ def test_a_request_is_sent_and_shown(folder: Folder) -> None:
     names = [line.strip().partition("  ")[0] for line in lines]
     assert [name for name in names if name.startswith(("setup", "endpoint", "exit"))] == [
         *("setup get_session", "endpoint create", "exit get_session"),
+    ]
+
+
+def test_what_the_request_sends_to_a_queue_is_shown_behind_it(folder: Folder) -> None:
+    pytest.importorskip("taskiq")
+    folder.write(
+        "main.py",
+        """
+from taskiq import InMemoryBroker
+from microfw import *
+from microfw.tasks import TaskQueue
+
+app = App()
+queue = TaskQueue(app, InMemoryBroker(await_inplace=True))
+
+@queue.task
+async def audit(line: str): ...
+
+@app.post("/orders")
+async def create(tasks: BackgroundTasks):
+    tasks.enqueue(audit, "ordered")
+""",
+    )
+    lines = folder.output("trace", "POST", "/orders").splitlines()
+    shown = [line.partition("  ")[0] for line in lines]
+    assert [line for line in shown if line.startswith(("POST", "TASK"))] == [
+        *("POST /orders", "TASK main:audit"),
     ]
 
 
