@@ -5,19 +5,22 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import select
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from examples.shop.database import create_tables, make_engine
+from examples.shop.database import create_tables, get_session, make_engine
+from examples.shop.invoices import make_invoice
 from examples.shop.main import app
+from examples.shop.models import DueInvoice, Invoice, Order, OrderLine, User
 from tests.brokers import redis
 from tests.examples.postgresql import postgresql
 from tests.servers import PATIENCE, Server, serve
@@ -477,6 +480,40 @@ def test_an_order_gets_its_invoice_in_the_same_process(tmp_path: Path) -> None:
         (invoice,) = wait_for(client, "/invoices", 1)
 
     assert (invoice["order_id"], invoice["cents"]) == (placed["id"], 2680)
+
+
+def test_an_invoice_that_is_due_is_made_once_however_many_deliveries_run_at_once(
+    database_url: str | None, tmp_path: Path
+) -> None:
+    async def deliver() -> tuple[list[bool], Sequence[int]]:
+        engine = make_engine(database_url or f"sqlite+aiosqlite:///{tmp_path}/shop.sqlite3")
+        in_session = asynccontextmanager(get_session)
+        async with engine.connect() as connection:
+            await create_tables(connection)
+        async with in_session(engine) as session:
+            user = User(name="ada", token_digest=str(tmp_path))
+            session.add(user)
+            await session.flush()
+            line = OrderLine(item="pen", quantity=2, price_cents=180)
+            order = Order(user_id=user.id, lines=[line])
+            session.add(order)
+            await session.flush()
+            session.add(DueInvoice(order_id=order.id))
+
+        async def make() -> bool:
+            async with in_session(engine) as session:
+                return await make_invoice(order.id, session)
+
+        made = await asyncio.gather(*(make() for _ in range(10)))
+        async with in_session(engine) as session:
+            invoices = select(Invoice.cents).filter_by(order_id=order.id)
+            cents = (await session.scalars(invoices)).all()
+        await engine.dispose()
+        return made, cents
+
+    made, cents = asyncio.run(deliver())
+
+    assert (sorted(made), cents) == ([False] * 9 + [True], [360])
 
 
 @pytest.mark.slow
