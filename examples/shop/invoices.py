@@ -6,11 +6,12 @@ such rows and has a worker make the invoice, which takes the row away, in one tr
 
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from examples.shop.database import SessionDep
-from examples.shop.models import DueInvoice, Invoice, Order, OrderLine
+from examples.shop.models import DueInvoice, Invoice, Order, OrderLine, now
 from examples.shop.queue import queue
 from examples.shop.schemas import PublicInvoice
 from examples.shop.users import CurrentUser
@@ -21,11 +22,16 @@ router = Router(tags=["invoices"])
 EVERY = int(os.environ.get("INVOICE_SECONDS", "2"))
 """Seconds between two looks into the outbox."""
 
+PATIENCE = timedelta(seconds=10 * EVERY)
+"""How long an order waits for its invoice until it is sent again: the message may be lost."""
+
 
 @queue.task(schedule=[{"interval": EVERY}])
 async def send_due_invoices(session: SessionDep, tasks: BackgroundTasks) -> int:
     """Put each order that has no invoice yet on the queue, once this has committed."""
-    due = (await session.scalars(select(DueInvoice.order_id).limit(1000))).all()
+    is_due = DueInvoice.send_at <= now()
+    send = update(DueInvoice).where(is_due).values(send_at=now() + PATIENCE)
+    due = (await session.scalars(send.returning(DueInvoice.order_id))).all()
     for order_id in due:
         tasks.enqueue(make_invoice, order_id)
     return len(due)

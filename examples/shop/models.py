@@ -61,11 +61,12 @@ class OrderLine(Base):
 
 
 class DueInvoice(Base):
-    """An order that is to get its invoice."""
+    """An order that is to get its invoice, and when a worker is next asked for it."""
 
     __tablename__ = "due_invoices"
 
     order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"), primary_key=True)
+    send_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Invoice(Base):

@@ -13,14 +13,15 @@ from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from examples.shop.database import create_tables, get_session, make_engine
-from examples.shop.invoices import make_invoice
+from examples.shop.invoices import make_invoice, send_due_invoices
 from examples.shop.main import app
 from examples.shop.models import DueInvoice, Invoice, Order, OrderLine, User
+from microfw import BackgroundTasks
 from tests.brokers import redis
 from tests.examples.postgresql import postgresql
 from tests.servers import PATIENCE, Server, serve
@@ -134,7 +135,7 @@ def running_shop(
         serve_shop(tmp_path_factory.mktemp("shop"), database_url) as server,
         httpx2.Client(base_url=server.url, timeout=PATIENCE) as client,
     ):
-        server.wait_for("FROM due_invoices")
+        server.wait_for("UPDATE due_invoices")
         yield Shop(server, client)
 
 
@@ -482,15 +483,16 @@ def test_an_order_gets_its_invoice_in_the_same_process(tmp_path: Path) -> None:
     assert (invoice["order_id"], invoice["cents"]) == (placed["id"], 2680)
 
 
-def test_an_invoice_that_is_due_is_made_once_however_many_deliveries_run_at_once(
+def test_a_due_order_is_sent_once_and_its_invoice_made_once_however_many_ask_at_once(
     database_url: str | None, tmp_path: Path
 ) -> None:
-    async def deliver() -> tuple[list[bool], Sequence[int]]:
+    async def ask() -> tuple[list[int], list[bool], Sequence[int]]:
         engine = make_engine(database_url or f"sqlite+aiosqlite:///{tmp_path}/shop.sqlite3")
         in_session = asynccontextmanager(get_session)
         async with engine.connect() as connection:
             await create_tables(connection)
         async with in_session(engine) as session:
+            await session.execute(delete(DueInvoice))
             user = User(name="ada", token_digest=str(tmp_path))
             session.add(user)
             await session.flush()
@@ -500,20 +502,25 @@ def test_an_invoice_that_is_due_is_made_once_however_many_deliveries_run_at_once
             await session.flush()
             session.add(DueInvoice(order_id=order.id))
 
+        async def send() -> int:
+            async with in_session(engine) as session:
+                return await send_due_invoices(session, BackgroundTasks())
+
         async def make() -> bool:
             async with in_session(engine) as session:
                 return await make_invoice(order.id, session)
 
+        sent = await asyncio.gather(*(send() for _ in range(5)))
         made = await asyncio.gather(*(make() for _ in range(10)))
         async with in_session(engine) as session:
             invoices = select(Invoice.cents).filter_by(order_id=order.id)
             cents = (await session.scalars(invoices)).all()
         await engine.dispose()
-        return made, cents
+        return sent, made, cents
 
-    made, cents = asyncio.run(deliver())
+    sent, made, cents = asyncio.run(ask())
 
-    assert (sorted(made), cents) == ([False] * 9 + [True], [360])
+    assert (sorted(sent), sorted(made), cents) == ([0] * 4 + [1], [False] * 9 + [True], [360])
 
 
 @pytest.mark.slow
