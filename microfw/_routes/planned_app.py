@@ -1,6 +1,7 @@
 """What an application does with the plans of its routes: it shows them and runs scope "app"."""
 
 import logging
+from abc import abstractmethod
 from collections.abc import (
     AsyncGenerator,
     Callable,
@@ -17,7 +18,6 @@ from contextlib import (
     ExitStack,
     asynccontextmanager,
     contextmanager,
-    nullcontext,
 )
 from functools import partial
 from typing import Any, NamedTuple
@@ -147,9 +147,9 @@ class PlannedApp(Starlette):
                 finally:
                     phase.enter_context(traced("shutdown"))
 
+    @abstractmethod
     def _traced_phases(self) -> Callable[[str], AbstractContextManager[object]]:
         """What is around start-up and around shutdown, for who watches."""
-        return nullcontext
 
     def check_routes(self) -> None:
         """Check all routes, as start-up does, also those that were added later to routers.

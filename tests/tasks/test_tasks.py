@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -557,6 +558,18 @@ async def test_a_start_up_that_fails_fails_the_worker() -> None:
 
     with pytest.raises(Oops, match="no engine"):
         await shop.broker.startup()
+
+
+async def test_where_trio_is_not_imported_tasks_are_sent_on_asyncio(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """K2"""
+    shop = Shop()
+    task = shop.queue.task(send_invoice)
+    monkeypatch.setattr("microfw.tasks._task.sys", SimpleNamespace(modules={}))
+
+    async with shop.app.running():
+        assert await value_of(await task.kiq(7)) == 8
 
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])
