@@ -67,8 +67,9 @@ class ResultConverter:
         encoders: Encoders = _NOTHING,
         endpoint: Mapping[str, Any] = _NOTHING,
     ) -> None:
-        bared, _ = bare(annotation)
-        if bared in _UNDECLARED or bared in _ANYTHING:
+        bared, said = bare(annotation)
+        is_anything = bared in _ANYTHING and not any(map(_is_of_pydantic, said))
+        if bared in _UNDECLARED or is_anything:
             encode = encode_undeclared if bared in _UNDECLARED else encode_declared
             narrow: Convert = _unchanged
             if selection != EVERYTHING or encoders:
@@ -77,6 +78,11 @@ class ResultConverter:
             narrow, encode = _functions(annotation, selection, encoders)
         self.narrow = _reporting(narrow, endpoint)
         self.encode = _reporting(encode, endpoint)
+
+
+def _is_of_pydantic(said: Any) -> bool:
+    """Whether an annotation changes values, such as pydantic's `PlainSerializer`."""
+    return hasattr(said, "__get_pydantic_core_schema__")
 
 
 def _functions(annotation: Any, selection: Selection, encoders: Encoders) -> tuple[Convert, Encode]:

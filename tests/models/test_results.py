@@ -297,6 +297,7 @@ def test_a_union_shows_what_the_member_that_fits_names():
         (pathlib.Path, pathlib.Path("/a"), "/a"),
         (pathlib.PurePath, pathlib.PurePosixPath("/a"), "/a"),
         (Annotated[int, annotated_types.Gt(1)], 3, 3),
+        (Annotated[Any, pydantic.PlainSerializer(lambda it: it.name)], Color.RED, "RED"),
         (
             NestedTyped,
             {"one": {"name": "a", "password": "secret"}, "any": 3},
