@@ -198,11 +198,14 @@ class LogCollector(logging.Handler):
     """Adds what is logged during a request to its trace."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        handlers = logging.getLogger().handlers
+        if next((each for each in handlers if isinstance(each, LogCollector)), self) is not self:
+            return  # that of another timeline in this process adds it
         tracer = current_tracer.get()
         if tracer is not None:
             tracer.log(record.levelname, record.name, record.getMessage())
         # A handler of the root logger takes the place of the one that prints where there is none.
         last = logging.lastResort
-        is_alone = all(isinstance(each, LogCollector) for each in logging.getLogger().handlers)
+        is_alone = all(isinstance(each, LogCollector) for each in handlers)
         if is_alone and last is not None and record.levelno >= last.level:
             last.handle(record)

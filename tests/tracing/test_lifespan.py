@@ -158,10 +158,11 @@ def test_what_is_logged_at_start_up_is_in_its_trace_and_nothing_later_is() -> No
         logger.warning("closes")
 
     app = App(lifespan=lifespan)
-    timeline = Timeline(app)
+    other, timeline = Timeline(App()), Timeline(app)
     with TestClient(app):
         logger.warning("in between")
     timeline.stop()
+    other.stop()
     logged = [[line.message for line in kept.trace.logs] for kept in timeline.traces.after(0)]
     assert logged == [["opens"], ["closes"]]
 
