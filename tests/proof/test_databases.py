@@ -18,14 +18,16 @@ from tests.examples.postgresql import postgresql
 pytestmark = pytest.mark.unmeasured
 
 
+# CPython 3.13 and later report a connection of aiosqlite's that is given up as its request is cancelled.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored .*<sqlite3.Connection")
+
+
 @pytest.fixture(params=[sqlite, postgresql])
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
     with request.param() as url:
         yield url
 
 
-# CPython 3.13 and later report a connection of aiosqlite's that is given up as its request is cancelled.
-@pytest.mark.filterwarnings("ignore:Exception ignored in. <sqlite3.Connection")
 def test_rows_fit_what_customers_know_whatever_is_cut_off_or_fails(url: str) -> None:
     done = load(Shop(url, requests=40), customers=8, seed=3)
 
