@@ -15,11 +15,11 @@ from proof.books import PLACED, REFUSED, Books, Intent, Outcome
 from proof.databases import Shop, load, main, sqlite
 from tests.examples.postgresql import postgresql
 
-pytestmark = pytest.mark.unmeasured
-
-
-# CPython 3.13 and later report a connection of aiosqlite's that is given up as its request is cancelled.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored .*<sqlite3.Connection")
+pytestmark = [
+    pytest.mark.unmeasured,
+    # CPython 3.13 and later report a connection that aiosqlite gives up as its request is cancelled.
+    pytest.mark.filterwarnings("ignore:Exception ignored .*<sqlite3.Connection"),
+]
 
 
 @pytest.fixture(params=[sqlite, postgresql])
