@@ -178,7 +178,7 @@ def dev(
         print_findings(mistakes, ())
         raise CommandError(
             f"{found.target} has {counted(len(mistakes), 'mistake')}",
-            "correct what is told above; `microfw check` looks for more",
+            "correct what is listed above; `microfw check` looks for more",
         )
     click.echo("\n".join(_introduction(found, f"{host}:{port}" if port else None)), err=True)
     # An open stream or WebSocket would hold a restart up for as long as it is open.

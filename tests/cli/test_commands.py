@@ -391,7 +391,7 @@ def test_dev_tells_all_mistakes_at_once_with_their_cures(folder: Folder) -> None
     assert result.stdout.count("mistake: ") == result.stdout.count("cure: ") == 2
     assert result.stderr == (
         "Error: main:app has 2 mistakes\n"
-        "  cure: correct what is told above; `microfw check` looks for more\n"
+        "  cure: correct what is listed above; `microfw check` looks for more\n"
     )
 
 
