@@ -395,13 +395,13 @@ async def test_the_head_is_sent_though_there_is_no_event_yet() -> None:
 
 async def test_what_is_sent_counts_as_a_sign_of_life(app: App) -> None:
     class Regular(EventSourceResponse):
-        keep_alive = 0.5
+        keep_alive = 1.5
         opening_delay = 0.3
 
     @app.get("/", response_class=Regular)
     async def events() -> AsyncIterator[int]:
         for number in range(8):
-            await anyio.sleep(0.1)  # in all longer than the silence that is allowed
+            await anyio.sleep(0.25)  # in all longer than the silence that is allowed
             yield number
 
     assert b"ping" not in (await request(app)).body
@@ -444,7 +444,7 @@ async def test_no_comment_is_sent_while_the_generator_is_closed(app: App) -> Non
     answer = await request(app, log=log)
 
     assert isinstance(answer.raised, ResponseValidationError)
-    assert log == lines("sends 200, sends data: 1, closes, closed")
+    assert log[log.index("sends data: 1") :] == lines("sends data: 1, closes, closed")
 
 
 async def test_no_comment_follows_the_end_for_which_it_has_waited() -> None:
@@ -459,10 +459,7 @@ async def test_no_comment_follows_the_end_for_which_it_has_waited() -> None:
 
     await call(scene.app(), "GET", never, send)
 
-    assert scene.log == lines(
-        "resource opens, generator opens, sends head, sends data: 1, generator exits, ends,"
-        " has ended, resource exits"
-    )
+    assert scene.log[scene.log.index("ends") :] == lines("ends, has ended, resource exits")
 
 
 async def test_a_server_that_refuses_a_comment_ends_the_stream() -> None:
