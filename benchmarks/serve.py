@@ -38,9 +38,11 @@ def main(make: str, case: str, loop: str, url: str = "") -> None:
 
 def _application(make: str, case: str, url: str) -> ASGIApp:
     if url:
-        from benchmarks.contenders.sessions import application
+        from benchmarks.contenders import sessions, sync_sessions
 
-        return application(make, case, url)
+        if case == "sync":
+            return sync_sessions.application(make, url)
+        return sessions.application(make, case, url)
     log: deque[Any] = deque(maxlen=0)
     built: ASGIApp = getattr(contenders, make)().builders[case](log)
     return built

@@ -26,8 +26,12 @@ CASES = {
     "session": ("a row changed, committed in exit code", 8),
     "objects": ("20 rows as pydantic models", 8),
     "held": ("5 connections; a user is looked up, then 20 ms of something else", 64),
+    "sync": ("a row changed, committed in exit code, in worker threads", 8),
 }
 """By name, what it is and how many connections ask."""
+
+COMMITTING = ("session", "sync")
+"""The cases in which each request changes a row."""
 
 PACKAGES = {
     "microfw": "microfw",
@@ -52,6 +56,7 @@ def measure(
     Raises:
         UnequalWorkError: A server has failed, or has changed other rows than it should.
     """
+    from benchmarks.contenders import sync_sessions
     from benchmarks.contenders.sessions import create_rows
     from tests.examples.postgresql import postgresql
 
@@ -68,14 +73,15 @@ def measure(
                 servers = [
                     stack.enter_context(serving(name, name, case, options.loop, url))
                     for name in names
+                    if case != "sync" or name in sync_sessions.APPLICATIONS
                 ]
                 stack.enter_context(one_core())
-                if case == "session":
+                if case in COMMITTING:
                     _verify(servers, url)
                 measured = _in_turns(case, servers, rounds, seconds, ask, connections)
             found[case] = measured
             text.append(f"`{case}`, {title}; {connections} connections ask\n\n{_table(measured)}")
-    packages = ("sqlalchemy", "asyncpg", "pydantic", *(PACKAGES[name] for name in names))
+    packages = ("sqlalchemy", "asyncpg", "psycopg", "pydantic", *(PACKAGES[name] for name in names))
     contenders = [Contender("all", packages, {})]
     about = environment(contenders, options.loop, rounds, hasattr(os, "sched_setaffinity"), "cpu")
     how = f"asked by {client_name}, {seconds} s in each round; uvicorn with httptools, 1 worker"
