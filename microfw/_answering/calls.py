@@ -63,7 +63,9 @@ class FunctionRun(ObservedRun):
             self.swallowed = None
         if error is not None:
             try:
-                await run_tasks(self._tasks and self._tasks.kept(), self.app_state)
+                kept = self._tasks and self._tasks.kept()
+                if kept is not None:
+                    await run_tasks(kept, self.app_state)
                 raise error
             finally:
                 del error  # whose traceback holds this frame

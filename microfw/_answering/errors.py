@@ -65,7 +65,7 @@ def _of_routers(
     routers: Sequence[RouterHandlers], error: Exception
 ) -> tuple[ExceptionHandler | None, Sequence[RouterHandlers]]:
     """Find the handler of the innermost router that has one, and the routers around that."""
-    if not routers:
+    if not any(routers):
         return None, ()
     classes = type(error).__mro__
     keys: tuple[Any, ...] = classes[: classes.index(Exception)]

@@ -79,6 +79,7 @@ class Exchange(Run):
         is_sending: Whether sending it has begun and not come to its end.
         delivered: Whether the response was sent and the background tasks have run.
         unsent: Why messages that were enqueued could not be sent.
+        failures: What background tasks have raised.
         built: Whether the response was built from a value, not returned by the endpoint.
         form: The form, until its files are closed.
     """
@@ -90,6 +91,7 @@ class Exchange(Run):
     is_sending: bool = False
     delivered: bool = False
     unsent: Sequence[Exception] = ()
+    failures: Sequence[Exception] = ()
     built: bool = False
     form: ReceivedForm | None = None
     _request: Request | None = None
@@ -97,7 +99,6 @@ class Exchange(Run):
     _limited: LateReceive | None = None
     _response: Response | None = None
     _tasks: BackgroundTasks | None = None
-    _failures: list[Exception] | None = None
     _sending: Sending | None = None
     _final_headers: FinalHeaders | None = None
     _background: BackgroundTask | None = None
@@ -275,9 +276,9 @@ class Exchange(Run):
         """
         is_whole = True
         response: Response = self.result
-        background = response.background
-        if background is not None or self._tasks is not None:
-            self.unsent = await send_messages(background, self._tasks)
+        background, tasks = response.background, self._tasks
+        if background is not None or (tasks is not None and tasks.outbox is not None):
+            self.unsent = await send_messages(background, tasks)
         if not self.started:
             self.is_sending = True
             if background is not None or self._response is not None:
@@ -292,7 +293,7 @@ class Exchange(Run):
             self._background = background
             return
         self.delivered = True
-        if background is not None or self._tasks is not None:
+        if background is not None or tasks is not None:
             await self._run_tasks(background)
         if self.form is not None:
             await self.close_form(self.form)
@@ -344,22 +345,26 @@ class Exchange(Run):
 
     async def _run_tasks(self, background: BackgroundTask | None) -> None:
         app_state, threads = self.app_state, self._threads
-        self._failures = await run_tasks(background, app_state, threads)
-        if self._tasks is not background:
-            self._failures += await run_tasks(self._tasks, app_state, threads)
+        failures: list[Exception] = []
+        if background is not None:
+            failures += await run_tasks(background, app_state, threads)
+        if self._tasks is not None and self._tasks is not background:
+            failures += await run_tasks(self._tasks, app_state, threads)
+        self.failures = failures
 
     async def run_left_tasks(self) -> None:
         """Run what an exception leaves: those of its handler's response, and those for always."""
         self._tasks = self._tasks and self._tasks.kept()
-        await self._run_tasks(self._background)
+        if self._background is not None or self._tasks is not None:
+            await self._run_tasks(self._background)
 
     def raise_failures(self, unanswered: Exception | None) -> None:
         """Raise what nothing has answered, or else what background tasks have raised."""
-        failures, self._failures = self._failures, None
+        failures, self.failures = [*self.failures], ()
         try:
             if unanswered is not None:
                 raise unanswered
-            raise_failures(failures or [])
+            raise_failures(failures)
         finally:
             del unanswered, failures  # whose tracebacks hold this frame
 

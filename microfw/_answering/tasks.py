@@ -187,7 +187,7 @@ def plan_of(func: Callable[..., Any], *, default_scope: DependencyScope = "funct
 
 
 async def run_tasks(
-    background: BackgroundTask | None, app_state: AppState, threads: Threads | None = None
+    background: BackgroundTask, app_state: AppState, threads: Threads | None = None
 ) -> list[Exception]:
     """Run background work, each task whether or not those before it failed.
 
@@ -262,9 +262,7 @@ def raise_failures(failures: list[Exception]) -> None:
         raise ExceptionGroup("background tasks failed", failures)
 
 
-def _single_tasks(background: BackgroundTask | None) -> Iterable[BackgroundTask]:
-    if background is None:
-        return ()
+def _single_tasks(background: BackgroundTask) -> Iterable[BackgroundTask]:
     if isinstance(background, starlette.background.BackgroundTasks):
         return background.tasks
     return (background,)

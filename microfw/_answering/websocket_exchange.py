@@ -32,6 +32,7 @@ class WebSocketExchange(Run):
         connection: Starlette's object for it; the same wherever it is injected.
         query_values: What the first reader of the query string has found in it.
         unsent: Why messages that were enqueued could not be sent.
+        failures: What background tasks have raised.
         started: Whether a response has started; a WebSocket's handler closes or refuses it anyway.
     """
 
@@ -40,6 +41,8 @@ class WebSocketExchange(Run):
     query_values: QueryValues | None = None
     started: bool = False
     unsent: Sequence[Exception] = ()
+    failures: Sequence[Exception] = ()
+    _tasks: BackgroundTasks | None = None
 
     def __init__(self, app_state: AppState, scope: Scope, receive: Receive, send: Send) -> None:
         self.cleanup: Cleanup = app_state.cleanup
@@ -48,8 +51,6 @@ class WebSocketExchange(Run):
         self.scope = scope
         self.websocket: WebSocket = WebSocket(scope, receive, send)
         self.connection: HTTPConnection = self.websocket
-        self._tasks: BackgroundTasks | None = None
-        self._failures: list[Exception] = []
 
     @property
     def tasks(self) -> BackgroundTasks:
@@ -77,7 +78,7 @@ class WebSocketExchange(Run):
                 self.unsent = await send_messages(tasks)
             if tasks.tasks:
                 await self.close(NORMAL_CLOSURE)
-            self._failures = await run_tasks(tasks, self.app_state, self._threads)
+            self.failures = await run_tasks(tasks, self.app_state, self._threads)
 
     def drop_tasks(self) -> None:
         """Leave only those tasks that run always."""
@@ -85,7 +86,7 @@ class WebSocketExchange(Run):
 
     def raise_failures(self, unanswered: Exception | None) -> None:
         """Raise what nothing has answered, or else what background tasks have raised."""
-        failures, self._failures = self._failures, []
+        failures, self.failures = [*self.failures], ()
         try:
             if unanswered is not None:
                 raise unanswered

@@ -163,23 +163,32 @@ class OuterLimit:
     receives only waits for the client to go away, and is let through.
     """
 
-    __slots__ = ("_allowance", "_limit", "_receive", "_send", "started")
+    __slots__ = ("_allowance", "_limit", "_receive", "_scope", "_send", "started")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, max_size: int | None) -> None:
         allow(scope, max_size)
         self._allowance: _Allowance = scope.setdefault(_ALLOWANCE, _Allowance(max_size))
-        self._receive = PeekedReceive(receive)
-        self._limit = BodyLimit(scope, self._receive, max_size)
+        self._scope = scope
+        self._receive: Receive | PeekedReceive = receive
+        self._limit: BodyLimit | None = None  # until somebody receives
         self._send = send
         self.started = False
 
     async def receive(self) -> Message:
-        self._limit.max_size = None if self.started else self._allowance.max_size
-        return await self._limit()
+        limit = self._limit
+        if limit is None:
+            limit = self._limit = BodyLimit(self._scope, self._peeked(), None)
+        limit.max_size = None if self.started else self._allowance.max_size
+        return await limit()
 
     async def has_left(self) -> bool:
         """Whether the server has reported that the client has gone."""
-        return await self._receive.has_left()
+        return await self._peeked().has_left()
+
+    def _peeked(self) -> PeekedReceive:
+        if not isinstance(self._receive, PeekedReceive):
+            self._receive = PeekedReceive(self._receive)
+        return self._receive
 
     async def send(self, message: Message) -> None:
         self.started = True

@@ -212,7 +212,8 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
                 exchange.swallowed = None
             if not exchange.delivered:
                 await exchange.run_left_tasks()
-            exchange.raise_failures(unanswered)
+            if unanswered is not None or exchange.failures:
+                exchange.raise_failures(unanswered)
         finally:
             del unanswered  # whose traceback holds this frame
             app_state.requests.end()

@@ -120,7 +120,8 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
             finally:
                 exchange.swallowed = None
             await exchange.run_tasks(sends=False)
-            exchange.raise_failures(unanswered)
+            if unanswered is not None or exchange.failures:
+                exchange.raise_failures(unanswered)
         finally:
             del unanswered  # whose traceback holds this frame
             app_state.requests.end()
