@@ -114,9 +114,9 @@ def probed(namespace: Mapping[str, Any], named: Named, source: str) -> dict[str,
 
 
 def _line_of(name: str, lines: list[str]) -> int | None:
-    calls = re.compile(rf"\b{name}\b")
-    numbers = (n for n, line in enumerate(lines, 1) if calls.search(line) and "def " not in line)
-    return next(numbers, None)
+    """The first line that uses a function, not a comment, keyword or attribute of its name."""
+    uses = re.compile(rf"^(?!.*\bdef )[^#]*(?<![\w.]){name}\b(?!=)")
+    return next((number for number, line in enumerate(lines, 1) if uses.match(line)), None)
 
 
 def called(

@@ -24,7 +24,7 @@ pytestmark = [
 SHOP = """
 from typing import Annotated
 import anyio, logging, time
-from microfw import App, BackgroundTasks, Depends, Request
+from microfw import App, BackgroundTasks, Depends, Request, WebSocket
 from microfw.responses import JSONResponse
 from microfw.timeline import WithTimeline
 
@@ -72,6 +72,17 @@ async def look_up():
 @shop.get("/slow")
 async def wait(slow=Depends(get_slow), connection=Depends(get_connection)):
     return "done"
+
+async def close_the_books(session=Depends(get_session)): ...
+
+@shop.post("/books")
+async def close():
+    await shop.call(close_the_books)
+
+@shop.websocket("/talk")
+async def talk(websocket: WebSocket, session=Depends(get_session)):
+    await websocket.accept()
+    await websocket.send_text("welcome")
 
 @shop.exception_handler(OutOfStock)
 async def out_of_stock(request, error):
@@ -247,6 +258,45 @@ def test_what_was_read_is_shown_where_that_is_asked_for(timeline: Timeline) -> N
     timeline.client.post("/orders/1?token=hidden")
     timeline.row("exit", "get_session").wait_for()
     assert timeline.page.locator(".values").inner_text().split() == ["number", "1", "place_order"]
+
+
+def test_tasks_are_listed_when_asked_for(timeline: Timeline) -> None:
+    page, rows = timeline.page, timeline.page.locator("#rows li")
+    timeline.client.post("/books")
+    page.get_by_text("Tasks (1)").wait_for()
+    rows.filter(has_text="/books").wait_for()
+    assert rows.count() == 1
+    page.keyboard.press("t")
+    timeline.select("close_the_books")
+    timeline.row("task", "close_the_books").click()
+    assert "await close_the_books(session=session" in page.locator(".source .here").inner_text()
+    page.reload()
+    page.locator(".title h2").filter(has_text="TASK close_the_books").wait_for()
+    assert rows.count() == 2
+
+
+def test_a_websocket_is_shown_from_its_acceptance_to_its_end(
+    timeline: Timeline, browser: Any
+) -> None:
+    other = browser.new_page()
+    other.goto(f"http://{timeline.host}/slow")
+    hears = "url => new Promise(hear => { new WebSocket(url).onmessage = e => hear(e.data) })"
+    assert other.evaluate(hears, f"ws://{timeline.host}/talk") == "welcome"
+    other.close()
+    timeline.select("WEBSOCKET /talk")
+    kinds = timeline.page.locator(".row .label small").all_text_contents()
+    assert kinds == ["with", "setup", "endpoint", "accept", "exit", "close"]
+
+
+def test_start_up_is_shown_with_what_it_opened(tmp_path: Path, browser: Any) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    with serve("shop:app", cwd=tmp_path) as server:
+        page = browser.new_page()
+        page.goto(f"{server.url}/_microfw")
+        page.locator(".title h2").filter(has_text="LIFESPAN start-up").wait_for()
+        labels = page.locator(".row .label").all_inner_texts()
+        assert labels == ["with get_engine app", "setup get_engine"]
+        page.close()
 
 
 def test_a_thousand_requests_are_no_burden(timeline: Timeline) -> None:

@@ -173,6 +173,28 @@ def test_a_span_tells_the_function_its_place_its_scope_and_its_line_in_the_sourc
     assert setup.duration == setup.end - setup.start
 
 
+def test_the_line_of_a_function_is_one_that_calls_it_not_one_that_names_it(app: App) -> None:
+    async def exchange(session: SessionDep) -> str:
+        return session
+
+    async def stock(exchange: str = Depends(exchange)) -> str:
+        return exchange
+
+    @app.get("/orders")
+    async def orders(stock: str = Depends(stock)) -> str:
+        return stock
+
+    trace = traced(app, "/orders")
+    lines = trace.source.splitlines()
+    setups = [span for span in trace.spans if span.kind in ("setup", "endpoint")]
+    assert [lines[(span.at or 0) - 1].strip() for span in setups] == [
+        "async with shielded(get_session(), exchange) as session:",
+        "exchange_3 = await exchange_2(session=session)",
+        "stock_2 = await stock(exchange=exchange_3)",
+        "returned = await orders(stock=stock_2)",
+    ]
+
+
 def test_what_is_not_there_is_not_found(app: App) -> None:
     trace = traced(app, "/nowhere")
     assert (trace.status, trace.route, trace.source) == (404, None, "")

@@ -24,7 +24,7 @@ function row(summary) {
   return h("li", { role: "option", id: `request-${summary.number}`, "aria-selected": String(summary.number === selected),
     onclick: () => open(summary.number) },
     status(summary.status),
-    h("span", { class: "path" }, h("b", {}, summary.method), summary.path),
+    h("span", { class: "path" }, h("b", {}, summary.method), " ", summary.path),
     h("span", { class: "ms" }, time(summary.duration)),
     h("span", { class: problem ? "note bad" : "note" }, note ? `${clock} · ${note}` : clock));
 }

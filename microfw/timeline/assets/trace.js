@@ -82,8 +82,8 @@ class View {
     return h("div", { class: names.join(" "), role: "option", onclick: () => this.select(number) },
       h("div", { class: "label", style: { paddingLeft: `${span.depth * 14}px` }, title: label(span) },
         span.kind === "open" ? h("small", {}, "with") : h("small", {}, span.kind),
-        MOMENTS.has(span.kind) ? "" : span.name,
-        span.kind === "open" && span.scope ? h("em", {}, span.scope) : null),
+        MOMENTS.has(span.kind) ? null : ` ${span.name}`,
+        ...(span.kind === "open" && span.scope ? [" ", h("em", {}, span.scope)] : [])),
       h("div", { class: "track" }, bar, this.said(span)),
       h("div", { class: "took" }, time(span.end - span.start)));
   }
