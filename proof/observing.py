@@ -35,12 +35,18 @@ class Observation:
     records: list[str] = field(default_factory=list[str])
 
 
+DEEPEST = 8
+"""How far chains are followed: exceptions that share a context have more paths than can be walked."""
+
+
 def chained(error: BaseException | None, outer: tuple[BaseException, ...] = ()) -> str:
     """An exception with all that is chained to it, which may be one of those further out."""
     if error is None:
         return "nothing"
     if any(error is each for each in outer):
         return f"{shown(error)} again"
+    if len(outer) == DEEPEST:
+        return f"{shown(error)} and so on"
     if type(error).__name__.endswith("ValidationError"):
         return shown(error)  # how values are checked is another matter
     if isinstance(error, AppScopeError) or not isinstance(error, Exception | BaseExceptionGroup):
