@@ -35,6 +35,7 @@ COMMITTING = ("session", "sync")
 
 PACKAGES = {
     "microfw": "microfw",
+    "microfw, gc_freeze": "microfw",
     "by hand": "starlette",
     "FastAPI": "fastapi",
     "Litestar": "litestar",
@@ -81,7 +82,8 @@ def measure(
                 measured = _in_turns(case, servers, rounds, seconds, ask, connections)
             found[case] = measured
             text.append(f"`{case}`, {title}; {connections} connections ask\n\n{_table(measured)}")
-    packages = ("sqlalchemy", "asyncpg", "psycopg", "pydantic", *(PACKAGES[name] for name in names))
+    used = (PACKAGES[name] for name in names)
+    packages = ("sqlalchemy", "asyncpg", "psycopg", "pydantic", *used)
     contenders = [Contender("all", packages, {})]
     about = environment(contenders, options.loop, rounds, hasattr(os, "sched_setaffinity"), "cpu")
     how = f"asked by {client_name}, {seconds} s in each round; uvicorn with httptools, 1 worker"

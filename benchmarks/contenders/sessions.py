@@ -122,6 +122,13 @@ def microfw(case: str, engine: AsyncEngine) -> ASGIApp:
     return _declared(App(), Depends, case, engine, {"scope": "use"})
 
 
+def microfw_frozen(case: str, engine: AsyncEngine) -> ASGIApp:
+    """The same, with what start-up has made out of the garbage collector's sight."""
+    from microfw import App, Depends
+
+    return _declared(App(gc_freeze=True), Depends, case, engine, {"scope": "use"})
+
+
 def fastapi(case: str, engine: AsyncEngine) -> ASGIApp:
     """FastAPI, whose sessions are open until the endpoint has returned."""
     from fastapi import Depends, FastAPI
@@ -196,6 +203,7 @@ def litestar(case: str, engine: AsyncEngine) -> ASGIApp:
 
 APPLICATIONS: dict[str, Callable[[str, AsyncEngine], Any]] = {
     "microfw": microfw,
+    "microfw, gc_freeze": microfw_frozen,
     "by hand": by_hand,
     "FastAPI": fastapi,
     "Litestar": litestar,
