@@ -17,8 +17,10 @@ from microfw.timeline._routes import shown
 if TYPE_CHECKING:
     from microfw.cli._migrating import Migrated
 
-_PAGE = "docs/compatibility.md"
-_SCOPE = 'the default scope of FastAPI 0.118 and later is "request": App(default_scope="request")'
+_NOTE = (
+    'the default scope of FastAPI 0.118 and later is "request": App(default_scope="request") keeps it'
+    ' (the page "From FastAPI" says what changes otherwise)'
+)
 _NOT_OWN = {"__pycache__", "node_modules", "site-packages"}
 
 
@@ -103,10 +105,10 @@ def _migrated(path: Path, source: bytes, kept: set[str]) -> "Migrated | None":
 def _report(path: Path, done: "Migrated") -> None:
     place = shown(str(path))
     for finding in done.left:
-        where = f"see {_PAGE}, {finding.section}"
+        where = f'the page "Compatibility", {finding.section}'
         click.echo(f"{place}:{finding.line}: {finding.reason} ({where})", err=True)
     for line in done.applications:
-        click.echo(f"{place}:{line}: note: {_SCOPE} keeps it (see docs/from-fastapi.md)", err=True)
+        click.echo(f"{place}:{line}: note: {_NOTE}", err=True)
 
 
 def _apply(path: Path, before: bytes, after: bytes, write: bool) -> None:

@@ -37,7 +37,8 @@ def test_it_shows_a_diff_and_writes_when_asked(folder: Folder) -> None:
     assert shown.stderr.splitlines() == [
         (
             'app/main.py:3: note: the default scope of FastAPI 0.118 and later is "request":'
-            ' App(default_scope="request") keeps it (see docs/from-fastapi.md)'
+            ' App(default_scope="request") keeps it'
+            ' (the page "From FastAPI" says what changes otherwise)'
         ),
         "1 files, 1 to change, 0 things left to do",
     ]
@@ -65,7 +66,7 @@ def test_what_is_left_is_listed_and_the_exit_status_is_1(folder: Folder) -> None
     first, *_, last = result.stderr.splitlines()
     assert first == (
         "main.py:2: microfw has no fastapi.logger.logger"
-        " (see docs/compatibility.md, fastapi.logger)"
+        ' (the page "Compatibility", fastapi.logger)'
     )
     assert "broken.py: cannot be parsed, and stays: Syntax Error @ 1:" in result.stderr
     assert last == "2 files, 0 to change, 2 things left to do"
