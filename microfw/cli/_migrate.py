@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from microfw.cli._migrating import Migrated
 
 _NOTE = (
-    'the default scope of FastAPI 0.118 and later is "request": App(default_scope="request") keeps it'
-    ' (the page "From FastAPI" says what changes otherwise)'
+    'the default scope of FastAPI 0.118 and later is "request": App(default_scope="request")'
+    ' keeps it (the page "From FastAPI" says what changes otherwise)'
 )
 _NOT_OWN = {"__pycache__", "node_modules", "site-packages"}
 

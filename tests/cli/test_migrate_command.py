@@ -65,8 +65,7 @@ def test_what_is_left_is_listed_and_the_exit_status_is_1(folder: Folder) -> None
     assert result.stdout == ""
     first, *_, last = result.stderr.splitlines()
     assert first == (
-        "main.py:2: microfw has no fastapi.logger.logger"
-        ' (the page "Compatibility", fastapi.logger)'
+        'main.py:2: microfw has no fastapi.logger.logger (the page "Compatibility", fastapi.logger)'
     )
     assert "broken.py: cannot be parsed, and stays: Syntax Error @ 1:" in result.stderr
     assert last == "2 files, 0 to change, 2 things left to do"
