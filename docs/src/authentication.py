@@ -6,6 +6,7 @@ from typing import Annotated
 import jwt
 from pwdlib import PasswordHash
 
+from harbour.settings import Settings, get_settings
 from microfw import App, Depends, HTTPException, Response, Security
 from microfw.security import (
     APIKeyHeader,
@@ -51,12 +52,12 @@ NOBODY = Pilot("", hashes.hash(secrets.token_urlsafe()), frozenset())
 
 
 # region token
-KEY = secrets.token_bytes(32)  # keep one outside of the code, so that tokens outlive the process
+SettingsDep = Annotated[Settings, Depends(get_settings, scope="app")]
 
 
 @app.post("/token")
 def log_in(
-    form: Annotated[OAuth2PasswordRequestForm, Depends()], response: Response
+    form: Annotated[OAuth2PasswordRequestForm, Depends()], settings: SettingsDep, response: Response
 ) -> dict[str, str]:
     pilot = PILOTS.get(form.username, NOBODY)
     if not hashes.verify(form.password, pilot.password_hash):
@@ -67,7 +68,8 @@ def log_in(
         "scope": " ".join(pilot.may.intersection(form.scopes)),
         "exp": datetime.now(UTC) + timedelta(minutes=15),
     }
-    token = jwt.encode(claims, KEY, "HS256")  # pyright: ignore[reportUnknownMemberType]
+    key = settings.signing_key.get_secret_value()
+    token = jwt.encode(claims, key, "HS256")  # pyright: ignore[reportUnknownMemberType]
     return {"access_token": token, "token_type": "bearer"}
 
 
@@ -75,10 +77,13 @@ def log_in(
 
 
 # region pilot
-async def get_pilot(needed: SecurityScopes, token: Annotated[str, Depends(bearer)]) -> Pilot:
+async def get_pilot(
+    needed: SecurityScopes, token: Annotated[str, Depends(bearer)], settings: SettingsDep
+) -> Pilot:
+    key = settings.signing_key.get_secret_value()
     try:
         claims = jwt.decode(  # pyright: ignore[reportUnknownMemberType]
-            token, KEY, ["HS256"], options={"require": ["sub", "exp", "scope"]}
+            token, key, ["HS256"], options={"require": ["sub", "exp", "scope"]}
         )
         pilot = PILOTS[claims["sub"]]
     except (jwt.InvalidTokenError, KeyError):

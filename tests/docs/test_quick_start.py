@@ -19,7 +19,7 @@ from tests.test_packaging import address_of, environment
 PAGE = (ROOT / "docs" / "first-steps.md").read_text(encoding="utf-8")
 BLOCKS = [fence[0].split("\n", 1) for fence in FENCE.finditer(PAGE)]
 INSTALL, DEV, TEST = (text.removesuffix("```") for head, text in BLOCKS if head == "```sh")
-HARBOUR = ("bigger", "sql", "settings", "testing")
+HARBOUR = ("bigger", "sql", "settings", "testing", "deployment")
 
 
 def titled(page: str) -> Iterator[tuple[str, str]]:
@@ -119,6 +119,8 @@ def test_the_bigger_application_is_what_its_pages_hold(built: Path, tmp_path: Pa
         file.write_text(text, encoding="utf-8")
     (tmp_path / "harbour" / "__init__.py").touch()
 
-    assert "5 passed" in reader.type("python -m pytest -q")
+    assert "6 passed" in reader.type("python -m pytest -q")
     assert reader.type("microfw check harbour.main:app").endswith("0 mistakes, 0 warnings\n")
-    assert reader.type("python -m harbour.report") == "0\n"
+    reader.type("HARBOUR_DATABASE=sqlite+aiosqlite:///new.sqlite3 python -m harbour.deploy")
+    environment = "HARBOUR_DATABASE=sqlite+aiosqlite:///new.sqlite3 HARBOUR_CREATE_TABLES=false"
+    assert reader.type(f"{environment} python -m harbour.report") == "0\n"
