@@ -677,57 +677,43 @@ class Stage:
                 stage.cell.run("response")
                 return super().render(content)
 
-        async def answer(
-            user: Annotated[str, user],
-            second: Annotated[str, second],
-            held: Annotated[str, held],
-            sent: dict[str, int],
-        ) -> dict[str, int]:
-            stage.cell.run("endpoint")
-            await stage.cell.reach("endpoint")
-            return sent
-
-        def answer_sync(
-            user: Annotated[str, user],
-            second: Annotated[str, second],
-            held: Annotated[str, held],
-            sent: dict[str, int],
-        ) -> dict[str, int]:
-            stage.cell.run("endpoint")
-            stage.cell.reach_sync("endpoint")
-            return sent
-
-        self.app.post(LATE, response_class=Noted)(answer_sync if self.is_sync else answer)
+        endpoint = self.endpoint(user=user, second=second, held=held)
+        self.app.post(LATE, response_class=Noted)(endpoint)
 
     def declare_limited(self, told: Any, second: Any, limited: Any) -> None:
-        stage, kept = self, self.plain("kept", NOTHING)
+        kept = self.plain("kept", NOTHING)
         kept.__name__ = "kept"
 
         def add(tasks: BackgroundTasks) -> None:
             tasks.always.add_task(kept)
 
-        async def answer(
-            checked: Annotated[str, Depends(self.plain("checking", NOTHING))],
-            told: Annotated[str, told],
-            limited: Annotated[str, limited],
-            sent: dict[str, int],
-        ) -> dict[str, int]:
+        checked = Depends(self.plain("checking", NOTHING))
+        endpoint = self.endpoint(checked=checked, told=told, limited=limited)
+        self.app.post(LIMITED, dependencies=[Depends(add, sync_to_thread=False)])(endpoint)
+
+    def endpoint(self, **dependencies: Any) -> Any:
+        """An endpoint that has these dependencies, in this order, and answers with its body."""
+        stage = self
+
+        async def answer(sent: dict[str, int], **_: str) -> dict[str, int]:
             stage.cell.run("endpoint")
             await stage.cell.reach("endpoint")
             return sent
 
-        def answer_sync(
-            checked: Annotated[str, Depends(self.plain("checking", NOTHING))],
-            told: Annotated[str, told],
-            limited: Annotated[str, limited],
-            sent: dict[str, int],
-        ) -> dict[str, int]:
+        def answer_sync(sent: dict[str, int], **_: str) -> dict[str, int]:
             stage.cell.run("endpoint")
             stage.cell.reach_sync("endpoint")
             return sent
 
-        first = [Depends(add, sync_to_thread=False)]
-        self.app.post(LIMITED, dependencies=first)(answer_sync if self.is_sync else answer)
+        endpoint: Any = answer_sync if self.is_sync else answer
+        body = {"sent": dict[str, int]}
+        taken = {name: Annotated[str, each] for name, each in dependencies.items()} | body
+        parameters = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+            for name, annotation in taken.items()
+        ]
+        endpoint.__signature__ = inspect.Signature(parameters, return_annotation=dict[str, int])
+        return endpoint
 
     def declare_returned_responses(self, outer: Any, second: Any) -> None:
         stage = self
