@@ -105,7 +105,9 @@ class DeclarationError(RegistrationError):
 
 
 class EndpointError(RegistrationError):
-    """A function cannot be the endpoint of its route."""
+    """An endpoint cannot be called, or cannot answer: a class, a WebSocket's that is not async or
+    yields.
+    """
 
 
 class ResponseTypeError(RegistrationError):
@@ -117,11 +119,11 @@ class IncludeError(RegistrationError):
 
 
 class GeneratorError(RegistrationError):
-    """A generator function that can be seen not to work as a yield dependency."""
+    """A yield dependency returns a value, which would be lost."""
 
 
 class PathError(RegistrationError):
-    """A path or prefix is not written as paths are."""
+    """A path or prefix is malformed: without its first slash, for example, or empty."""
 
 
 class MissingPackageError(RegistrationError):
@@ -149,7 +151,10 @@ class OverrideError(RegistrationError):
 
 
 class LifecycleError(MicrofwError, RuntimeError):
-    """The lifecycle of a request (task, application) could not take its course."""
+    """A function broke a rule of the lifecycle while a request, a task or start-up ran.
+
+    It is raised where that was found, and answered with 500 like any other exception.
+    """
 
 
 class YieldError(LifecycleError):
@@ -157,7 +162,7 @@ class YieldError(LifecycleError):
 
 
 class NotAwaitedError(LifecycleError):
-    """A function returned a coroutine instead of what that would have returned."""
+    """A sync function returned a coroutine: `await` was forgotten."""
 
 
 class SwallowedExceptionError(LifecycleError):
@@ -180,7 +185,9 @@ class LimitError(LifecycleError):
 
 
 class CustomHandlerError(LifecycleError):
-    """A custom handler (`Route.get_route_handler`) breaks the rules of its part."""
+    """A custom handler (`Route.get_route_handler`) returned no response, or the handler that it
+    wraps was called elsewhere.
+    """
 
 
 class CleanupTimeoutError(LifecycleError, TimeoutError):
@@ -203,7 +210,14 @@ class HTTPException(starlette.exceptions.HTTPException):
 
 
 class EndpointContext(TypedDict, total=False):
-    """What a validation error says of the endpoint."""
+    """Where an endpoint is, for `ValidationError(errors, endpoint_ctx=...)`.
+
+    Attributes:
+        function: Its name.
+        path: The method and the path, `GET /items`.
+        file: Where it is defined.
+        line: And in which line.
+    """
 
     function: str
     path: str
@@ -268,13 +282,17 @@ def _on_one_line(text: str) -> str:
 class RequestValidationError(ValidationError):
     """The client's values are invalid; answered with 422.
 
+    It is raised ahead of the endpoint, when the dependencies have run that need no invalid value
+    (rule V2). Those that are open see it at their `yield`. An exception handler for this class can
+    answer otherwise; `errors()` has all errors, and `body` the body that was received.
+
     Of each parameter the first 1,000 errors are kept: looking for more would let a client decide
     how long an answer takes. Only pydantic's models are checked to their end, whatever is wrong.
     """
 
 
 class WebSocketRequestValidationError(ValidationError):
-    """The values of a WebSocket handshake are invalid; it is refused."""
+    """The values of a WebSocket handshake are invalid; it is refused (1008, or 403)."""
 
 
 class TaskValidationError(ValidationError):
@@ -282,4 +300,8 @@ class TaskValidationError(ValidationError):
 
 
 class ResponseValidationError(ValidationError):
-    """What an endpoint returned does not fit its return annotation; the server's fault (500)."""
+    """What an endpoint returned does not fit its return annotation, or `response_model=`.
+
+    The client gets a 500 without details; dependencies that are open see this at their `yield`.
+    `errors()` says what does not fit, and `body` is what was returned.
+    """

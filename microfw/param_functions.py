@@ -42,13 +42,17 @@ def Query(default: Any = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
 def Header(default: Any = ..., **options: Unpack[HeaderOptions]) -> Any:  # noqa: N802
     """Declare that a value comes from a header: `user_agent` reads `User-Agent`.
 
-    An alias is taken as it is; `convert_underscores=False` keeps the underscores.
+    A list takes every value of a header that is sent several times. An alias is taken as it is;
+    `convert_underscores=False` keeps the underscores.
     """
     return params.Header(default, **options)
 
 
 def Cookie(default: Any = ..., **options: Unpack[Options]) -> Any:  # noqa: N802
-    """Declare that a value comes from a cookie."""
+    """Declare that a value comes from the cookie of the parameter's name, or of `alias`.
+
+    Of several cookies of one name the last one counts.
+    """
     return params.Cookie(default, **options)
 
 
