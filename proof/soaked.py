@@ -83,7 +83,7 @@ async def lifespan(app: App) -> AsyncGenerator[None]:
         yield
 
 
-app = App(lifespan=lifespan)
+app = App(lifespan=lifespan, gc_freeze=True)  # as `microfw run` does
 app.exception_handler(products.OutOfStockError)(main.out_of_stock)
 for part in (users.router, products.router, orders.router, audit.router, feed.router, router):
     app.include_router(part, dependencies=COUNTED)
