@@ -62,6 +62,7 @@ def measure(
     from tests.examples.postgresql import postgresql
 
     names = [name for name in names if find_spec(PACKAGES[name])]
+    cases = [case for case in cases if case != "sync" or find_spec("psycopg")]
     rounds = options.rounds or ROUNDS
     client_name, ask = client()
     text, found = [], {}
@@ -82,8 +83,8 @@ def measure(
                 measured = _in_turns(case, servers, rounds, seconds, ask, connections)
             found[case] = measured
             text.append(f"`{case}`, {title}; {connections} connections ask\n\n{_table(measured)}")
-    used = (PACKAGES[name] for name in names)
-    packages = ("sqlalchemy", "asyncpg", "psycopg", "pydantic", *used)
+    drivers = [driver for driver in ("asyncpg", "psycopg") if find_spec(driver)]
+    packages = ("sqlalchemy", *drivers, "pydantic", *(PACKAGES[name] for name in names))
     contenders = [Contender("all", packages, {})]
     about = environment(contenders, options.loop, rounds, hasattr(os, "sched_setaffinity"), "cpu")
     how = f"asked by {client_name}, {seconds} s in each round; uvicorn with httptools, 1 worker"
