@@ -33,10 +33,9 @@ from microfw._routes import (
     check_dependencies,
     check_handled,
     check_is_whole,
-    check_path,
     check_router,
     check_starts_with_slash,
-    collected,
+    checked_path,
     iter_route_contexts,
     limited,
     moved,
@@ -47,7 +46,7 @@ from microfw._routes import (
     whole_path,
     with_other_slash,
 )
-from microfw.dependencies import DependencyScope, Lifetime, place_of
+from microfw.dependencies import DependencyScope, Lifetime, collected, place_of
 
 __all__ = [
     "IncludeOptions",
@@ -181,7 +180,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         """Add a route; what the decorators do."""
         route_class = route_class_override or self.route_class
         with collected():
-            check_path(path, endpoint)
+            path = checked_path(path, endpoint)
             declared = options.get("dependencies")
             if declared:
                 check_dependencies(declared, place_of(endpoint))
@@ -204,7 +203,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
     ) -> None:
         """Add a WebSocket route; what `websocket` does."""
         with collected():
-            check_path(path, endpoint)
+            path = checked_path(path, endpoint)
             own = check_dependencies(dependencies, place_of(endpoint))
             options = self.inherited_by({"dependencies": own})
             route = WebSocketRoute(
@@ -221,7 +220,8 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         route.exception_handlers = (self.exception_handlers,)
         route.prefix = self.prefix
         if self.is_of_application:
-            check_starts_with_slash(route.path, route.endpoint)
+            with collected():
+                check_starts_with_slash(route.path, route.endpoint)
             route.prepare()
         self.routes.append(route)
 
@@ -330,7 +330,8 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         if not isinstance(route, Route | WebSocketRoute):
             return surrounded(moved(route, prefix), middleware)
         if self.is_of_application:
-            check_is_whole(prefix + route.path, route.endpoint)
+            with collected():
+                check_is_whole(prefix + route.path, route.endpoint)
         included = route.copied(
             prefix + route.path,
             route.default_scope or self.default_scope,

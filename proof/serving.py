@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 20.0
+PATIENCE = 120.0
+"""Seconds, on a machine that has other work."""
 
 
 def tool(name: str) -> str | None:

@@ -76,11 +76,13 @@ from microfw.dependencies import (
     Signature,
     Site,
     Surrounding,
+    collected,
 )
 from microfw.exceptions import (
     MissingPackageError,
     MultipleBodiesError,
     PathParameterError,
+    RegistrationError,
     UnfillableParameterError,
 )
 from microfw.params import Declaration, RequestValue, Source
@@ -118,6 +120,7 @@ class RequestBinder:
         is_strict: Whether a body without a content type is no JSON.
 
     Attributes:
+        mistakes: How many parameters it could not say it of.
         outer: What is declared as `Path()` and is not in the route's path, by the name in the path;
             it has to be in the path of a mount.
     """
@@ -142,6 +145,7 @@ class RequestBinder:
         self._in_form: list[tuple[Parameter, Site]] = []
         self._names: dict[str, set[str]] = {}
         self._takes_connection = False
+        self.mistakes = 0
 
     @property
     def reads_body(self) -> bool:
@@ -156,6 +160,14 @@ class RequestBinder:
             UnfillableParameterError: Nothing in the request can fill it.
             PathParameterError: It is in the path, and is declared as something else.
         """
+        try:
+            return self._filled_by(parameter, site)
+        except RegistrationError:
+            self.mistakes += 1
+            self._unused.discard(parameter.name)  # that it is not read is no further mistake
+            raise
+
+    def _filled_by(self, parameter: Parameter, site: Site) -> Surrounding | None:
         recorder = recorder_of(parameter, site)
         if recorder is not None:
             return recorder
@@ -187,14 +199,37 @@ class RequestBinder:
         read.__name__ = read.__qualname__ = f"read_{parameter.name}"
         return Reader(read, value, SOURCES[source].turn, SOURCES[source].is_received)
 
-    def finish(self, endpoint: Signature) -> None:
+    def finish(self, endpoint: Signature, *, is_whole: bool = True) -> None:
         """Check what can be known only when the whole plan has been made.
+
+        Args:
+            endpoint: What the route calls.
+            is_whole: Whether all that the plan should have is there, parameters of which this
+                binder could not say how they are filled aside.
 
         Raises:
             PathParameterError: No step takes a value of the route's own path, and none takes the
                 request, but one takes a value of another name, from the path or the query string.
             MultipleBodiesError: Several steps read a body that cannot be shared.
         """
+        with collected():
+            if is_whole:
+                self._check_path_is_read(endpoint)
+        if self._in_form:
+            for value, parameter, site in self._in_json:
+                with collected():
+                    self._read_from_form(value, parameter, site)
+        if self.bodies.embedded and self._not_json:
+            parameter, site, media_type = self._not_json[0]
+            raise error(
+                MultipleBodiesError,
+                f"{parameter.name!r} is a body of {media_type}, which it cannot share with the"
+                " others of this route",
+                site,
+                "read the body in one parameter, or let all of them be parts of a JSON object",
+            )
+
+    def _check_path_is_read(self, endpoint: Signature) -> None:
         if self._unused and self.outer:
             raise next(iter(self.outer.values()))
         unused = sorted(self._unused - self._in_prefix)
@@ -205,18 +240,6 @@ class RequestBinder:
                 where=endpoint.where,
                 cure=f"name it {unused[0]!r} instead of {self._misspelled[0]!r}, which is read from"
                 " the query string as it is; or take it out of the path",
-            )
-        if self._in_form:
-            for value, parameter, site in self._in_json:
-                self._read_from_form(value, parameter, site)
-        if self.bodies.embedded and self._not_json:
-            parameter, site, media_type = self._not_json[0]
-            raise error(
-                MultipleBodiesError,
-                f"{parameter.name!r} is a body of {media_type}, which it cannot share with the"
-                " others of this route",
-                site,
-                "read the body in one parameter, or let all of them be parts of a JSON object",
             )
 
     def _read_from_form(self, value: RequestValue, parameter: Parameter, site: Site) -> None:

@@ -1,6 +1,5 @@
 """Path to handler: routes, their options and plans, and how a request finds one."""
 
-from microfw._routes.collecting import collected, collecting
 from microfw._routes.contexts import RouteContext, iter_route_contexts, request_response
 from microfw._routes.decorators import (
     Decorators,
@@ -21,9 +20,9 @@ from microfw._routes.mistakes import (
     check_encoders,
     check_handled,
     check_is_whole,
-    check_path,
     check_router,
     check_starts_with_slash,
+    checked_path,
 )
 from microfw._routes.options import Encoders, IncludeOptions, RouteOptions
 from microfw._routes.planned import DirectRoute
@@ -65,11 +64,9 @@ __all__ = [
     "check_encoders",
     "check_handled",
     "check_is_whole",
-    "check_path",
     "check_router",
     "check_starts_with_slash",
-    "collected",
-    "collecting",
+    "checked_path",
     "generate_unique_id",
     "iter_route_contexts",
     "limited",

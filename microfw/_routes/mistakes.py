@@ -3,6 +3,7 @@
 Each function raises the `RegistrationError` for one kind of mistake, or returns.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from microfw._models import SelectionError, parts_of
 from microfw.dependencies import (
     Declared,
     Dependency,
+    collected,
     describe,
     inspect_signature,
     name_of,
@@ -64,6 +66,14 @@ def check_path(path: str, endpoint: Callable[..., Any]) -> None:
     else:
         return
     raise PathError(what, where=place_of(endpoint), cure=cure)
+
+
+def checked_path(path: str, endpoint: Callable[..., Any]) -> str:
+    """Return a path that can be; where mistakes are collected, one with the same parameters."""
+    with collected():
+        check_path(path, endpoint)
+        return path
+    return "".join(f"/{{{name}}}" for name in dict.fromkeys(re.findall(r"{(\w+)", path)))
 
 
 def check_starts_with_slash(path: str, endpoint: Callable[..., Any]) -> None:
@@ -200,12 +210,13 @@ def check_dependencies(declared: Any, where: str) -> list[Dependency]:
     for each in dependencies:
         if not isinstance(each, Dependency):
             name = getattr(each, "__name__", repr(each))
-            raise DeclarationError(
-                f"`dependencies=` holds {name}, which is not declared with `Depends(...)`",
-                where=where,
-                cure=f"write dependencies=[Depends({name})]",
-            )
-    return dependencies
+            with collected():
+                raise DeclarationError(
+                    f"`dependencies=` holds {name}, which is not declared with `Depends(...)`",
+                    where=where,
+                    cure=f"write dependencies=[Depends({name})]",
+                )
+    return [each for each in dependencies if isinstance(each, Dependency)]
 
 
 def check_router(router: object, *, contains_itself: bool) -> None:

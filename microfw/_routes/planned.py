@@ -9,7 +9,6 @@ from starlette.types import Receive, Scope, Send
 
 from microfw._answering import AppState, RouterHandlers, watched_plan
 from microfw._reading import Bodies, RequestBinder, refuse_in_app_scope
-from microfw._routes.collecting import collected
 from microfw._routes.mistakes import check_dependencies
 from microfw.dependencies import (
     CompiledPlan,
@@ -23,6 +22,7 @@ from microfw.dependencies import (
     Shape,
     Signature,
     Watched,
+    collected,
     compile_plan,
     hashable,
     make_plan,
@@ -95,7 +95,8 @@ class RoutePlans:
         outer = outer or self._outer
         for name, mistake in (self._unchanged().outer or {}).items():
             if name not in outer:
-                raise mistake
+                with collected():
+                    raise mistake
         self._outer = outer
 
     def dependant(self, path: str) -> Any:
@@ -153,9 +154,13 @@ class RoutePlans:
 
     def _unchanged(self) -> _Planned:
         """What is planned without overrides."""
-        if self._planned is None:
-            self._planned = self._make_plan(None)
-        return self._planned
+        if self._planned is not None:
+            return self._planned
+        mistakes = collected()
+        planned = self._make_plan(None)
+        if not mistakes.found:
+            self._planned = planned
+        return planned
 
     def _overridden(self, overrides: Overrides, app_state: AppState) -> _Planned:
         def make() -> _Planned:
@@ -180,6 +185,7 @@ class RoutePlans:
 
     def _make_plan(self, overrides: Overrides | None) -> _Planned:
         binder = self._binder()
+        mistakes = collected()
         plan = make_plan(
             Declarations(
                 self._endpoint,
@@ -193,7 +199,7 @@ class RoutePlans:
         if self._read is not None:
             plan = self._read.applied_to(plan)
         if overrides is None:
-            binder.finish(plan.endpoint.signature)
+            binder.finish(plan.endpoint.signature, is_whole=mistakes.found == binder.mistakes)
         return _Planned(plan, binder.bodies, binder.outer or None)
 
 
@@ -252,9 +258,9 @@ class Prepared:
             RegistrationError: The subclass names the mistake in the function or below it.
         """
         if not self._is_prepared:
-            with collected():
+            with collected() as mistakes:
                 self._prepare()
-                self._is_prepared = True
+                self._is_prepared = not mistakes.found
 
     def _set_plans(
         self,

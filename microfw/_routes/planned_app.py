@@ -26,7 +26,6 @@ from starlette.applications import Starlette
 from starlette.routing import PARAM_REGEX, BaseRoute, Host, Mount, compile_path
 
 from microfw._answering import AppState, source_of
-from microfw._routes.collecting import collected
 from microfw._routes.lifespans import frozen_garbage
 from microfw._routes.monitored import unseen_by
 from microfw._routes.planned import RoutePlans
@@ -38,6 +37,7 @@ from microfw.dependencies import (
     Plan,
     Step,
     app_scope,
+    collected,
     scope_conflicts,
     source_of_app_scope,
 )

@@ -48,6 +48,7 @@ from microfw.dependencies import (
     DependencyScope,
     Shape,
     Signature,
+    collected,
     not_awaited,
     place_of,
 )
@@ -86,7 +87,10 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         check_methods(methods, endpoint)
         where = place_of(endpoint)
         options = cast("RouteOptions", without_placeholders(options))
-        check_options(options, RouteOptions.__optional_keys__, where)
+        with collected() as mistakes:
+            check_options(options, RouteOptions.__optional_keys__, where)
+        if mistakes.found:
+            options = {"dependencies": options.get("dependencies")}
         self.options = options
         self.limit_changes: dict[str, int | None] = changes_of(options, where)
         # What is around a route limits the others.

@@ -26,7 +26,7 @@ from microfw._routes.options import RouteOptions
 from microfw._routes.planned import Prepared
 from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern, bounded
 from microfw._routes.surroundings import wrapped
-from microfw.dependencies import DependencyScope, Shape
+from microfw.dependencies import DependencyScope, Shape, collected
 from microfw.exceptions import (
     WebSocketRequestValidationError,
 )
@@ -78,7 +78,8 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
         )
 
     def _prepare(self) -> None:
-        check_websocket_endpoint(self.endpoint)
+        with collected():
+            check_websocket_endpoint(self.endpoint)
         _ = self.plan
         self.is_direct: bool = self._can_be_direct
 

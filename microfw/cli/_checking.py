@@ -6,9 +6,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from microfw._routes import collected, collecting
 from microfw.applications import App
-from microfw.dependencies import Plan, Step, hashable, scope_conflicts
+from microfw.dependencies import (
+    Plan,
+    Step,
+    collected,
+    collecting,
+    hashable,
+    scope_conflicts,
+)
 from microfw.exceptions import RegistrationError
 from microfw.openapi._operations import mistakes_in
 from microfw.routing import Route, WebSocketRoute
@@ -48,24 +54,27 @@ class Checked(Struct, frozen=True):
 
 def check(app: App) -> Checked:
     """Plan and compile every route, task and scope "app", make the document; find what is odd."""
-    with collecting() as mistakes:
+    with collecting() as found:
         app.check_routes()
-    routes = [*planned_routes(app.routes)]
-    sound = [(path, route) for path, route in routes if route.is_prepared]
-    for _, route in sound:
-        route.plans.get(app.app_state)
-    found: list[RegistrationError] = [*mistakes]
-    if not found:
-        with collecting() as late, collected():  # what tasks depend on, and scope "app"
+        routes = [*planned_routes(app.routes)]
+        sound = [(path, route) for path, route in routes if route.is_prepared]
+        for _, route in sound:
+            with collected():  # what an override depends on
+                route.plans.get(app.app_state)
+        with collected():  # what tasks depend on, and scope "app"
             app.explain_lifespan()
-        found += late
-        found += mistakes_in([*app.routes, *app.webhooks.routes])
+    documented = [
+        each
+        for each in (*app.routes, *app.webhooks.routes)
+        if not isinstance(each, Route) or each.is_prepared
+    ]
+    mistakes = [*found, *mistakes_in(documented)]
     warnings = [each for path, route in sound for each in _warnings(path, route)]
     warnings += map(_conflict, scope_conflicts(route.plan for _, route in sound))
     first: dict[tuple[str, str], Finding] = {}  # of those that many routes share
     for each in warnings:
         first.setdefault((each.where, each.cure), each)
-    return Checked(len(routes), found, [*first.values()])
+    return Checked(len(routes), mistakes, [*first.values()])
 
 
 def _conflict(text: str) -> Finding:

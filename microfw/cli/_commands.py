@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from microfw._routes import collecting
 from microfw.applications import App
 from microfw.cli._checking import check as check_application
 from microfw.cli._discovery import Found, find
@@ -28,6 +27,7 @@ from microfw.cli._serving import AS_FASTAPI, install_if_asked, serve
 from microfw.cli._tasks import schedule as run_scheduler
 from microfw.cli._tasks import work
 from microfw.cli._tracing import header_of, traced
+from microfw.dependencies import collecting
 from microfw.exceptions import RegistrationError
 from microfw.routing import Route, WebSocketRoute
 from microfw.timeline import PATH as TIMELINE

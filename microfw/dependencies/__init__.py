@@ -6,6 +6,7 @@ from microfw.dependencies._app_steps import source_of_app_scope
 from microfw.dependencies._app_values import AppValues
 from microfw.dependencies._calls import EMPTY
 from microfw.dependencies._cleanup import Cleanup
+from microfw.dependencies._collecting import collected, collecting
 from microfw.dependencies._compiler import CompiledPlan, compile_plan
 from microfw.dependencies._declarations import Depends, Security
 from microfw.dependencies._declared import Declared, DependencyScope, Lifetime, SecurityScopes
@@ -124,6 +125,8 @@ __all__ = [
     "app_scope",
     "arriving",
     "called",
+    "collected",
+    "collecting",
     "compile_plan",
     "current_asyncio_task",
     "current_tracer",

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+from microfw.dependencies._collecting import collected
 from microfw.dependencies._declared import Lifetime, SecurityScopes
 from microfw.dependencies._order import in_order_of_setup
 from microfw.dependencies._plan import (
@@ -36,8 +37,15 @@ def make_plan(declarations: Declarations) -> Plan:
         RegistrationError: The subclass names the mistake.
     """
     nodes = steps_in_order(declarations)
-    _settle_lifetimes(nodes, declarations.default)
-    return _plan(_shared(nodes), declarations)
+    with collected() as mistakes:
+        _settle_lifetimes(nodes, declarations.default)
+    shared = _shared(nodes)
+    app_nodes = [node for node in shared if node.lifetime is Lifetime.APP]
+    nodes = [node for node in shared if node.lifetime is not Lifetime.APP]
+    if not mistakes.found:
+        with collected():
+            nodes = in_order_of_setup(nodes)
+    return _plan(nodes, app_nodes, declarations)
 
 
 def _settle_lifetimes(in_order: list[StepNode], default: Lifetime) -> None:
@@ -54,11 +62,13 @@ def _settle_lifetimes(in_order: list[StepNode], default: Lifetime) -> None:
         explicit = node.dependency.lifetime
         if explicit is Lifetime.USE:
             if id(node) in keeping:
-                raise _narrower(node, keeping[id(node)], needed)
+                with collected():
+                    raise _narrower(node, keeping[id(node)], needed)
             node.lifetime, node.need = explicit, need
         elif explicit is not None:
             if dependant is not None and need > explicit:
-                raise _narrower(node, dependant, needed)
+                with collected():
+                    raise _narrower(node, dependant, needed)
             node.lifetime = node.need = explicit
         else:
             base = default if node.signature.yields else Lifetime.FUNCTION
@@ -121,9 +131,7 @@ def _used(nodes: list[StepNode]) -> list[StepNode]:
     return [node for node in nodes if id(node) in used]
 
 
-def _plan(in_order: list[StepNode], declarations: Declarations) -> Plan:
-    app_nodes = [node for node in in_order if node.lifetime is Lifetime.APP]
-    nodes = in_order_of_setup([node for node in in_order if node.lifetime is not Lifetime.APP])
+def _plan(nodes: list[StepNode], app_nodes: list[StepNode], declarations: Declarations) -> Plan:
     app_keys = {id(node): _app_key(node) for node in app_nodes}
     _check_limits(nodes)
     return Plan(
@@ -138,13 +146,14 @@ def _check_limits(nodes: list[StepNode]) -> None:
     for node in nodes:
         for limit in node.limits:
             if needs[limit] > limit.max_concurrency:
-                raise DeclarationError(
-                    f"{node.signature.name!r} is used {needs[limit]} times at once here, of"
-                    f" max_concurrency={limit.max_concurrency}: it would wait for itself",
-                    where=node.signature.where,
-                    path=node.path,
-                    cure="raise the limit, or share one value: leave out use_cache=False",
-                )
+                with collected():
+                    raise DeclarationError(
+                        f"{node.signature.name!r} is used {needs[limit]} times at once here, of"
+                        f" max_concurrency={limit.max_concurrency}: it would wait for itself",
+                        where=node.signature.where,
+                        path=node.path,
+                        cure="raise the limit, or share one value: leave out use_cache=False",
+                    )
 
 
 def _app_key(node: StepNode) -> Hashable:
@@ -162,12 +171,17 @@ def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> 
     reporting: set[Hashable] = set()
     for node in nodes:
         used = {parameter.name: use for parameter, use in node.uses if parameter is not None}
+        mistaken = node.callable.mistaken
         arguments: list[Argument] = []
         for parameter in node.signature.parameters:
-            source: ArgumentSource | None
+            source: ArgumentSource | None = None
             below = used.get(parameter.name)
             if below is None:
-                source = _surrounding(parameter, node, bind)
+                with collected() as mistakes:
+                    if parameter.name not in mistaken:
+                        source = _surrounding(parameter, node, bind)
+                if mistakes.found:
+                    mistaken.add(parameter.name)
                 if isinstance(source, Reader) and node.dependency.use_cache:
                     source = _reporting_once(source, parameter, node, reporting)
             elif id(below) in app_keys:
@@ -176,7 +190,8 @@ def _steps(nodes: list[StepNode], app_keys: dict[int, Hashable], bind: Bind) -> 
                 source = Use(numbers[id(below)])
             if source is not None:
                 arguments.append(Argument(parameter.name, parameter.positional_only, source))
-        _check_is_filled(node, arguments)
+        with collected():
+            _check_is_filled(node, arguments)
         steps.append(
             Step(
                 key=app_keys.get(id(node)),
@@ -224,7 +239,7 @@ def _said_responses(nodes: list[StepNode]) -> dict[int, dict[int | str, Any]]:
 
 def _check_is_filled(node: StepNode, arguments: list[Argument]) -> None:
     """A parameter that is left out has its default, and a declaration is no value."""
-    filled = {argument.name for argument in arguments}
+    filled = {argument.name for argument in arguments} | node.callable.mistaken
     for name in node.signature.declaring:
         if name not in filled:
             raise DeclarationError(

@@ -118,12 +118,18 @@ class Signature(Struct, frozen=True, eq=False, weakref=True):
         return hash(self.where)
 
 
-def describe(call: Callable[..., Any], source: tuple[Any, ...] = ()) -> Signature:
+def describe(
+    call: Callable[..., Any],
+    source: tuple[Any, ...] = (),
+    unresolved: dict[str, UnresolvableAnnotationError] | None = None,
+) -> Signature:
     """Read the signature of any callable.
 
     Args:
         call: The callable.
         source: What decides the signature, if that is known.
+        unresolved: Takes the mistakes in annotations, by the names of the parameters, which are
+            left out; else the first is raised.
 
     Raises:
         UnresolvableAnnotationError: A parameter's annotation is a string that names something
@@ -133,7 +139,7 @@ def describe(call: Callable[..., Any], source: tuple[Any, ...] = ()) -> Signatur
     target = _without_context_manager(call)
     function, is_async, yields = _kind(target)
     written = _written_in(target) if _is_plain(target) else _inspected(target)
-    parameters = _parameters(written, target, _function_of(target))
+    parameters = _parameters(written, target, _function_of(target), unresolved)
     return Signature(
         declared=call,
         call=target,
@@ -154,18 +160,16 @@ _in_use: WeakValueDictionary[int, Signature] = WeakValueDictionary()
 """Those of functions that some plan has, by the function's identity."""
 
 
-def signature_of(dependency: Callable[..., Any]) -> Signature:
-    """Describe a dependency, unless that was done for another plan; routes have many in common.
-
-    Raises:
-        UnresolvableAnnotationError: As `describe`.
-    """
+def signature_of(
+    dependency: Callable[..., Any], unresolved: dict[str, UnresolvableAnnotationError]
+) -> Signature:
+    """Describe a dependency, unless that was done for another plan; routes have many in common."""
     known = _in_use.get(id(dependency))
     if known is not None and known.declared is dependency and _is_plain(dependency):
         source = _parts_of(dependency)
         if len(source) == len(known.source) and all(map(is_, source, known.source)):
             return known
-    signature = describe(dependency, _source_of(dependency))
+    signature = describe(dependency, _source_of(dependency), unresolved)
     if signature.source:
         _in_use[id(dependency)] = signature
     return signature
@@ -327,7 +331,12 @@ class _Written(Struct):
     declaring: tuple[str, ...] = ()
 
 
-def _parameters(written: _Written, call: Any, function: Any) -> tuple[Parameter, ...]:
+def _parameters(
+    written: _Written,
+    call: Any,
+    function: Any,
+    unresolved: dict[str, UnresolvableAnnotationError] | None,
+) -> tuple[Parameter, ...]:
     names = functools.cache(functools.partial(names_known_to, function, call))
     place = functools.partial(place_of, call)
     types = type_arguments(call)
@@ -335,10 +344,14 @@ def _parameters(written: _Written, call: Any, function: Any) -> tuple[Parameter,
     for name, declared, default, positional_only in written.parameters:
         try:
             annotation = resolved(declared, names, f"parameter {name!r}", place)
-        except UnresolvableAnnotationError:
-            if not names_a_dependency(declared, default):
+        except UnresolvableAnnotationError as mistake:
+            if names_a_dependency(declared, default):
+                annotation = without_type(declared)
+            elif unresolved is None:
                 raise
-            annotation = without_type(declared)
+            else:
+                unresolved[name] = mistake
+                continue
         metadata: tuple[Any, ...] = ()
         if types:
             annotation = with_types(annotation, types)

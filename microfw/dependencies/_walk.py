@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from microfw.dependencies._calls import EMPTY
+from microfw.dependencies._collecting import collected
 from microfw.dependencies._declarations import is_not_called
 from microfw.dependencies._declared import Declared, Lifetime, SecurityScopes
 from microfw.dependencies._declared import Depends as Dependency
@@ -72,6 +73,14 @@ class CallableNode(Struct):
     reads_security_scopes: bool = False
     replaced: frozenset[Hashable] = frozenset()
     """The overrides in force below it: what is replaced, and by what."""
+    mistaken: set[str] = field(default_factory=set[str])
+    """The parameters with mistakes, where these are collected."""
+
+    def leave_out(self, used: "CallableNode") -> None:
+        """Go without something that it uses."""
+        uses = [use for use in self.uses if use[2] is used]
+        self.mistaken.update(parameter.name for parameter, _, _ in uses if parameter is not None)
+        self.uses = [use for use in self.uses if use[2] is not used]
 
 
 class StepNode(Struct, eq=False):
@@ -129,8 +138,9 @@ class _Callables:
         self._is_passed_more = declarations.is_passed_more
         self.root = self._add(declarations.endpoint, ())
         for dependency in declarations.dependencies:
-            below = self._callable_of(dependency, None, [self.root])
-            self.root.uses.append((None, dependency, below))
+            with collected():
+                below = self._callable_of(dependency, None, [self.root])
+                self.root.uses.append((None, dependency, below))
         self._descend(self.root)
 
     def _descend(self, root: CallableNode) -> None:
@@ -151,7 +161,9 @@ class _Callables:
                 if self._overrides:
                     current.replaced = frozenset(self._replaced(current))
             elif id(below) in path:
-                raise _cycle([*path.values()], below)
+                with collected():
+                    raise _cycle([*path.values()], below)
+                current.leave_out(below)
             elif id(below) not in done:
                 path[id(below)] = below
                 stack.append((below, self._declared(below, path)))
@@ -162,12 +174,17 @@ class _Callables:
         for _, _, below in current.uses:  # those of `dependencies=`
             yield below
         for parameter in current.signature.parameters:
-            _check_declaration(parameter, current, path.values())
-            dependency = dependency_of(parameter)
-            if dependency is not None:
-                below = self._callable_of(dependency, parameter, path.values())
-                current.uses.append((parameter, dependency, below))
-                yield below
+            found: CallableNode | None = None
+            with collected() as mistakes:
+                _check_declaration(parameter, current, path.values())
+                dependency = dependency_of(parameter)
+                if dependency is not None:
+                    found = self._callable_of(dependency, parameter, path.values())
+                    current.uses.append((parameter, dependency, found))
+            if mistakes.found:
+                current.mistaken.add(parameter.name)
+            if found is not None:
+                yield found
 
     def _callable_of(
         self,
@@ -192,29 +209,43 @@ class _Callables:
                 yield declared, hashable(self._overrides[declared])
 
     def _add(self, call: Callable[..., Any], path: Iterable[CallableNode]) -> CallableNode:
+        unresolved: dict[str, UnresolvableAnnotationError] = {}
         try:
-            signature = signature_of(call) if self._known else describe(call)
-        except (DeclarationError, UnresolvableAnnotationError) as error:
+            signature = (
+                signature_of(call, unresolved) if self._known else describe(call, (), unresolved)
+            )
+        except DeclarationError as error:
             raise error.below(_names(path, call)) from error.__cause__
+        for mistake in unresolved.values():
+            with collected():
+                raise mistake.below(_names(path, call)) from mistake.__cause__
+        with collected():
+            self._check_is_passed_all(signature, _names(path, call))
+        with collected():
+            self._check_returns_nothing(signature, _names(path, call))
+        added = CallableNode(signature, [], mistaken={*unresolved})
+        self._known[hashable(call)] = added
+        return added
+
+    def _check_is_passed_all(self, signature: Signature, path: list[str]) -> None:
         if signature.passed_on and (self._known or not self._is_passed_more):
             raise UnfillableParameterError(
                 f"{signature.name!r} takes {signature.passed_on}: what it needs is not known, and"
                 " nothing fills that",
                 where=signature.where,
-                path=_names(path, call),
+                path=path,
                 cure="name the parameters that it needs, and no others; mark a decorator's wrapper"
                 " with `@functools.wraps(function)`",
             )
+
+    def _check_returns_nothing(self, signature: Signature, path: list[str]) -> None:
         if self._known and signature.yields and returns_a_value(signature):
             raise GeneratorError(
                 f"the yield dependency {signature.name!r} returns a value, which nobody receives",
                 where=signature.where,
-                path=_names(path, call),
+                path=path,
                 cure="`yield` the value; a `return` in a generator must be bare",
             )
-        added = CallableNode(signature, [])
-        self._known[hashable(call)] = added
-        return added
 
 
 def _declared_call(dependency: Dependency, parameter: Parameter | None) -> object:

@@ -1,5 +1,7 @@
 """`microfw check` finds all mistakes at once, and what may not be meant."""
 
+from itertools import pairwise
+
 from tests.cli.conftest import Folder
 
 MISTAKEN = """
@@ -42,6 +44,166 @@ def test_all_mistakes_are_reported_at_once(folder: Folder) -> None:
     ]
     assert "  in:   read (main.py:9)" in lines
     assert lines[-1].endswith("4 mistakes, 0 warnings")
+
+
+MISTAKEN_ALL_OVER = """
+from typing import Annotated
+from microfw import *
+
+app = App()
+router = Router()
+
+def get_page(page: "Number", size: "Number", sort: dict = Header()): ...
+
+async def get_log(): yield
+
+async def get_session(log=Depends(get_log, scope="function")): yield
+
+def get_rows(*columns):
+    yield 1
+    return 2
+
+@app.get("/{number}")
+async def read(
+    numbr: int,
+    number: "Missing",
+    page=Depends(get_page),
+    session=Depends(get_session, scope="request"),
+    shop: Annotated[dict, Query()] = None,
+    user=Depends,
+) -> "Page": ...
+
+@app.get("twice/{a}/{a}", status_code=1000, dependencies=[get_page, Depends(3)])
+async def read_twice(a: dict, place: str = Path()): ...
+
+@app.post("/form")
+async def send(text: str = Form(), one: dict = Body(), other: list[dict] = Body()): ...
+
+@router.websocket("talk")
+def talk(name: str = Body(), rows=Depends(get_rows)): ...
+
+app.include_router(router)
+"""
+
+
+def test_all_mistakes_of_a_route_and_of_what_it_depends_on_are_reported(folder: Folder) -> None:
+    folder.write("main.py", MISTAKEN_ALL_OVER)
+    result = folder.run("check")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert [
+        (line.removeprefix("mistake: ")[:46], where.removeprefix("  in:   "))
+        for line, where in pairwise(lines)
+        if line.startswith("mistake: ")
+    ] == [
+        ("the annotation 'Missing' of parameter 'number'", "read (main.py:18)"),
+        ("the annotation 'Number' of parameter 'page' na", "get_page (main.py:8)"),
+        ("the annotation 'Number' of parameter 'size' na", "get_page (main.py:8)"),
+        ("parameter 'user' is declared with `Depends` it", "read (main.py:18)"),
+        ("'get_session' lives in scope 'request' and use", "get_session (main.py:12)"),
+        ("'sort' has the type dict, which no value of th", "get_page (main.py:8)"),
+        ("'shop' has the type dict, which no value of th", "read (main.py:18)"),
+        ("the annotation 'Page' of the return value name", "read (main.py:18)"),
+        ("the path 'twice/{a}/{a}' has {a} more than onc", "read_twice (main.py:28)"),
+        ("`dependencies=` holds get_page, which is not d", "read_twice (main.py:28)"),
+        ("status_code=1000 is no status of HTTP", "read_twice (main.py:28)"),
+        ("one of `dependencies=` depends on 3, which can", "read_twice (main.py:28)"),
+        ("'a' has the type dict, which no value of the p", "read_twice (main.py:28)"),
+        ("'one' is read from a body of JSON, and 'text' ", "send (main.py:31)"),
+        ("'other' is read from a body of JSON, and 'text", "send (main.py:31)"),
+        ("the path 'talk' does not start with '/'", "talk (main.py:34)"),
+        ("the WebSocket endpoint 'talk' is not an async ", "talk (main.py:34)"),
+        ("'get_rows' takes *columns: what it needs is no", "get_rows (main.py:14)"),
+        ("the yield dependency 'get_rows' returns a valu", "get_rows (main.py:14)"),
+        ("'name' is read from the body, which a WebSocke", "talk (main.py:34)"),
+        ("'place' is declared as Path(), but the path ha", "read_twice (main.py:28)"),
+    ]
+    assert "  path: read -> get_session -> get_log" in lines
+    assert lines[-1] == "4 routes, 21 mistakes, 0 warnings"
+
+
+def test_a_path_that_what_is_wrong_may_read_is_not_said_to_be_unread(folder: Folder) -> None:
+    folder.write(
+        "main.py",
+        """
+from microfw import *
+
+app = App()
+
+@app.get("/{number}")
+async def read(sort: str, number: "It"): ...
+
+@app.get("/{shop}")
+async def read_shop(sort: str, shop: int = Query()): ...
+
+@app.get("/{user}")
+async def read_user(sort: str, user=Depends(42)): ...
+""",
+    )
+    lines = folder.run("check").stdout.splitlines()
+    assert [line for line in lines if line.startswith("mistake: ")] == [
+        "mistake: the annotation 'It' of parameter 'number' names 'It', which is not known",
+        "mistake: 'shop' stands in the path, but is declared as Query()",
+        "mistake: parameter 'user' depends on 42, which cannot be called",
+    ]
+
+
+def test_dependencies_in_a_circle_are_reported_beside_other_mistakes(folder: Folder) -> None:
+    folder.write(
+        "main.py",
+        """
+from microfw import *
+
+app = App()
+
+def get_hen(egg=Depends(lambda: None), shell: dict = Header()): ...
+
+def get_egg(hen=Depends(get_hen), shell: dict = Cookie()): ...
+
+get_hen.__defaults__ = (Depends(get_egg), Header())
+
+@app.get("/")
+async def read(hen=Depends(get_hen), sort: dict = Query()): ...
+
+def get_own(): ...
+
+async def read_own(own: int, shell: dict = Header()): ...
+
+app.get("/own", dependencies=[Depends(read_own), Depends(get_own)])(read_own)
+""",
+    )
+    lines = folder.run("check").stdout.splitlines()
+    assert [line for line in lines if line.startswith("mistake: ")] == [
+        "mistake: 'get_hen' depends on itself",
+        "mistake: 'shell' has the type dict, which no value of the cookies can have",
+        "mistake: 'shell' has the type dict, which no value of the headers can have",
+        "mistake: 'sort' has the type dict, which no value of the query string can have",
+        "mistake: 'read_own' depends on itself",
+        "mistake: 'shell' has the type dict, which no value of the headers can have",
+    ]
+
+
+def test_what_is_overridden_with_a_mistake_is_a_mistake(folder: Folder) -> None:
+    folder.write(
+        "main.py",
+        """
+from microfw import *
+
+app = App()
+
+def get_user(): ...
+
+def get_other_user(shell: dict = Header(), sort: dict = Query()): ...
+
+@app.get("/")
+async def read(user=Depends(get_user)): ...
+
+app.dependency_overrides[get_user] = get_other_user
+""",
+    )
+    result = folder.run("check")
+    assert result.exit_code == 1
+    assert result.stdout.endswith("1 route, 2 mistakes, 0 warnings\n")
 
 
 def test_what_an_import_raises_is_reported_after_the_mistakes_before_it(folder: Folder) -> None:
