@@ -1,7 +1,7 @@
 """Random programs, watched: they do the same, and their traces tell what their logs tell."""
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from starlette.types import Scope
@@ -9,7 +9,7 @@ from starlette.types import Scope
 from microfw.tracing import Span, Trace
 from proof.builds import microfw_app
 from proof.observing import Laboratory, Observation
-from proof.programs import Program, Use
+from proof.programs import Program
 
 Event = tuple[str, str, str | None]
 """What went on, where, and of exit code the class of the exception it saw, where that is known."""
@@ -39,12 +39,11 @@ def with_trace(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
     seen = laboratory.observe(watched, program)
     if isinstance(expected, str) or isinstance(seen, str):
         return expected, seen
-    late = opened_late(program)
     observed = [each for of_backend in seen.values() for each in requests_of(program, of_backend)]
     mistakes = [
         mistake
         for observation, trace in zip(observed, traces, strict=True)
-        for mistake in (*missing(observation.log, trace, late), *disorder(trace))
+        for mistake in (*missing(observation.log, trace), *disorder(trace))
     ]
     return (expected, []), (seen, mistakes)
 
@@ -60,29 +59,10 @@ def requests_of(program: Program, observed: list[Observation]) -> list[Observati
     return observed[1:-1] if has_lifespan else observed
 
 
-def opened_late(program: Program) -> set[str]:
-    """What tasks open in scope "app", which is never in the trace of a request (S2)."""
-    replaced = dict(program.overrides)
-    found = set[tuple[int, bool]]()
-
-    def visit(uses: tuple[Use, ...], is_late: bool) -> None:
-        for use in uses:
-            number = replaced.get(use.dependency, use.dependency)
-            one = number, is_late or use.scope == "app"
-            if one not in found:
-                found.add(one)
-                visit(program.dependencies[number].uses, one[1])
-
-    for task in program.tasks:
-        visit(task.uses, False)
-    return {f"d{number}" for number, is_late in found if is_late}
-
-
-def missing(log: list[str], trace: Trace, late: Container[str] = ()) -> list[Event]:
-    """The events in a log that are not in a trace, in their order, but for what opens late."""
+def missing(log: list[str], trace: Trace) -> list[Event]:
+    """The events in a log that are not in a trace, in their order."""
     told = iter([(span.kind, span.name, span.saw) for span in trace.spans])
-    expected = [event for event in events_of(log) if event[1] not in late]
-    return [event for event in expected if not any(agrees(event, each) for each in told)]
+    return [event for event in events_of(log) if not any(agrees(event, each) for each in told)]
 
 
 def agrees(event: Event, told: tuple[str, str, str | None]) -> bool:

@@ -25,7 +25,7 @@ import uvicorn
 
 ROOT = Path(__file__).parent.parent
 READY = "Application startup complete."
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds that a server may take to start, to say something, or to stop."""
 
 

@@ -17,8 +17,8 @@ run on another one, in another thread; they have that loop call `_add`, and wait
 
 import logging
 from collections import deque
-from collections.abc import Hashable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Generator, Hashable
+from contextlib import AsyncExitStack, contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from typing import NoReturn, Self
 
@@ -33,6 +33,7 @@ from microfw.dependencies._exit_arguments import Error, ErrorClass, Traceback
 from microfw.dependencies._plain_run import PlainRun
 from microfw.dependencies._plan import Step
 from microfw.dependencies._signals import Loop, Signal
+from microfw.dependencies._spans import Tracer, current_tracer, tracer
 from microfw.dependencies._uninterrupted import current_asyncio_task, uninterrupted
 from microfw.exceptions import AppScopeError
 
@@ -47,6 +48,9 @@ class _Waiting:
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
         self.signal = Signal()
+        self.is_watched = current_tracer.get() is not None
+        self.tracer: Tracer | None = None
+        """Writes down the opening that it was the first to wait for."""
         self._error: Error = None
         self._traceback: Traceback = None
 
@@ -55,6 +59,11 @@ class _Waiting:
         self._error = error
         self._traceback = None if error is None else error.__traceback__
         self.signal.set()
+
+    def tell(self) -> None:
+        """Add the opening to what is written down of the task."""
+        if self.tracer is not None:
+            tracer().adopt(self.tracer)
 
     def raise_error(self) -> None:
         """Raise the error with which the opening has failed, if it has."""
@@ -121,6 +130,8 @@ class LateOpener:
         except BaseException:
             self._loop.call_soon(self._withdraw, waiting)
             raise
+        finally:
+            waiting.tell()
         waiting.raise_error()
 
     async def __aenter__(self) -> Self:
@@ -233,7 +244,8 @@ class LateOpener:
         opening.is_running = True
         token = _current.set(opening)
         try:
-            error = await self._error_of_setup(opening, stack)
+            with _watched(opening):
+                error = await self._error_of_setup(opening, stack)
             for waiting in opening.waiting:
                 waiting.end(error)
         finally:
@@ -266,6 +278,24 @@ class LateOpener:
         if is_open:
             return None
         return _refusal(opening.missing)
+
+
+@contextmanager
+def _watched(opening: _Opening) -> Generator[None]:
+    """Write the setup down for the first that waits and is watched, the exit for who was before."""
+    first = next((each for each in opening.waiting if each.is_watched), None)
+    if first is None:
+        yield
+        return
+    before = current_tracer.get()
+    first.tracer = own = Tracer()
+    current_tracer.set(own)
+    try:
+        yield
+    finally:
+        own.finish()
+        own.heir = before
+        current_tracer.set(before or own)
 
 
 def _keys(steps: Steps) -> list[Hashable]:

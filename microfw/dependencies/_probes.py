@@ -228,6 +228,7 @@ class _Watched(runtime.opened):
         return self._span
 
     def _begin_exit(self, error: Error) -> OpenSpan:
+        self._tracer = self._tracer.heir or self._tracer
         span = self._tracer.begin("exit", self._subject)
         span.saw = None if error is None else shown(error)
         return span

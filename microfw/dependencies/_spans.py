@@ -20,7 +20,7 @@ from threading import get_ident
 from time import perf_counter_ns
 from typing import Any, Literal, Protocol, cast
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from microfw.dependencies._cancellation import is_cancellation
 from microfw.dependencies._exit_arguments import Error, ErrorClass, Traceback
@@ -212,11 +212,13 @@ class Tracer:
         logs: What was logged meanwhile, where that is collected.
         show: Writes a value that was read, which is described by a `ReadValue`; if that is wanted.
         values: Those that were read, by the span and the name.
+        heir: What writes down what is still to come, once this one has been adopted.
     """
 
     def __init__(self) -> None:
         self.show: Callable[[Any, Any], str] | None = None
         self._threads = {get_ident(): 0}
+        self.heir: Tracer | None = None
         self._open: list[OpenSpan] = []
         self._observers: list[SpanObserver] = []
         self.restart()
@@ -309,6 +311,37 @@ class Tracer:
         for observer in self._observers:
             observer.ended(span, None)
         return span
+
+    def adopt(self, other: "Tracer") -> None:
+        """Add what another one has written down of what this execution has waited for.
+
+        That was in a task of its own, which need not have ended. What it holds open outlives it:
+        only what ran in its setup is added.
+        """
+        outer = self.innermost
+        numbers = {number: ident for ident, number in other._threads.items()}  # noqa: SLF001 - the same class
+        adopted: dict[int, OpenSpan | None] = {}
+        for span in [*other._spans]:  # noqa: SLF001
+            parent = outer if span.parent is None else adopted[id(span.parent)]
+            adopted[id(span)] = parent
+            if span.kind == "open":
+                continue
+            thread = self._threads.setdefault(numbers[span.thread], len(self._threads))
+            copy = structs.replace(
+                span,
+                subject=structs.replace(span.subject, at=None),  # of a source of its own
+                thread=thread,
+                parent=parent,
+                depth=0 if parent is None else parent.depth + 1,
+                end=span.end if span.end >= 0 else perf_counter_ns(),
+            )
+            adopted[id(span)] = copy
+            self._spans.append(copy)
+            for observer in self._observers:
+                observer.ended(copy, None)
+        for line in other.logs:
+            at = line.at + other.origin - self.origin
+            self.logs.append(LogLine(at, line.level, line.logger, line.message))
 
     def log(self, level: str, name: str, message: str) -> None:
         """Keep something that was logged; not of what goes on when all is over."""

@@ -7,7 +7,7 @@ import pytest
 from proof.observing import Laboratory
 from proof.programs import AddTask, Dependency, Endpoint, Program, Task, Use
 from proof.prove import search_for, seed_of
-from proof.traced import opened_late, with_trace
+from proof.traced import with_trace
 
 
 @pytest.mark.unmeasured
@@ -19,14 +19,13 @@ def test_traces_tell_what_programs_do(item: int) -> None:
     assert search_for("trace", 150, seed_of(item)) is None
 
 
-def test_what_a_task_opens_late_is_in_no_trace_of_a_request() -> None:
+def test_what_a_task_opens_late_is_in_the_trace_of_its_request() -> None:
     program = Program(
         dependencies=(Dependency(), Dependency(), Dependency(), Dependency(uses=(Use(0), Use(1)))),
         endpoint=Endpoint(does=(AddTask(),)),
         tasks=(Task(uses=(Use(3, scope="app"), Use(2))),),
         overrides=((1, 0),),
     )
-    assert opened_late(program) == {"d0", "d3"}
     with Laboratory("asyncio", "trio") as laboratory:
         expected, seen = with_trace(laboratory, program)
     assert expected == seen

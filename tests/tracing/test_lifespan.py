@@ -121,7 +121,7 @@ def test_what_has_opened_later_exits_in_the_trace_of_shutdown() -> None:
         client.get("/")
     assert [(trace.name, trace.order) for trace in traces] == [
         ("start-up", []),
-        ("/", ["endpoint read_items", "send"]),
+        ("/", ["setup get_engine", "setup get_pool", "endpoint read_items", "send"]),
         ("shutdown", ["exit get_pool", "exit get_engine"]),
     ]
 
