@@ -26,7 +26,7 @@ def titled(page: str) -> Iterator[tuple[str, str]]:
     """The files of a page, with their code."""
     for fence in FENCE.finditer(page):
         head, text = fence[0].split("\n", 1)
-        if found := re.fullmatch(r'```python title="(.*)"', head):
+        if found := re.fullmatch(r'```(?:python|toml) title="(.*)"', head):
             yield found[1], text.removesuffix("```")
 
 
@@ -121,6 +121,7 @@ def test_the_bigger_application_is_what_its_pages_hold(built: Path, tmp_path: Pa
 
     assert "6 passed" in reader.type("python -m pytest -q")
     assert reader.type("microfw check harbour.main:app").endswith("0 mistakes, 0 warnings\n")
+    reader.type("pip install --no-deps .")
     reader.type("HARBOUR_DATABASE=sqlite+aiosqlite:///new.sqlite3 python -m harbour.deploy")
     environment = "HARBOUR_DATABASE=sqlite+aiosqlite:///new.sqlite3 HARBOUR_CREATE_TABLES=false"
     assert reader.type(f"{environment} python -m harbour.report") == "0\n"
