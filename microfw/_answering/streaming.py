@@ -306,15 +306,14 @@ class _EventStream(_Stream):
         due = self._last + self.patience
         while True:
             await anyio.sleep_until(due)
-            is_silent = self._last + self._interval <= anyio.current_time()
-            if not self._exchange.started or is_silent:
-                await self._comment()
+            await self._comment()
             due = self._last + self._interval
 
     async def _comment(self) -> None:
         message = {"type": "http.response.body", "body": KEEPALIVE_COMMENT, "more_body": True}
         async with self._turn:
-            if self._ended:
+            is_silent = self._last + self._interval <= anyio.current_time()
+            if self._ended or (self._exchange.started and not is_silent):
                 return
             await self._begin_once()
             await self._exchange.send(message)

@@ -74,7 +74,7 @@ async def test_five_connections_serve_two_hundred_requests_that_wait(
         f"sqlite+aiosqlite:///{tmp_path / 'users'}",
         pool_size=CONNECTIONS,
         max_overflow=0,
-        pool_timeout=0.5 if scope == "function" else 10,
+        pool_timeout=3 if scope == "function" else 10,
     )
     pool = engine.pool
     assert isinstance(pool, AsyncAdaptedQueuePool)
