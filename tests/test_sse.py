@@ -396,6 +396,7 @@ async def test_the_head_is_sent_though_there_is_no_event_yet() -> None:
 async def test_what_is_sent_counts_as_a_sign_of_life(app: App) -> None:
     class Regular(EventSourceResponse):
         keep_alive = 0.2
+        opening_delay = 0.1
 
     @app.get("/", response_class=Regular)
     async def events() -> AsyncIterator[int]:
