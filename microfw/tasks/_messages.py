@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from msgspec import Struct
+from taskiq.labels import prepare_label
 from taskiq_dependencies.dependency import Dependency as TaskiqDependency
 
 from microfw._answering import Functions
@@ -159,6 +160,16 @@ class MessageFormat:
             allowed = self._by_name.keys() - taken
             errors += [error(kind, text, kwargs[n], n) for n in kwargs if n not in allowed]
         return errors
+
+
+def labels_sent(labels: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    """Make the labels of a message, texts as brokers send them, and their types."""
+    texts: dict[str, Any] = {}
+    types: dict[str, int] = {}
+    for name, label in labels.items():
+        if name != "types_of_exceptions":  # classes, which the worker has from the declaration
+            texts[name], types[name] = prepare_label(label)
+    return texts, types
 
 
 def _counts(parameters: Sequence[MessageParameter], positional: int) -> range:

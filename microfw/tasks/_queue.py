@@ -24,6 +24,7 @@ from microfw.dependencies import Plan, current_asyncio_task, place_of, uninterru
 from microfw.exceptions import DeclarationError, TaskQueueError
 from microfw.tasks._brokers import facts_of, give_back_unacknowledged, make_safe
 from microfw.tasks._life import WorkerLife
+from microfw.tasks._messages import labels_sent
 from microfw.tasks._middleware import RetryMiddleware, TaskMiddleware
 from microfw.tasks._runs import TaskRun, stop
 from microfw.tasks._task import FUNCTIONS, AnyTask, Task
@@ -301,8 +302,10 @@ class TaskQueue:
             logger.error("%s (%s) was interrupted, and is lost", name, message_id)
             return True
         if not self._facts.keeps:
+            labels, types = labels_sent(message.labels)
+            again = message.model_copy(update={"labels": labels, "labels_types": types})
             try:
-                await self.broker.kick(self.broker.formatter.dumps(message))
+                await self.broker.kick(self.broker.formatter.dumps(again))
             except Exception:
                 logger.exception("%s (%s) could not be given back", name, message_id)
                 return False

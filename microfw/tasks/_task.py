@@ -14,7 +14,7 @@ from taskiq.kicker import AsyncKicker
 from microfw._answering import Enqueueable, Functions, Message
 from microfw.background import BackgroundTasks
 from microfw.dependencies import CompiledPlan, Overrides, Plan, current_tracer, name_of
-from microfw.tasks._messages import MessageFormat
+from microfw.tasks._messages import MessageFormat, labels_sent
 from microfw.tasks._runs import InterruptedTaskError, TaskRun
 
 if TYPE_CHECKING:
@@ -51,10 +51,16 @@ class Kicker(AsyncKicker[Any, Any]):
         if "trio" in sys.modules:
             self._task.queue.check_backend()
         positional, named = self._task.format.sent(args, kwargs)
-        message = super()._prepare_message()
-        message.args.extend(positional)
-        message.kwargs.update(named)
-        return message
+        labels, types = labels_sent(self.labels)
+        task_id = self.custom_task_id
+        return TaskiqMessage(
+            task_id=self.broker.id_generator() if task_id is None else task_id,
+            task_name=self.task_name,
+            labels=labels,
+            labels_types=types,
+            args=[*positional],
+            kwargs={**named},
+        )
 
 
 class TaskMessage(Message):

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
 
 import pytest
-from taskiq import AsyncBroker, Context
+from taskiq import AsyncBroker, Context, TaskiqMessage
 from taskiq.receiver import Receiver
 from taskiq_redis import ListQueueBroker, RedisStreamBroker
 
@@ -38,9 +38,11 @@ class Site:
         self.queue = TaskQueue(self.app, broker, shutdown_timeout=0.05)
         self.may_end = asyncio.Event()
         self.is_waiting = asyncio.Event()
+        self.labels: list[dict[str, Any]] = []
 
-        @self.queue.task(name="invoice")
-        async def invoice(order_id: int, session: SessionDep) -> None:
+        @self.queue.task(name="invoice", urgent=True)
+        async def invoice(order_id: int, session: SessionDep, message: TaskiqMessage) -> None:
+            self.labels.append(message.labels)
             if order_id == 0:
                 self.is_waiting.set()
                 await self.may_end.wait()
@@ -52,7 +54,10 @@ class Site:
     async def worker(self) -> AsyncIterator[None]:
         """Do what `taskiq worker` does."""
         self.broker.is_worker_process = True
-        receiver = Receiver(self.broker, max_async_tasks=10, wait_tasks_timeout=0.05)
+        await self.broker.startup()
+        receiver = Receiver(
+            self.broker, max_async_tasks=10, wait_tasks_timeout=0.05, run_startup=False
+        )
         finish = asyncio.Event()
         listening = asyncio.create_task(receiver.listen(finish))
         try:
@@ -76,23 +81,29 @@ def stream(server: BrokerServer, **options: Any) -> RedisStreamBroker:
     return RedisStreamBroker(server.url, xread_block=50, **options)
 
 
-@pytest.mark.parametrize("kind", ["stream", "list"])
-async def test_an_interrupted_task_is_given_back_and_run_by_the_next_worker(
-    server: BrokerServer, kind: str
-) -> None:
+@pytest.mark.parametrize("kind", ["stream", "list", "jetstream"])
+async def test_an_interrupted_task_is_given_back_and_run_by_the_next_worker(kind: str) -> None:
     """K4"""
-    make = stream if kind == "stream" else lambda server: ListQueueBroker(server.url)
-    site = Site(make(server))
-    async with site.worker():
-        await site.invoice.kiq(0)
-        await site.is_waiting.wait()
-    assert log == lines("engine opens, begins, rolls back CancelledError, engine closes")
+    from taskiq_nats import PullBasedJetStreamBroker
 
-    log.clear()
-    site.may_end.set()
-    async with site.worker():
-        await wait_until(lambda: "commits" in log)
-    assert log == lines("engine opens, begins, invoices 0, commits, engine closes")
+    make: dict[str, Callable[[BrokerServer], AsyncBroker]] = {
+        "stream": stream,
+        "list": lambda server: ListQueueBroker(server.url),
+        "jetstream": lambda server: PullBasedJetStreamBroker(server.url, pull_consume_timeout=0.1),
+    }
+    with nats() if kind == "jetstream" else redis() as server:
+        site = Site(make[kind](server))
+        async with site.worker():
+            await site.invoice.kiq(0)
+            await site.is_waiting.wait()
+        assert log == lines("engine opens, begins, rolls back CancelledError, engine closes")
+
+        log.clear()
+        site.may_end.set()
+        async with site.worker():
+            await wait_until(lambda: "commits" in log)
+        assert log == lines("engine opens, begins, invoices 0, commits, engine closes")
+        assert site.labels == [site.invoice.labels, site.invoice.labels]
 
 
 async def test_what_was_fetched_and_not_begun_is_given_back(server: BrokerServer) -> None:

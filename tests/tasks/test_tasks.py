@@ -239,6 +239,19 @@ async def test_a_task_gets_taskiq_s_context_and_message_and_so_do_its_dependenci
         assert await value_of(sent) == [3, sent.task_id, "red", True]
 
 
+async def test_a_message_has_the_id_and_the_labels_that_it_is_given_but_no_classes() -> None:
+    """K2"""
+    shop = Shop()
+
+    @shop.queue.task(types_of_exceptions=[Oops], color="red", weight=1.5)
+    async def tell(message: TaskiqMessage) -> list[Any]:
+        return [message.task_id, message.labels]
+
+    async with shop.app.running():
+        sent = await tell.kicker().with_task_id("own").with_labels(urgent=True).kiq()
+        assert await value_of(sent) == ["own", {"color": "red", "weight": 1.5, "urgent": True}]
+
+
 async def test_context_variables_of_setup_are_seen_by_the_task() -> None:
     """K2, T3"""
     from contextvars import ContextVar
