@@ -1,12 +1,13 @@
 """Redis streams: listening to them, and giving back what was not done.
 
-`taskiq-redis` looks for the messages of dead workers only after new ones have come, and goes on
-listening if it is cancelled at the wrong moment. So `listen` here takes its place.
+`taskiq-redis` looks for the messages of dead workers only after new ones have come, goes on
+listening if it is cancelled at the wrong moment, and ends where the connection does. So `listen`
+here takes its place.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from time import monotonic
 from typing import Any
 
@@ -18,38 +19,76 @@ PAGE = 100
 CLAIM_EVERY = 1.0
 """Seconds between two looks for messages that other workers have had for too long."""
 
+CONNECT_EVERY = 1.0
+"""Seconds between two attempts to reach a server that is away."""
+
+LEAVE = """
+if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) > 0 then return 0 end
+redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+return 1
+"""
+"""Removes a consumer that has nothing pending; what it had would be lost with it."""
+
 
 async def listen(broker: Any) -> AsyncGenerator[AckableMessage, None]:
     """Yield new messages, and those that were delivered to a worker too long ago.
 
-    It ends when its task is being cancelled, also if a client has swallowed that.
+    It ends when its task is being cancelled, also if a client has swallowed that. While the server
+    is away it waits, and tasks go on.
     """
     from redis.asyncio import Redis
+    from redis.exceptions import ConnectionError as Lost
+    from redis.exceptions import TimeoutError as Late
 
-    group, consumer = broker.consumer_group_name, broker.consumer_name
     streams = {broker.queue_name: ">", **broker.additional_streams}
     claimed_at = monotonic()
+    is_away = False
     async with Redis(connection_pool=broker.connection_pool) as redis:
         while not _is_being_cancelled():
-            new: Any = await redis.xreadgroup(
-                group, consumer, streams, block=broker.block, count=broker.count
-            )
-            for stream, messages in new or ():
-                for message_id, fields in messages:
-                    yield _message(broker, stream, message_id, fields)
-            if monotonic() - claimed_at < CLAIM_EVERY:
+            try:
+                if monotonic() - claimed_at < CLAIM_EVERY:
+                    found = await _new(broker, redis, streams)
+                else:
+                    found = [(each, await _abandoned(broker, redis, each)) for each in streams]
+                    claimed_at = monotonic()
+            except (Lost, Late) as problem:
+                if not is_away:
+                    logger.warning("Redis is away, and is tried again each second: %s", problem)
+                is_away = True
+                await asyncio.sleep(CONNECT_EVERY)
                 continue
-            claimed_at = monotonic()
-            for stream in streams:
-                found: Any = await redis.xautoclaim(
-                    stream,
-                    group,
-                    consumer,
-                    min_idle_time=broker.idle_timeout,
-                    count=broker.unacknowledged_batch_size,
-                )
-                for message_id, fields in found[1]:
-                    yield _message(broker, stream, message_id, fields)
+            if is_away:
+                logger.warning("Redis is there again")
+                is_away = False
+            for stream, entries in found:
+                for entry_id, fields in entries:
+                    entry = Entry(broker, stream, entry_id)
+                    if fields and b"data" in fields:
+                        yield AckableMessage(data=fields[b"data"], ack=entry.acknowledge)
+                    else:
+                        logger.error(
+                            "%s is no message of taskiq's, and left out: %s", entry, fields
+                        )
+                        await entry.acknowledge()
+
+
+async def _new(broker: Any, redis: Any, streams: Mapping[str, Any]) -> list[Any]:
+    group, consumer = broker.consumer_group_name, broker.consumer_name
+    found: Any = await redis.xreadgroup(
+        group, consumer, streams, block=broker.block, count=broker.count
+    )
+    return [*(found or ())]
+
+
+async def _abandoned(broker: Any, redis: Any, stream: str) -> Any:
+    found: Any = await redis.xautoclaim(
+        stream,
+        broker.consumer_group_name,
+        broker.consumer_name,
+        min_idle_time=broker.idle_timeout,
+        count=broker.unacknowledged_batch_size,
+    )
+    return found[1]
 
 
 def _is_being_cancelled() -> bool:
@@ -57,20 +96,29 @@ def _is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def _message(broker: Any, stream: Any, message_id: Any, fields: Mapping[Any, Any]) -> Any:
-    return AckableMessage(data=fields[b"data"], ack=_acknowledger(broker, stream, message_id))
+class Entry:
+    """An entry of a stream that was delivered to this worker."""
 
+    def __init__(self, broker: Any, stream: Any, entry_id: bytes) -> None:
+        self._broker = broker
+        self._stream = stream
+        self._id = entry_id
 
-def _acknowledger(
-    broker: Any, stream: Any, message_id: Any
-) -> Callable[[], Coroutine[Any, Any, None]]:
-    from redis.asyncio import Redis
+    async def acknowledge(self) -> None:
+        """Have it delivered no more."""
+        from redis.asyncio import Redis
 
-    async def acknowledge() -> None:
-        async with Redis(connection_pool=broker.connection_pool) as redis:
-            await redis.xack(stream, broker.consumer_group_name, message_id)
+        try:
+            async with Redis(connection_pool=self._broker.connection_pool) as redis:
+                await redis.xack(self._stream, self._broker.consumer_group_name, self._id)
+        except Exception as problem:
+            logger.warning("%s is not acknowledged, and will be delivered again: %s", self, problem)
+            raise
 
-    return acknowledge
+    def __str__(self) -> str:
+        stream = self._stream
+        name = stream.decode() if isinstance(stream, bytes) else stream
+        return f"entry {self._id.decode()} of the stream {name}"
 
 
 async def give_back_pending(broker: Any) -> None:
@@ -80,12 +128,14 @@ async def give_back_pending(broker: Any) -> None:
     group, consumer = broker.consumer_group_name, broker.consumer_name
     async with Redis(connection_pool=broker.connection_pool) as redis:
         for stream in {broker.queue_name, *broker.additional_streams}:
-            while pending := await redis.xpending_range(
-                stream, group, "-", "+", PAGE, consumername=consumer
-            ):
-                for entry in pending:
-                    await _move_to_end(redis, stream, group, entry)
-            await redis.xgroup_delconsumer(stream, group, consumer)
+            has_left = False
+            while not has_left:
+                while pending := await redis.xpending_range(
+                    stream, group, "-", "+", PAGE, consumername=consumer
+                ):
+                    for entry in pending:
+                        await _move_to_end(redis, stream, group, entry)
+                has_left = await redis.eval(LEAVE, 1, stream, group, consumer)
 
 
 async def _move_to_end(redis: Any, stream: str, group: str, entry: Mapping[str, Any]) -> None:

@@ -28,6 +28,8 @@ class TaskRun(FunctionRun):
     """
 
     is_interrupted = False
+    is_over = False
+    """Whether all of the task has run; its result may still have to be stored."""
 
     def __init__(self, task: "AnyTask", context: Context) -> None:
         super().__init__(task.queue.app_state)
@@ -47,8 +49,8 @@ class TaskRun(FunctionRun):
         return cast("asyncio.Task[Any]", self.asyncio_task)
 
     def interrupt(self) -> None:
-        """Cancel it, unless all that is left of it is exit code, or it is in a thread."""
-        if self.task.is_interruptible and self.result is None:
+        """Cancel it, unless exit code or less is left of it, or it is in a thread."""
+        if self.task.is_interruptible and self.result is None and not self.is_over:
             self.is_interrupted = True
             self.execution.cancel()
 

@@ -214,7 +214,7 @@ def _executed(task: AnyTask) -> Callable[..., Coroutine[Any, Any, Any]]:
     """Make the function that taskiq runs in place of the author's."""
     app, app_state, runs = task.queue.app, task.queue.app_state, task.queue.runs
     function, read, name, tracing = task.function, task.format.read, task.task_name, app.tracing
-    surroundings = task.broker.custom_dependency_context
+    broker, surroundings = task.broker, task.broker.custom_dependency_context
 
     @cache
     def unchanged() -> CompiledPlan:
@@ -235,7 +235,11 @@ def _executed(task: AnyTask) -> Callable[..., Coroutine[Any, Any, Any]]:
                 raise
             raise InterruptedTaskError from None
         finally:
-            runs.remove(run)
+            run.is_over = True
+            if broker.is_worker_process:  # until its result is stored, and it is acknowledged
+                run.execution.add_done_callback(lambda _: runs.discard(run))
+            else:
+                runs.remove(run)
 
     async def execute(*args: Any, **kwargs: Any) -> Any:
         # Taskiq's receiver has put the context there, and has not suspended since.
