@@ -1,101 +1,292 @@
-"""Strike a worker with each fault while an order is in setup, body or exit code of its task.
+"""Strike a task at each place of its way, from the request that sends it to its acknowledgement.
 
-`scripts/prove task-faults` prints a line for each cell. A message that is none comes first. Then the
-order has to be done, by whichever worker, and each dependency that was entered has to have exited
-once, or its process died. The status is 1 if that is not so.
+`scripts/prove task-faults` prints a line for each cell. Every order has to be invoiced once, by the
+check of the task's own, or the request that placed it was told that it could not be sent. Each
+dependency that was entered has to have exited once, or its process died. In the end the broker has
+to hold nothing that was not acknowledged. The status is 1 if that is not so.
 """
 
 import argparse
 import asyncio
+import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from itertools import product
+import time
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count, product
 from pathlib import Path
 from typing import Any
 
+import httpx2
 from taskiq import BrokerMessage
 from taskiq.kicker import AsyncKicker
 
 from proof.tasks import SERVERS
 from tests.brokers import BrokerServer, free_port
+from tests.servers import serve
 from tests.tasks.program import make_broker
 from tests.tasks.workers import Events, Workers
 
 PLACES = ("setup", "body", "exit")
-FAULTS = ("killed", "asked to stop", "broker gone", "results gone")
-COMMAND = ("microfw", "worker", "tests.tasks.program:app")
-MOST = 2
-"""How often an order may be committed, where a fault strikes once."""
+FAULTS = ("worker killed", "worker asked to stop", "broker gone", "results gone")
+NO_ACKNOWLEDGEMENT = "broker killed before the acknowledgement"
+SENDING = ("broker gone before the request", "broker silent during the request")
+POISON = "messages that are none"
+
+COMMAND = ("microfw", "worker", "proof.struck:app")
+MOST = 3
+"""How often an order may be delivered: at first, after the fault, and after one in its wake."""
+REDELIVERY = 6.0
+NUMBERS = count(1)
 
 
-class Cell:
-    """A worker, an order that waits in a place of its task, and a fault.
+class Cell(ABC):
+    """A fault that strikes an order of its own.
 
     Attributes:
-        events: What the task has written.
+        name: What strikes, and where.
+        events: What has happened.
     """
 
-    def __init__(self, server: BrokerServer, place: str, fault: str, folder: Path) -> None:
-        self.place, self.fault = place, fault
-        self._server, self._folder = server, folder
+    def __init__(self, name: str, server: BrokerServer, folder: Path) -> None:
+        self.name = name
         self.events = Events(folder / "events")
-        self._env = {"BROKER": server.url, "EVENTS": str(self.events.path), "REDELIVERY": "6"}
-        if fault == "results gone":
-            self._env["RESULTS"] = f"redis://127.0.0.1:{free_port()}"  # where nobody answers
+        self.env = {
+            "BROKER": server.url,
+            "EVENTS": str(self.events.path),
+            "BOOKS": str(folder / "books.sqlite3"),
+            "REDELIVERY": str(REDELIVERY),
+        }
+        self._server, self._folder = server, folder
         self._workers: list[Workers] = []
+        self._placed: list[int] = []
 
     def run(self) -> list[str]:
         """Do it; return what is wrong."""
         try:
             self._start_worker()
-            asyncio.run(self._send())
-            self.events.wait_for(f"waits in {self.place}")
             self._strike()
-            self.events.wait_for("commits 1")
-            log = self._workers[-1].terminate()
+            is_empty = self._empties()
         finally:
             for worker in self._workers:
                 worker.kill()
-        return [*self.problems(), *([] if "engine closes" in self.events.all() else [log])]
+        return [*self._problems(), *([] if is_empty else ["the broker holds messages"])]
 
-    def problems(self) -> Iterator[str]:
-        """Say what is not as it has to be."""
+    @property
+    def deliveries(self) -> int:
+        """How often an order of the cell's was delivered, at most."""
+        return max(self._counted("delivers").values(), default=0)
+
+    @abstractmethod
+    def _strike(self) -> None:
+        """Have the fault happen, and wait until the order is done."""
+
+    def _died(self) -> int:
+        """How many sessions died with their process."""
+        return 0
+
+    def _counted(self, event: str) -> Counter[int]:
+        words = (line.replace(":", "").split() for line in self.events.all())
+        return Counter(int(word[1]) for word in words if word[0] == event)
+
+    def _problems(self) -> Iterator[str]:
         events = self.events.all()
-        commits, begun = events.count("commits 1"), events.count("begins")
-        exited = commits + sum(event.startswith("rolls back") for event in events)
-        died = self.fault == "killed" and self.place != "setup"
-        if begun != exited + died:
-            yield f"{begun} sessions were entered, {exited} have exited: {events}"
-        if commits > MOST:
-            yield f"the order was committed {commits} times"
+        exited = sum(event.split()[0] in {"commits", "finds", "rolls"} for event in events)
+        if events.count("begins") != exited + self._died():
+            yield f"{events.count('begins')} sessions were entered, {exited} have exited: {events}"
+        commits, unsent = self._counted("commits"), self._counted("unsent")
+        for number in self._placed:
+            if commits[number] > 1 or not (commits[number] or unsent[number]):
+                yield f"order {number} was invoiced {commits[number]} times, and nobody was told"
+        if self.deliveries > MOST:
+            yield f"an order was delivered {self.deliveries} times"
+
+    def _place(self) -> int:
+        self._placed.append(next(NUMBERS))
+        return self._placed[-1]
 
     def _start_worker(self) -> None:
         log = self._folder / f"log {len(self._workers)}"
-        self._workers.append(Workers([*COMMAND], self._env, log))
+        self._workers.append(Workers([*COMMAND], self.env, log))
         self._workers[-1].wait_until_ready()
 
-    async def _send(self) -> None:
-        broker = make_broker(self._server.url)
-        await broker.startup()
-        none = BrokerMessage(task_id="none", task_name="invoice", message=b"{", labels={})
-        await broker.kick(none)
-        kicker: AsyncKicker[..., Any] = AsyncKicker("invoice", broker, {"retry_on_error": True})
-        await kicker.kiq(1, place=self.place)
-        await broker.shutdown()
+    def _empties(self) -> bool:
+        """Let workers do what the broker still holds; whether it holds nothing in the end."""
+        for _ in range(4):
+            self._workers[-1].terminate()
+            if not asyncio.run(held(self._server.url)):
+                return "engine closes" in self.events.all()
+            self._start_worker()
+            time.sleep(REDELIVERY)
+        return False
+
+
+class Worked(Cell):
+    """A worker is struck while an order waits in a place of its task."""
+
+    def __init__(self, fault: str, place: str, server: BrokerServer, folder: Path) -> None:
+        super().__init__(f"{fault}, in {place}", server, folder)
+        self.fault, self.place = fault, place
+        if fault == "results gone":
+            self.env["RESULTS"] = f"redis://127.0.0.1:{free_port()}"  # where nobody answers
+
+    def _died(self) -> int:
+        return self.fault == "worker killed" and self.place != "setup"
 
     def _strike(self) -> None:
-        if self.fault == "killed":
+        number = self._place()
+        asyncio.run(send(self._server.url, number, self.place))
+        self.events.wait_for(f"waits in {self.place}")
+        if self.fault == "worker killed":
             self._workers[-1].kill()
             self._start_worker()
-        elif self.fault == "asked to stop":
+        elif self.fault == "worker asked to stop":
             self._workers[-1].terminate()
             self._start_worker()
-        else:
-            if self.fault == "broker gone":
+        elif self.fault == "broker gone":
+            self._server.stop()
+            self._server.start()
+        elif self.fault == NO_ACKNOWLEDGEMENT:
+            self._server.kill()
+        Path(f"{self.events.path}.goes-on").touch()
+        self.events.wait_for(f"commits {number}")
+        if self.fault == NO_ACKNOWLEDGEMENT:
+            self._server.start()
+
+
+class Sent(Cell):
+    """The broker fails while a request sends to it; later ones send again."""
+
+    def _strike(self) -> None:
+        with serve("proof.struck:app", env=self.env) as served:
+
+            def post(path: str) -> int:
+                return httpx2.post(f"{served.url}/{path}/{self._place()}", timeout=60).status_code
+
+            answered = [post("orders")]
+            self.events.wait_for(f"commits {self._placed[0]}")
+            if self.name == SENDING[0]:
                 self._server.stop()
-                self._server.start()
-            Path(f"{self.events.path}.goes-on").touch()
+            else:
+                self._server.pause()
+            try:
+                answered.append(post("orders"))
+                served.wait_for("could not be enqueued")
+                if self.name == SENDING[0]:
+                    told = httpx2.post(f"{served.url}/invoices/0", timeout=60).status_code
+                    answered += [] if told in (202, 503) else [told]
+            finally:
+                if self.name == SENDING[0]:
+                    self._server.start()
+                else:
+                    self._server.resume()
+
+            def is_back(events: list[str]) -> bool:
+                answered.append(post("orders"))
+                return any(f"commits {number}" in events for number in self._placed[2:])
+
+            self.events.wait_until(is_back, "sent again")
+        assert {*answered} == {201}, answered
+        for number in self._placed:
+            ends = (f"commits {number}", f"unsent {number}")
+            self.events.wait_until(
+                lambda events, ends=ends: any(event.startswith(ends) for event in events), str(ends)
+            )
+
+
+class Poisoned(Cell):
+    """Messages that no worker can do come before an order."""
+
+    def _strike(self) -> None:
+        number = self._place()
+        asyncio.run(send_poison(self._server.url))
+        asyncio.run(send(self._server.url, number, ""))
+        self.events.wait_for(f"commits {number}")
+
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        log = "".join(worker.log for worker in self._workers)
+        expected = {"Cannot parse message": 2, "is not found": 1, "TaskValidationError: 1": 1}
+        if self._server.url.startswith("redis"):
+            expected["is no message of taskiq"] = 1
+        for text, times in expected.items():
+            if log.count(text) != times:
+                yield f"{text!r} is {log.count(text)} times in the log:\n{log}"
+        if self.events.all().count("engine opens") != len(self._workers):
+            yield f"a worker began anew:\n{log}"
+
+
+async def send(url: str, number: int, place: str) -> None:
+    """Send an order."""
+    broker = make_broker(url)
+    await broker.startup()
+    kicker: AsyncKicker[..., Any] = AsyncKicker("invoice", broker, {"retry_on_error": True})
+    await kicker.kiq(number, place=place)
+    await broker.shutdown()
+
+
+async def send_poison(url: str) -> None:
+    """Send what is not JSON, no message, of no task and of no order."""
+
+    def message(name: str, *args: Any) -> bytes:
+        content: Mapping[str, Any] = {"task_id": name, "task_name": name, "labels": {}}
+        return json.dumps({**content, "args": args, "kwargs": {}}).encode()
+
+    broker = make_broker(url)
+    await broker.startup()
+    for body in (b"{", b"[]", message("unknown"), message("invoice", "many")):
+        await broker.kick(BrokerMessage(task_id="-", task_name="-", message=body, labels={}))
+    await broker.shutdown()
+    if url.startswith("redis"):
+        from redis.asyncio import Redis
+
+        async with Redis.from_url(url) as redis:
+            await redis.xadd("taskiq", {"no": "message"})
+
+
+async def held(url: str) -> int:
+    """How many messages the broker holds that nobody has acknowledged; none is being done."""
+    if url.startswith("redis"):
+        from redis.asyncio import Redis
+
+        async with Redis.from_url(url) as redis:
+            (group,) = await redis.xinfo_groups("taskiq")
+            return int(group["pending"]) + int(group["lag"] or 0)
+    if url.startswith("nats"):
+        import nats
+
+        client = await nats.connect(url)
+        consumer = await client.jetstream().consumer_info("taskiq_jetstream", "taskiq_durable")
+        await client.close()
+        return (consumer.num_pending or 0) + (consumer.num_ack_pending or 0)
+    import aio_pika
+
+    async with await aio_pika.connect(url) as connection:
+        channel = await connection.channel()
+        queue = await channel.declare_queue("taskiq", passive=True)
+        return queue.declaration_result.message_count or 0
+
+
+Maker = Callable[[BrokerServer, Path], Cell]
+
+
+def made(kind: type[Cell], *names: str) -> Maker:
+    return lambda server, folder: kind(*names, server, folder)
+
+
+CELLS: list[Maker] = [
+    *(made(Worked, fault, place) for place, fault in product(PLACES, FAULTS)),
+    made(Worked, NO_ACKNOWLEDGEMENT, "exit"),
+    *(made(Sent, name) for name in SENDING),
+    made(Poisoned, POISON),
+]
+SHORT: list[Maker] = [
+    *(made(Worked, fault, PLACES[(each + 2) % 3]) for each, fault in enumerate(FAULTS)),
+    *CELLS[-4:],
+]
+"""Each fault once."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -105,12 +296,12 @@ def main(arguments: Sequence[str]) -> int:
     failed = False
     for name in options.broker or SERVERS:
         with SERVERS[name]() as server:
-            for place, fault in product(PLACES, FAULTS):
+            for make in CELLS:
                 with tempfile.TemporaryDirectory() as folder:
-                    cell = Cell(server, place, fault, Path(folder))
+                    cell = make(server, Path(folder))
                     problems = cell.run()
-                    commits = cell.events.all().count("commits 1")
-                print(f"{name}, {fault} in {place}: {commits} commits", *problems, flush=True)
+                    deliveries = cell.deliveries
+                print(f"{name}, {cell.name}: {deliveries} deliveries", *problems, flush=True)
                 failed |= bool(problems)
     return int(failed)
 

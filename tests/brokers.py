@@ -67,6 +67,23 @@ class BrokerServer:
         finally:
             _kill_group(process.pid)
 
+    def kill(self) -> None:
+        """Kill it and the processes that it has started, as a machine that loses power does."""
+        process, self._process = self._process, None
+        assert process
+        _kill_group(process.pid)
+        process.wait(PATIENCE)
+
+    def pause(self) -> None:
+        """Have it keep its connections, and answer nothing."""
+        assert self._process
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it answer again, also what it was asked meanwhile."""
+        assert self._process
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def _accepts(self) -> bool:
         assert self._process
         assert self._process.poll() is None, (self._folder / "log").read_text()

@@ -66,9 +66,7 @@ async def listen(broker: Any) -> AsyncGenerator[AckableMessage, None]:
                     if fields and b"data" in fields:
                         yield AckableMessage(data=fields[b"data"], ack=entry.acknowledge)
                     else:
-                        logger.error(
-                            "%s is no message of taskiq's, and left out: %s", entry, fields
-                        )
+                        logger.error("%s is no message of taskiq's: %s", entry, fields)
                         await entry.acknowledge()
 
 

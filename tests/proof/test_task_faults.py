@@ -1,18 +1,24 @@
-"""Each fault strikes a worker somewhere: the short form of `scripts/prove task-faults`."""
+"""Each fault strikes a task somewhere: the short form of `scripts/prove task-faults`."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from proof.task_faults import FAULTS, PLACES, Cell
-from tests.brokers import redis
+from proof.task_faults import SHORT
+from tests.brokers import BrokerServer, redis
+
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", range(len(FAULTS)))
-def test_an_order_is_done_and_what_was_entered_has_exited_or_died(
-    number: int, tmp_path: Path
+@pytest.fixture(scope="module")
+def server() -> Iterator[BrokerServer]:
+    with redis() as running:
+        yield running
+
+
+@pytest.mark.parametrize("number", range(len(SHORT)))
+def test_an_order_is_done_once_and_what_was_entered_has_exited_or_died(
+    number: int, server: BrokerServer, tmp_path: Path
 ) -> None:
-    place = PLACES[(number + 2) % len(PLACES)]
-    with redis() as server:
-        assert Cell(server, place, FAULTS[number], tmp_path).run() == []
+    assert SHORT[number](server, tmp_path).run() == []
