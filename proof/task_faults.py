@@ -15,6 +15,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import count, product
 from pathlib import Path
 from typing import Any
@@ -189,11 +190,10 @@ class Sent(Cell):
 
             self.events.wait_until(is_back, "sent again")
         assert {*answered} == {201}, answered
-        for number in self._placed:
-            ends = (f"commits {number}", f"unsent {number}")
-            self.events.wait_until(
-                lambda events, ends=ends: any(event.startswith(ends) for event in events), str(ends)
-            )
+        self.events.wait_until(self._all_end, "an end of each order")
+
+    def _all_end(self, _: list[str]) -> bool:
+        return {*self._placed} == {*self._counted("commits"), *self._counted("unsent")}
 
 
 class Poisoned(Cell):
@@ -272,18 +272,14 @@ async def held(url: str) -> int:
 Maker = Callable[[BrokerServer, Path], Cell]
 
 
-def made(kind: type[Cell], *names: str) -> Maker:
-    return lambda server, folder: kind(*names, server, folder)
-
-
 CELLS: list[Maker] = [
-    *(made(Worked, fault, place) for place, fault in product(PLACES, FAULTS)),
-    made(Worked, NO_ACKNOWLEDGEMENT, "exit"),
-    *(made(Sent, name) for name in SENDING),
-    made(Poisoned, POISON),
+    *(partial(Worked, fault, place) for place, fault in product(PLACES, FAULTS)),
+    partial(Worked, NO_ACKNOWLEDGEMENT, "exit"),
+    *(partial(Sent, name) for name in SENDING),
+    partial(Poisoned, POISON),
 ]
 SHORT: list[Maker] = [
-    *(made(Worked, fault, PLACES[(each + 2) % 3]) for each, fault in enumerate(FAULTS)),
+    *(partial(Worked, fault, PLACES[(each + 2) % 3]) for each, fault in enumerate(FAULTS)),
     *CELLS[-4:],
 ]
 """Each fault once."""

@@ -52,8 +52,8 @@ async def listen(broker: Any) -> AsyncGenerator[AckableMessage, None]:
                     found = [(each, await _abandoned(broker, redis, each)) for each in streams]
                     claimed_at = monotonic()
             except (Lost, Late) as problem:
-                if not is_away:
-                    logger.warning("Redis is away, and is tried again each second: %s", problem)
+                level = logging.DEBUG if is_away else logging.WARNING
+                logger.log(level, "Redis is away, and is tried again each second: %s", problem)
                 is_away = True
                 await asyncio.sleep(CONNECT_EVERY)
                 continue

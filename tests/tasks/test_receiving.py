@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
 
 import pytest
-from taskiq import AsyncBroker, Context, TaskiqMessage
+from taskiq import AsyncBroker, Context, TaskiqMessage, TaskiqResult
+from taskiq.brokers.inmemory_broker import InmemoryResultBackend
 from taskiq.receiver import Receiver
 from taskiq_redis import ListQueueBroker, RedisStreamBroker
 
@@ -289,3 +290,125 @@ async def test_a_stream_s_messages_of_a_dead_worker_are_found_without_a_new_one(
     async with site.worker():
         await wait_until(lambda: "commits" in log)
     assert "invoices 3" in log
+
+
+def messages_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the library has logged, from warnings on."""
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.name == "microfw" and record.levelno >= logging.WARNING
+    ]
+
+
+async def test_while_redis_is_away_tasks_go_on_and_then_new_ones_come(
+    server: BrokerServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """K4"""
+    site = Site(stream(server))
+    async with site.worker():
+        await site.invoice.kiq(0)
+        await site.is_waiting.wait()
+        server.stop()
+        await wait_until(lambda: "Redis is away" in caplog.text)
+        server.start()
+        await wait_until(lambda: "Redis is there again" in caplog.text)
+        site.may_end.set()
+        await wait_until(lambda: log.count("commits") == 1)
+        await site.invoice.kiq(1)
+        await wait_until(lambda: log.count("commits") == 2)
+    assert log == lines(
+        "engine opens, begins, invoices 0, commits, begins, invoices 1, commits, engine closes"
+    )
+    away, again = messages_of(caplog)
+    assert away.startswith("Redis is away, and is tried again each second: ")
+    assert again == "Redis is there again"
+
+
+async def test_what_could_not_be_acknowledged_is_delivered_again(
+    server: BrokerServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """K4"""
+    site = Site(stream(server, idle_timeout=1_000))
+    async with site.worker():
+        await site.invoice.kicker().with_labels(timeout=60).kiq(0)
+        await site.is_waiting.wait()
+        server.stop()
+        site.may_end.set()
+        await wait_until(lambda: "is not acknowledged" in caplog.text)
+        server.start()
+        await wait_until(lambda: log.count("commits") == 2)
+    assert [line for line in messages_of(caplog) if "of the stream taskiq is not ack" in line]
+
+
+async def test_an_entry_that_is_no_message_is_logged_and_is_no_obstacle(
+    server: BrokerServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """K4"""
+    from redis.asyncio import Redis
+
+    site = Site(stream(server))
+    async with site.worker(), Redis.from_url(server.url) as client:
+        await client.xadd("taskiq", {"no": "message"})
+        await site.invoice.kiq(1)
+        await wait_until(lambda: "commits" in log)
+    (said,) = messages_of(caplog)
+    assert said.endswith(" of the stream taskiq is no message of taskiq's: {b'no': b'message'}")
+    assert said.startswith("entry ")
+
+
+async def test_what_is_delivered_while_a_worker_leaves_is_not_lost(
+    server: BrokerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K4"""
+    from redis.asyncio import Redis
+
+    site = Site(stream(server))
+    looked: list[int] = []
+    look = Redis.xpending_range
+
+    async def look_and_deliver(self: Redis, *args: Any, **options: Any) -> Any:
+        found = await look(self, *args, **options)
+        looked.append(len(found))
+        if len(looked) == 1:
+            await site.invoice.kiq(1)
+            await self.xreadgroup("taskiq", options["consumername"], {"taskiq": ">"})
+        return found
+
+    monkeypatch.setattr(Redis, "xpending_range", look_and_deliver)
+    async with site.worker():
+        pass
+    assert looked == [0, 1, 0]
+    async with site.worker():
+        await wait_until(lambda: "commits" in log)
+
+
+async def test_a_task_whose_result_is_being_stored_is_acknowledged_and_not_given_back(
+    server: BrokerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K4"""
+    from redis.asyncio import Redis
+
+    is_storing, is_stopping = asyncio.Event(), asyncio.Event()
+
+    class Results(InmemoryResultBackend[Any]):
+        async def set_result(self, task_id: str, result: TaskiqResult[Any]) -> None:
+            is_storing.set()
+            await is_stopping.wait()
+            await asyncio.sleep(0)
+            await super().set_result(task_id, result)
+
+    site = Site(stream(server).with_result_backend(Results()))
+    stop = site.queue.stop
+
+    async def stop_and_say_so() -> None:
+        is_stopping.set()
+        await stop()
+
+    monkeypatch.setattr(site.queue, "stop", stop_and_say_so)
+    async with site.worker():
+        sent = await site.invoice.kiq(1)
+        await is_storing.wait()
+    assert not (await sent.get_result()).is_err
+    async with Redis.from_url(server.url) as client:
+        assert await client.xlen("taskiq") == 1
