@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 from taskiq import AsyncBroker
 
-from microfw.tasks._redis_streams import give_back_pending, listen
+from microfw.tasks._redis_streams import connect_again, give_back_pending, listen
 
 
 class BrokerFacts(Struct, frozen=True):
@@ -58,6 +58,7 @@ def make_safe(broker: AsyncBroker) -> None:
         found.consumer_id = "0"  # what was sent before the first worker came counts, too
     if type(broker).__name__ == "RedisStreamBroker":
         vars(broker)["listen"] = partial(listen, broker)
+        connect_again(broker)
 
 
 async def give_back_unacknowledged(broker: AsyncBroker) -> None:

@@ -70,6 +70,16 @@ async def listen(broker: Any) -> AsyncGenerator[AckableMessage, None]:
                         await entry.acknowledge()
 
 
+def connect_again(broker: Any) -> None:
+    """Have what is sent over a connection that the server has closed sent again over a new one."""
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+    from redis.exceptions import ConnectionError as Lost
+
+    once = Retry(NoBackoff(), 1, supported_errors=(Lost,))
+    broker.connection_pool.connection_kwargs.setdefault("retry", once)
+
+
 async def _new(broker: Any, redis: Any, streams: Mapping[str, Any]) -> list[Any]:
     group, consumer = broker.consumer_group_name, broker.consumer_name
     found: Any = await redis.xreadgroup(
