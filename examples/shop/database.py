@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event, inspect
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
@@ -74,4 +74,24 @@ async def create_tables(connection: AsyncConnection) -> None:
     else:
         await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(1)")
     await connection.run_sync(Base.metadata.create_all)
+    if missing := await connection.run_sync(missing_columns):
+        raise OutdatedDatabaseError(
+            f"{connection.engine.url} is of an older version of the shop: there is no"
+            f" {', '.join(missing)}. Move it away; the shop makes a new one"
+        )
     await connection.commit()
+
+
+class OutdatedDatabaseError(Exception):
+    """The database has tables that the shop cannot work with."""
+
+
+def missing_columns(connection: Connection) -> list[str]:
+    """Find what tables lack that were there before: they are not created."""
+    look = inspect(connection)
+    return [
+        str(column)
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if column.name not in {found["name"] for found in look.get_columns(table.name)}
+    ]

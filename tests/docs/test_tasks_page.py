@@ -2,6 +2,8 @@
 
 import importlib
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 
 from tests.brokers import redis
 from tests.docs.pages import SOURCES
-from tests.servers import serve
+from tests.servers import python_environment, serve
 from tests.tasks.workers import Workers
 
 
@@ -26,6 +28,28 @@ def sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 async def test_the_test_of_the_page_passes() -> None:
     page: Any = importlib.import_module("invoices_tested")
     await page.test_an_invoice_is_written()
+
+
+@pytest.mark.parametrize("first", ["main", "queue", "breads"])
+def test_the_modules_of_the_bigger_application_can_be_imported_in_any_order(first: str) -> None:
+    program = (
+        f"import bakery.{first}\n"
+        "from bakery.breads import bake\n"
+        "from bakery.main import app\n"
+        "from microfw.testclient import TestClient\n"
+        "with TestClient(app) as client:\n"
+        "    id = client.post('/breads/rye').json()\n"
+        "    result = client.portal.call(bake.broker.result_backend.get_result, id)\n"
+        "print(result.return_value)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=python_environment({"PYTHONPATH": str(SOURCES)}),
+    )
+    assert (done.stdout, done.stderr) == ("rye is baked\n", "")
 
 
 @pytest.mark.slow

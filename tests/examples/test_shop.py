@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -439,6 +440,19 @@ def test_workers_that_start_together_make_one_database(tmp_path: Path) -> None:
         products = httpx2.get(f"{server.url}/products").json()
 
     assert [product["name"] for product in products] == ["book", "lamp", "pen"]
+
+
+def test_a_database_of_an_older_version_is_named_with_the_cure(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "shop.sqlite3") as connection:
+        connection.execute("CREATE TABLE due_invoices (order_id INTEGER PRIMARY KEY)")
+
+    with pytest.raises(AssertionError) as info, serve_shop(tmp_path, None):
+        pass
+
+    assert (
+        "OutdatedDatabaseError: sqlite+aiosqlite:///shop.sqlite3 is of an older version of the shop:"
+        " there is no due_invoices.send_at. Move it away; the shop makes a new one\n"
+    ) in str(info.value)
 
 
 def test_what_was_ordered_is_there_after_a_restart(tmp_path: Path) -> None:
