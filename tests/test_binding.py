@@ -28,6 +28,7 @@ from microfw.exceptions import (
     UnfillableParameterError,
     UnresolvableAnnotationError,
 )
+from microfw.responses import FinalHeaders
 from tests.asgi import get
 
 
@@ -314,7 +315,7 @@ def test_a_request_that_is_declared_as_a_value_is_reported():
     ("kind", "cure"),
     [
         (Request, "take a WebSocket, or an HTTPConnection where routes of both kinds use it"),
-        (Response, "send through the WebSocket what is to be said"),
+        (FinalHeaders, "give the headers to `websocket.accept`"),
     ],
 )
 def test_what_a_websocket_route_does_not_have_is_reported(kind, cure):
@@ -339,10 +340,10 @@ def test_what_serves_both_protocols_gets_what_there_is_and_none_for_the_other():
         assert bound(endpoint, websocket=True)[2] == [Constant(None), Attribute("websocket")]
 
 
-def test_a_response_with_a_default_is_none_in_a_websocket_route():
-    def endpoint(response: Response = None): ...  # type: ignore[assignment]
+def test_final_headers_with_a_default_are_none_in_a_websocket_route():
+    def endpoint(headers: FinalHeaders = None): ...  # type: ignore[assignment]
 
-    assert bound(endpoint)[2] == [Attribute("response")]
+    assert bound(endpoint)[2] == [Attribute("final_headers")]
     assert bound(endpoint, websocket=True)[2] == [Constant(None)]
 
 

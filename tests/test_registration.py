@@ -51,6 +51,7 @@ from microfw.exceptions import (
     UnfillableParameterError,
     UnresolvableAnnotationError,
 )
+from microfw.responses import FinalHeaders
 from microfw.routing import RouteOptions
 from microfw.testclient import TestClient
 
@@ -284,7 +285,7 @@ def test_a_websocket_in_a_route_for_http_is_named() -> None:
     ("kind", "cure"),
     [
         (Request, "take a WebSocket, or an HTTPConnection where routes of both kinds use it"),
-        (Response, "send through the WebSocket what is to be said"),
+        (FinalHeaders, "give the headers to `websocket.accept`"),
     ],
 )
 def test_what_a_websocket_route_does_not_have_is_named(kind: type[Any], cure: str) -> None:
@@ -450,7 +451,7 @@ def test_two_dependencies_for_one_parameter_are_reported() -> None:
 
 
 @pytest.mark.parametrize("declare", [Depends, Security])
-def test_depends_that_is_not_called_is_reported(declare: Callable[..., Any]) -> None:
+def test_depends_that_is_not_called_is_warned_of(declare: Callable[..., Any]) -> None:
     def get_user(it: Annotated[int, declare]): ...
 
     def get_admin(it: Any = declare): ...
@@ -459,25 +460,29 @@ def test_depends_that_is_not_called_is_reported(declare: Callable[..., Any]) -> 
 
         def create_order(it: Annotated[int, Depends(dependency)]): ...
 
-        assert added(DeclarationError, create_order) == message(
-            "parameter 'it' is declared with `Depends` itself, which is not called",
+        with pytest.warns(RuntimeWarning) as warned:
+            App().get("/")(create_order)
+        assert str(warned[0].message) == message(
+            "parameter 'it' is declared with `Depends` itself, which is not called and says nothing",
             place(dependency),
-            "write `Depends(get_it)`; `Depends()` calls the class in the annotation",
-            f"create_order -> {dependency.__name__}",
+            "write `Depends(...)`",
         )
 
 
 @pytest.mark.parametrize("declare", [Path, Query, Header, Cookie, Body, Form, File])
-def test_a_declaration_that_is_not_called_is_reported(declare: Callable[..., Any]) -> None:
+def test_a_declaration_that_is_not_called_is_warned_of(declare: Callable[..., Any]) -> None:
     def in_annotation(it: Annotated[int, declare]): ...
 
     def as_default(it: Any = declare): ...
 
     for create_order in (in_annotation, as_default)[declare is Path :]:
-        assert added(DeclarationError, create_order, "/{it}") == message(
-            f"parameter 'it' is declared with `{declare.__name__}` itself, which is not called",
+        with pytest.warns(RuntimeWarning) as warned:
+            App().get("/{it}")(create_order)
+        assert str(warned[0].message) == message(
+            f"parameter 'it' is declared with `{declare.__name__}` itself, which is not called and"
+            " says nothing",
             place(create_order),
-            f"write `{declare.__name__}()`",
+            f"write `{declare.__name__}(...)`",
         )
 
 
@@ -603,14 +608,6 @@ def test_one_dependency_in_the_place_of_a_list_is_reported() -> None:
     assert added(DeclarationError, get_it, dependencies=one) == message(what, place(get_it), cure)
     decorate = App().websocket("/feed", dependencies=one)
     assert mistake(DeclarationError, decorate, feed) == message(what, place(feed), cure)
-
-
-def test_security_scopes_are_a_list() -> None:
-    assert mistake(DeclarationError, Security, get_it, scopes="users items") == message(
-        "the security scopes are one string, 'users items'",
-        "Security(scopes='users items')",
-        "write a list, scopes=['users', 'items']",
-    )
 
 
 # ---------------------------------------------------------------------- generators
@@ -956,12 +953,12 @@ def test_a_returned_model_with_an_unknown_name_is_reported() -> None:
     )
 
 
-@pytest.mark.parametrize("status_code", ["201", 99, 100, 600, 20.1])
+@pytest.mark.parametrize("status_code", ["201", 99, 100, 1000, 200.1])
 def test_a_status_that_is_none_is_reported(status_code: Any) -> None:
     assert added(DeclarationError, get_it, status_code=status_code) == message(
         f"status_code={status_code!r} is no status of HTTP",
         place(get_it),
-        "write a number from 200 to 599",
+        "write a number of three digits, from 200 on",
     )
 
 
@@ -1400,41 +1397,33 @@ def test_pydantics_field_says_what_values_may_be() -> None:
 # ---------------------------------------------------------------------- what is called
 
 
-def passing_on(*args: Any, **kwargs: Any) -> Any: ...
+def passing_on(*args: Any) -> Any: ...
 
 
-def passing_on_by_name(**kwargs: Any) -> Any: ...
-
-
-def passing_on_by_place(*args: Any) -> Any: ...
-
-
-def passing_on_more(name: str, *args: Any, **kwargs: Any) -> Any: ...
+def passing_on_more(name: str, *rest: Any) -> Any: ...
 
 
 class PassingOn:
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __init__(self, *args: Any) -> None: ...
 
 
 class CalledPassingOn:
-    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __call__(self, *args: Any) -> Any: ...
 
 
 @pytest.mark.parametrize(
     ("call", "name", "function", "taken"),
     [
-        (passing_on, "passing_on", passing_on, "*args, **kwargs"),
-        (passing_on_by_name, "passing_on_by_name", passing_on_by_name, "**kwargs"),
-        (passing_on_by_place, "passing_on_by_place", passing_on_by_place, "*args"),
-        (passing_on_more, "passing_on_more", passing_on_more, "*args, **kwargs"),
-        (PassingOn, "PassingOn", PassingOn.__init__, "*args, **kwargs"),
-        (CalledPassingOn(), "CalledPassingOn", CalledPassingOn.__call__, "*args, **kwargs"),
-        (functools.cache(passing_on), "passing_on", passing_on, "*args, **kwargs"),
-        (functools.partial(passing_on), "passing_on", passing_on, "*args, **kwargs"),
+        (passing_on, "passing_on", passing_on, "*args"),
+        (passing_on_more, "passing_on_more", passing_on_more, "*rest"),
+        (PassingOn, "PassingOn", PassingOn.__init__, "*args"),
+        (CalledPassingOn(), "CalledPassingOn", CalledPassingOn.__call__, "*args"),
+        (functools.cache(passing_on), "passing_on", passing_on, "*args"),
+        (functools.partial(passing_on), "passing_on", passing_on, "*args"),
     ],
-    ids=["function", "by name", "by place", "more", "class", "object", "cached", "partial"],
+    ids=["function", "more", "class", "object", "cached", "partial"],
 )
-def test_what_passes_on_all_that_it_gets_is_reported(
+def test_what_passes_on_all_that_it_gets_by_place_is_reported(
     call: Any, name: str, function: Any, taken: str
 ) -> None:
     def read_item(it: Any = Depends(call)) -> None: ...

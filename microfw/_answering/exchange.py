@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from microfw._answering.errors import call_handler
+from microfw._answering.injected import UNSET_STATUS, injected_response
 from microfw._answering.outcomes import RequestOutcome, Sending
 from microfw._answering.passage import PASSAGE, Passage
 from microfw._answering.state import AppState
@@ -49,9 +50,6 @@ from microfw.responses import EmptyResponse, FinalHeaders
 logger = logging.getLogger("microfw")
 
 NO_CHANGES: Mapping[str, int | None] = MappingProxyType({})
-
-UNSET_STATUS: Any = None
-"""The status of the injected response, until a step sets it; `None`, as in FastAPI."""
 
 
 class _RequestBehindMiddleware(Request):
@@ -169,9 +167,7 @@ class Exchange(Run):
     def response(self) -> Response:
         """The response under construction, to which dependencies add status and headers."""
         if self._response is None:
-            self._response = Response()
-            self._response.status_code = UNSET_STATUS
-            self._response.raw_headers = []
+            self._response = injected_response()
         return self._response
 
     @property

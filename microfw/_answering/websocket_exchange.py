@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from microfw._answering.errors import call_handler
+from microfw._answering.injected import injected_response
 from microfw._answering.outcomes import WebSocketOutcome
 from microfw._answering.state import AppState
 from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks, send_messages
@@ -51,6 +53,11 @@ class WebSocketExchange(Run):
         self.scope = scope
         self.websocket: WebSocket = WebSocket(scope, receive, send)
         self.connection: HTTPConnection = self.websocket
+
+    @cached_property
+    def response(self) -> Response:
+        """What dependencies write into that routes for HTTP have, too; it is not sent."""
+        return injected_response()
 
     @property
     def tasks(self) -> BackgroundTasks:

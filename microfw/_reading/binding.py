@@ -99,7 +99,6 @@ _BY_TYPE: tuple[tuple[type[Any], str], ...] = (
 _CONNECTIONS = {"request", "websocket", "connection"}
 _CURES_IN_WEBSOCKET = {
     "request": "take a WebSocket, or an HTTPConnection where routes of both kinds use it",
-    "response": "send through the WebSocket what is to be said",
     "final_headers": "give the headers to `websocket.accept`",
 }
 _CURES_IN_HTTP = {

@@ -28,6 +28,7 @@ from microfw.dependencies import (
     EMPTY,
     Parameter,
     Site,
+    warn_of_uncalled,
 )
 from microfw.exceptions import (
     DeclarationError,
@@ -51,20 +52,14 @@ def check_is_bound(parameter: Parameter, site: Site) -> None:
 
 
 def check_is_called(parameter: Parameter, source: Source, site: Site) -> None:
-    """The function itself in place of what it returns says nothing, unless the type says it too."""
+    """Warn of a function itself in place of what it returns, unless the type says it too."""
     for entry in (*parameter.metadata, parameter.default):
         is_class = isinstance(entry, type) and issubclass(entry, Declaration)
         if is_class or (isinstance(entry, FunctionType) and entry in DECLARING):
             name = entry.__name__
             if entry is not parameter.default and name.upper() == source.name:
                 continue
-            raise error(
-                DeclarationError,
-                f"parameter {parameter.name!r} is declared with `{name}` itself, which is not"
-                " called",
-                site,
-                f"write `{name}()`",
-            )
+            warn_of_uncalled(parameter.name, name, site.signature.where)
 
 
 def check_is_no_field(parameter: Parameter, site: Site) -> None:

@@ -149,9 +149,9 @@ def check_options(options: Mapping[str, Any], known: Collection[str], where: str
         raise TypeError(f"a route has no option {unknown[0]!r}; it has {', '.join(sorted(known))}")
     status_code = options.get("status_code")
     response_class = options.get("response_class", Response)
-    if status_code is not None and not (isinstance(status_code, int) and 200 <= status_code < 600):
+    if status_code is not None and not (isinstance(status_code, int) and 200 <= status_code < 1000):
         what = f"status_code={status_code!r} is no status of HTTP"
-        cure = "write a number from 200 to 599"
+        cure = "write a number of three digits, from 200 on"
     elif not (isinstance(response_class, type) and issubclass(response_class, Response)):
         what = f"response_class={response_class!r} is no class of responses"
         cure = "name a subclass of microfw.Response, the class itself"

@@ -68,12 +68,9 @@ def signature_that_counts(call: Any) -> inspect.Signature:
     return signature
 
 
-def variadic(signature: inspect.Signature) -> str:
-    """What a signature has for any arguments at all, as it is written."""
-    parameters = signature.parameters.values()
-    return ", ".join(
-        str(each.replace(annotation=EMPTY)) for each in parameters if each.kind in _VARIADIC
-    )
+def variadic(signature: inspect.Signature) -> list[inspect.Parameter]:
+    """What a signature has for any arguments at all."""
+    return [each for each in signature.parameters.values() if each.kind in _VARIADIC]
 
 
 def is_variadic(code: CodeType) -> bool:
@@ -81,8 +78,8 @@ def is_variadic(code: CodeType) -> bool:
     return bool(code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS))
 
 
-def passed_on(call: Any, signature: inspect.Signature) -> str:
-    """The parameters that a callable passes on to another one, `*args` and `**kwargs`, as written.
+def passed_on(call: Any, signature: inspect.Signature) -> list[inspect.Parameter]:
+    """The parameters that a callable passes on to another one, `*args` and `**kwargs`.
 
     Nothing where its author says by `__signature__` what counts, of mocks, and of what is made in
     C: these pass nothing on.
@@ -92,7 +89,7 @@ def passed_on(call: Any, signature: inspect.Signature) -> str:
     is_mock = mock is not None and isinstance(origin, mock.NonCallableMock)
     functions = _functions(origin)
     if is_mock or not functions or any(map(_is_signed, (origin, *functions))):
-        return ""
+        return []
     return variadic(signature)
 
 

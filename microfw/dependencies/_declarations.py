@@ -61,10 +61,11 @@ def Security(  # noqa: N802 - the field's name for it
 ) -> Any:
     """Declare a dependency like `Depends`, and the security scopes that it is to check.
 
-    The dependency and those below it read `scopes` from a parameter of type `SecurityScopes`.
+    The dependency and those below it read `scopes` from a parameter of type `SecurityScopes`. One
+    string holds them as OAuth2 sends them, with spaces between.
 
     Raises:
-        DeclarationError: `scopes` is one string, or as for `Depends`.
+        DeclarationError: As for `Depends`.
         ScopeError: There is no such scope.
     """
     return SecurityDependency(

@@ -150,11 +150,12 @@ class Security(Depends):
     The function `microfw.Security` makes it, and says what the attributes mean.
 
     Raises:
-        DeclarationError: `scopes` is one string, or as for `Depends`.
+        DeclarationError: As for `Depends`.
         ScopeError: There is no such scope.
     """
 
     scopes: Sequence[str] | None = None
+    """One string holds them with spaces between."""
 
     def __init__(
         self,
@@ -167,7 +168,7 @@ class Security(Depends):
         responses: Mapping[int | str, Any] | None = None,
         max_concurrency: int | None = None,
     ) -> None:
-        vars(self)["scopes"] = scopes
+        vars(self)["scopes"] = scopes.split() if isinstance(scopes, str) else scopes
         super().__init__(
             dependency,
             use_cache,
@@ -176,15 +177,6 @@ class Security(Depends):
             responses=responses,
             max_concurrency=max_concurrency,
         )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if isinstance(self.scopes, str):
-            raise DeclarationError(
-                f"the security scopes are one string, {self.scopes!r}",
-                where=f"{type(self).__name__}(scopes={self.scopes!r})",
-                cure=f"write a list, scopes={self.scopes.split()!r}",
-            )
 
     @property
     def security_scopes(self) -> Sequence[str]:

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from operator import is_
 from types import CodeType, FunctionType, MethodType
@@ -91,8 +91,10 @@ class Signature(Struct, frozen=True, eq=False, weakref=True):
     """Whether an `await` in it, and so its exit code, may give way to the event loop."""
     written_return: Any
     """The return annotation as it is written, `EMPTY` where none is."""
-    passed_on: str
-    """What it takes to pass on to nobody knows whom, as it is written: `*args, **kwargs`."""
+    passed_on: tuple[Parameter, ...]
+    """What it takes to pass on to nobody knows whom, `*args` and `**kwargs`."""
+    takes_any_name: bool
+    """Whether it takes `**kwargs`, and so anything by name."""
     declaring: tuple[str, ...]
     """The parameters whose default is a declaration, also those that the signature hides."""
     source: tuple[Any, ...]
@@ -139,18 +141,20 @@ def describe(
     target = _without_context_manager(call)
     function, is_async, yields = _kind(target)
     written = _written_in(target) if _is_plain(target) else _inspected(target)
-    parameters = _parameters(written, target, _function_of(target), unresolved)
+    names = functools.cache(functools.partial(names_known_to, _function_of(target), target))
+    passed = [(each.name, each.annotation, EMPTY, False) for each in written.passed_on]
     return Signature(
         declared=call,
         call=target,
         name=name_of(call),
         where=place_of(call),
-        parameters=parameters,
+        parameters=_parameters(written.parameters, target, names, unresolved),
         is_async=is_async,
         yields=yields,
         can_suspend=is_async and _can_suspend(function),
         written_return=written.returns,
-        passed_on=written.passed_on,
+        passed_on=_parameters(passed, target, names, unresolved),
+        takes_any_name=any(each.kind is each.VAR_KEYWORD for each in written.passed_on),
         declaring=written.declaring,
         source=source,
     )
@@ -321,27 +325,29 @@ def _can_suspend(function: Any) -> bool:
     return type(code) is not CodeType or _code.can_suspend(code)
 
 
+_AsWritten = list[tuple[str, Any, Any, bool]]
+"""Of each parameter the name, the annotation, the default, and whether it has but its place."""
+
+
 class _Written(Struct):
     """What is written of a callable."""
 
-    parameters: list[tuple[str, Any, Any, bool]]
-    """Of each the name, the annotation, the default, and whether it has but its place."""
+    parameters: _AsWritten
     returns: Any = EMPTY
-    passed_on: str = ""
+    passed_on: Sequence[inspect.Parameter] = ()
     declaring: tuple[str, ...] = ()
 
 
 def _parameters(
-    written: _Written,
+    written: _AsWritten,
     call: Any,
-    function: Any,
+    names: Callable[[], Any],
     unresolved: dict[str, UnresolvableAnnotationError] | None,
 ) -> tuple[Parameter, ...]:
-    names = functools.cache(functools.partial(names_known_to, function, call))
     place = functools.partial(place_of, call)
     types = type_arguments(call)
     parameters: list[Parameter] = []
-    for name, declared, default, positional_only in written.parameters:
+    for name, declared, default, positional_only in written:
         try:
             annotation = resolved(declared, names, f"parameter {name!r}", place)
         except UnresolvableAnnotationError as mistake:
@@ -384,7 +390,7 @@ def _written_in(function: FunctionType) -> _Written:
         for number, name in enumerate(names)
     ]
     returns = annotations.get("return", EMPTY)
-    rest = passed_on(function, inspect_signature(function)) if is_variadic(code) else ""
+    rest = passed_on(function, inspect_signature(function)) if is_variadic(code) else ()
     declaring = [name for name, default in defaults.items() if isinstance(default, Declared)]
     return _Written(parameters, returns, rest, tuple(declaring))
 

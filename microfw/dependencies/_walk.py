@@ -6,11 +6,12 @@ and visit each node once, so that neither depth nor diamonds cost more than thei
 """
 
 import unicodedata
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncContextDecorator, ContextDecorator
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from microfw.dependencies._calls import EMPTY
 from microfw.dependencies._collecting import collected
@@ -177,6 +178,8 @@ class _Callables:
             found: CallableNode | None = None
             with collected() as mistakes:
                 _check_declaration(parameter, current, path.values())
+                if any(map(is_not_called, (*parameter.metadata, parameter.default))):
+                    warn_of_uncalled(parameter.name, "Depends", current.signature.where)
                 dependency = dependency_of(parameter)
                 if dependency is not None:
                     found = self._callable_of(dependency, parameter, path.values())
@@ -220,23 +223,17 @@ class _Callables:
             with collected():
                 raise mistake.below(_names(path, call)) from mistake.__cause__
         with collected():
-            self._check_is_passed_all(signature, _names(path, call))
+            signature = self._passed_all(signature, _names(path, call))
         with collected():
             self._check_returns_nothing(signature, _names(path, call))
         added = CallableNode(signature, [], mistaken={*unresolved})
         self._known[hashable(call)] = added
         return added
 
-    def _check_is_passed_all(self, signature: Signature, path: list[str]) -> None:
+    def _passed_all(self, signature: Signature, path: list[str]) -> Signature:
         if signature.passed_on and (self._known or not self._is_passed_more):
-            raise UnfillableParameterError(
-                f"{signature.name!r} takes {signature.passed_on}: what it needs is not known, and"
-                " nothing fills that",
-                where=signature.where,
-                path=path,
-                cure="name the parameters that it needs, and no others; mark a decorator's wrapper"
-                " with `@functools.wraps(function)`",
-            )
+            return _filled_by_name(signature, path)
+        return signature
 
     def _check_returns_nothing(self, signature: Signature, path: list[str]) -> None:
         if self._known and signature.yields and returns_a_value(signature):
@@ -246,6 +243,22 @@ class _Callables:
                 path=path,
                 cure="`yield` the value; a `return` in a generator must be bare",
             )
+
+
+def _filled_by_name(signature: Signature, path: Sequence[str]) -> Signature:
+    """Have `**kwargs`, and `*args` beside them, be parameters of these names, as in FastAPI."""
+    if not signature.takes_any_name:
+        raise UnfillableParameterError(
+            f"{signature.name!r} takes *{signature.passed_on[0].name}: what it needs is not known,"
+            " and nothing fills that",
+            where=signature.where,
+            path=path,
+            cure="name the parameters that it needs, and no others; mark a decorator's wrapper"
+            " with `@functools.wraps(function)`",
+        )
+    return structs.replace(
+        signature, parameters=(*signature.parameters, *signature.passed_on), passed_on=()
+    )
 
 
 def _declared_call(dependency: Dependency, parameter: Parameter | None) -> object:
@@ -357,9 +370,6 @@ def _check_declaration(
     elif isinstance(parameter.annotation, Dependency):
         what = f"parameter {name!r} has `Depends(...)` in the place of its type"
         cure = f"write {name}: Annotated[<its type>, Depends(...)]"
-    elif any(map(is_not_called, (*metadata, default))):
-        what = f"parameter {name!r} is declared with `Depends` itself, which is not called"
-        cure = "write `Depends(get_it)`; `Depends()` calls the class in the annotation"
     elif name == "__debug__" or not unicodedata.is_normalized("NFKC", name):
         what = f"parameter {name!r} has a name that Python lets no call pass a value to"
         cure = (
@@ -369,6 +379,16 @@ def _check_declaration(
         return
     names = [callable_.signature.name for callable_ in path]
     raise DeclarationError(what, where=current.signature.where, path=names, cure=cure)
+
+
+def warn_of_uncalled(name: str, word: str, where: str) -> None:
+    """Tell once that what an author wrote in the place of a declaration declares nothing."""
+    warnings.warn(
+        f"parameter {name!r} is declared with `{word}` itself, which is not called and says nothing"
+        f"\n  in:   {where}\n  cure: write `{word}(...)`",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def _not_callable(

@@ -2,7 +2,9 @@
 
 Each library has a virtual environment of its own, with pinned versions, and a file of tests that
 uses it as its documentation says (`check_NAME.py`). Where the library's source distribution carries
-tests, those run too. The same tests run twice: on FastAPI, and with `-p microfw.as_fastapi`.
+tests, those run too; `--checkouts` names a folder with the repositories of those that carry none,
+each by the name of its distribution. The same tests run twice: on FastAPI, and with
+`-p microfw.as_fastapi`.
 """
 
 import argparse

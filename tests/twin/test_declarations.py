@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from typing import Annotated, Any, NamedTuple
 
 import fastapi
@@ -17,11 +18,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from starlette.responses import Response
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
 import microfw
 import microfw.routing
+import microfw.security
 
 Sent = tuple[str, str, Mapping[str, Any]]
 EITHER = AliasChoices("a", "b")
@@ -152,8 +155,35 @@ def others(it: Any) -> Iterator[Shape]:
     yield "no place", of_no_place, QUERIES
 
 
+def of_any_name(it: Any) -> Iterator[Shape]:
+    """Functions that take `**kwargs`, which are a parameter of that name."""
+
+    def any_name(number: int = 1, *rest: str, **others: int) -> Any:
+        return {"number": number, "rest": rest, "others": others}
+
+    def dependent(q: Any = it.Depends(any_name)) -> Any:
+        return q
+
+    class OfAnyName:
+        def __init__(self, **others: Any) -> None:
+            self.others = others
+
+    def of_class(q: Any = it.Depends(OfAnyName)) -> Any:
+        return q.others
+
+    def depending(**it: Any) -> Any:
+        return it
+
+    depending.__annotations__["it"] = Annotated[int, it.Depends(lambda: 3)]
+    both = (get(), get("/?others=1"), get("/?rest=a&others=1"), get("/?rest=a&others=b"))
+    yield "any name", any_name, both
+    yield "dependency of any name", dependent, both
+    yield "class of any name", of_class, both
+    yield "any name that depends", depending, (get(),)
+
+
 def shapes(it: Any) -> list[Shape]:
-    return [*aliases(it), *defaults(it), *others(it)]
+    return [*aliases(it), *defaults(it), *others(it), *of_any_name(it)]
 
 
 def answers(app: Any, sent: tuple[Sent, ...]) -> list[tuple[int, Any]]:
@@ -210,6 +240,72 @@ def test_a_default_of_a_body_stands_in_on_a_websocket(it: Any) -> None:
     for _ in range(2):
         with TestClient(app).websocket_connect("/") as websocket:
             assert websocket.receive_json() == ["hello"]
+
+
+@pytest.mark.parametrize("it", [fastapi, microfw])
+def test_a_response_on_a_websocket_is_one_that_is_not_sent(it: Any) -> None:
+    app = (it.App if it is microfw else it.FastAPI)()
+
+    def set_header(response: Response) -> None:
+        response.headers["x-seen"] = "yes"
+
+    @app.websocket("/", dependencies=[it.Depends(set_header)])
+    async def greet(
+        websocket: WebSocket,
+        response: Response = None,  # type: ignore[assignment]
+    ) -> None:
+        await websocket.accept()
+        await websocket.send_json([dict(response.headers), response.status_code])
+        await websocket.close()
+
+    with TestClient(app).websocket_connect("/") as websocket:
+        assert websocket.receive_json() == [{"x-seen": "yes"}, None]
+        assert "x-seen" not in {name for name, _ in websocket.extra_headers or ()}
+
+
+@pytest.mark.parametrize("where", ["annotation", "default"])
+@pytest.mark.parametrize("name", ["Header", "Body", "Depends", "Security"])
+def test_a_declaration_that_is_not_called_says_nothing(name: str, where: str) -> None:
+    found = []
+    for it in (fastapi, microfw):
+        app = (it.App if it is microfw else it.FastAPI)()
+        declare: Any = getattr(it, name)
+
+        def read(q: Any) -> Any:
+            return q if isinstance(q, str) else q.__name__
+
+        if where == "annotation":
+            read.__annotations__["q"] = Annotated[str, declare]
+        else:
+            read.__defaults__ = (declare,)
+            read.__annotations__["q"] = str
+        warning = pytest.warns(RuntimeWarning) if it is microfw else nullcontext()
+        with warning:
+            app.get("/")(read)
+        found.append(answers(app, (get(), get("/?q=1"), get(headers={"q": "2"}))))
+
+    assert found[0] == found[1]
+
+
+def test_a_status_has_any_three_digits() -> None:
+    for it, make in ((fastapi, fastapi.FastAPI), (microfw, microfw.App)):
+        app = make()
+        app.get("/", status_code=799)(lambda: 1)
+        assert TestClient(app).get("/").status_code == 799, it
+
+
+def test_security_scopes_may_be_one_string() -> None:
+    """FastAPI takes its letters."""
+    app = microfw.App()
+
+    def scopes_of(scopes: microfw.security.SecurityScopes) -> Any:
+        return [scopes.scopes, scopes.scope_str]
+
+    @app.get("/")
+    def read(scopes: Any = microfw.Security(scopes_of, scopes="users items")) -> Any:
+        return scopes
+
+    assert TestClient(app).get("/").json() == [["users", "items"], "users items"]
 
 
 def test_a_route_may_have_a_class_that_is_not_its_routers() -> None:
