@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
-from microfw import App, Depends, Header, Path
+from microfw import App, Depends, Path
 from microfw.testclient import TestClient
 
 if TYPE_CHECKING:
@@ -30,13 +30,6 @@ def other_name_in_the_path() -> None:
 
     @app.get("/ships/{name}")
     async def read_ship(ship: Annotated[str, Path()]) -> None: ...
-
-
-def declaration_that_is_not_called() -> None:
-    app = App()
-
-    @app.get("/ships")
-    async def list_ships(flag: Annotated[str, Header]) -> None: ...
 
 
 class Ship:
