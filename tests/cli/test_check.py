@@ -70,7 +70,7 @@ async def read(
     page=Depends(get_page),
     session=Depends(get_session, scope="request"),
     shop: Annotated[dict, Query()] = None,
-    user=Depends,
+    user: Annotated[str, Depends(get_log)] = Depends(get_log),
 ) -> "Page": ...
 
 @app.get("twice/{a}/{a}", status_code=1000, dependencies=[get_page, Depends(3)])
@@ -99,7 +99,7 @@ def test_all_mistakes_of_a_route_and_of_what_it_depends_on_are_reported(folder: 
         ("the annotation 'Missing' of parameter 'number'", "read (main.py:18)"),
         ("the annotation 'Number' of parameter 'page' na", "get_page (main.py:8)"),
         ("the annotation 'Number' of parameter 'size' na", "get_page (main.py:8)"),
-        ("parameter 'user' is declared with `Depends` it", "read (main.py:18)"),
+        ("parameter 'user' has two dependencies, in `Ann", "read (main.py:18)"),
         ("'get_session' lives in scope 'request' and use", "get_session (main.py:12)"),
         ("'sort' has the type dict, which no value of th", "get_page (main.py:8)"),
         ("'shop' has the type dict, which no value of th", "read (main.py:18)"),
