@@ -181,9 +181,7 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         self.root_path = root_path
         self.gc_freeze = gc_freeze
         self.share_app_scope = share_app_scope
-        self._document(
-            documentation, limits_bodies=max_body_size not in (None, DEFAULT_MAX_BODY_SIZE)
-        )
+        self._document(documentation, limits_bodies=max_body_size is not None)
         self.router = Router(
             routes,
             dependencies=dependencies,

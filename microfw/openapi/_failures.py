@@ -7,7 +7,7 @@ from microfw._routes import Route
 from microfw.openapi._responses import phrase_of
 from microfw.openapi._schemas import free_name
 from microfw.openapi._security import Security
-from microfw.openapi._values import Body, Value
+from microfw.openapi._values import Body, Value, can_be_invalid
 from microfw.openapi.constants import REF_PREFIX
 
 _LOCATION = {
@@ -29,7 +29,7 @@ class Failures:
 
     Args:
         names: Those of the schemas that are there.
-        limits_bodies: Whether the application says a limit for the size of bodies.
+        limits_bodies: Whether the application has a limit for the size of bodies.
 
     Attributes:
         schemas: What the answers refer to.
@@ -58,7 +58,7 @@ class Failures:
     ) -> None:
         """Add what can go wrong on one route; of one that others serve, they know more."""
         found = self._refusals(route, body, security) if is_received else {}
-        if values:
+        if any(map(can_be_invalid, values)):
             found["422"] = self._answer("Validation Error", self._of_values)
         for status, answer in found.items():
             if not {status, "4XX", "default"} & responses.keys():

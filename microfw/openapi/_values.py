@@ -251,3 +251,19 @@ def _media_type(body: Body) -> str:
     if len(types) == 1:
         return types.pop()
     return _URLENCODED if body.is_form else _JSON
+
+
+# ---------------------------------------------------------------------- what may be wrong
+
+_ANY_TEXT: tuple[Any, ...] = (str, Any)
+
+
+def can_be_invalid(value: Value) -> bool:
+    """Whether there are requests that have another value than the route takes, or none."""
+    read, want = value.read, value.want
+    if read.source not in _PARAMETERS or value.is_group:
+        return True
+    if read.is_required and read.source is not Source.PATH:
+        return True
+    bare = want.bare
+    return bool(want.limits) or not (bare in _ANY_TEXT or bare == (str | None))

@@ -35,7 +35,7 @@ def get_openapi(
     license_info: Mapping[str, Any] | None = None,
     separate_input_output_schemas: bool = True,
     external_docs: Mapping[str, Any] | None = None,
-    limits_bodies: bool = False,
+    limits_bodies: bool = True,
     document_lifecycle: bool = False,
 ) -> dict[str, Any]:
     """Describe routes in an OpenAPI document. Routes that are not microfw's are left out.
@@ -59,7 +59,7 @@ def get_openapi(
         separate_input_output_schemas: Whether a model has two schemas where what it takes differs
             from what it gives.
         external_docs: A URL and a description.
-        limits_bodies: Whether 413 is documented for bodies where a route says nothing of it.
+        limits_bodies: Whether larger bodies are answered with 413 where a route says nothing of it.
         document_lifecycle: Whether the description of each operation lists its dependencies, in the
             order of their setup, and until when they are open.
     """

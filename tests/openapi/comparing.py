@@ -37,10 +37,12 @@ def _operations(ours: Document, theirs: Document) -> Iterator[tuple[str, Documen
 
 
 def _only_what_can_go_wrong(own: Document, other: Document) -> None:
-    """400, 401 and 403 are there."""
-    for status in ("400", "401", "403"):
+    """422 is there only where something may be invalid; 400, 401, 403 and 413 are there."""
+    for status in ("400", "401", "403", "413"):
         if "HTTPError" in str(own["responses"].get(status)):
             del own["responses"][status]
+    if "422" not in own["responses"]:
+        other["responses"].pop("422", None)
 
 
 def _the_media_type_of_a_response(own: Document, other: Document) -> None:
