@@ -190,11 +190,19 @@ def test_the_pages_are_dark_for_those_who_like_that_and_one_is_for_reading(tmp_p
         colours.append(reader.page.evaluate(background))
         buttons = reader.page.get_by_role("button", name="Try it out").count()
         opened = reader.page.locator(".opblock.is-open").count()
+        authorize = reader.page.get_by_role("button", name="Authorize", exact=True)
+        buttons += authorize.count()
+        reader.page.locator(".authorization__btn").first.click()
+        dialog = reader.page.locator(".dialog-ux .modal-ux")
+        dialog.get_by_text("The token that POST /users has answered").wait_for()
+        controls = dialog.get_by_role("button").all_inner_texts()
+        controls += dialog.get_by_role("textbox").all_inner_texts()
         reader.check()
 
     assert dark == "dark-mode"
     assert colours[0] != colours[1]
     assert (buttons, opened > 5) == (0, True)
+    assert controls == ["", "Close"]
 
 
 def authorise(reader: Reader) -> None:

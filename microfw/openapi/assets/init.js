@@ -20,6 +20,16 @@
   if (config.oauth2RedirectUrl) {
     options.oauth2RedirectUrl = absolute(config.oauth2RedirectUrl);
   }
+  if (options.supportedSubmitMethods?.length === 0) {
+    // Nothing can be sent: what is asked for is told, by the locks, and cannot be filled in.
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(`
+      .btn.authorize, .auth-container label:not(.checkbox label),
+      .auth-container :is(input, select, .checkbox .item, .scopes h2 a) { display: none !important }
+      .scheme-container:not(:has(.servers)) { background: none; box-shadow: none; margin: 0; padding: 0 }
+    `);
+    document.adoptedStyleSheets.push(sheet);
+  }
   const ui = SwaggerUIBundle(options);
   if (config.initOAuth) {
     ui.initOAuth(config.initOAuth);
