@@ -1,7 +1,7 @@
 """All that can be known to be wrong with an application before it is served."""
 
 import inspect
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -75,6 +75,26 @@ def check(app: App) -> Checked:
     for each in warnings:
         first.setdefault((each.where, each.cure), each)
     return Checked(len(routes), mistakes, [*first.values()])
+
+
+_SHOWN_WAYS = 3
+
+
+def told_once(mistakes: Iterable[RegistrationError]) -> list[str]:
+    """The texts of mistakes; of one to which several routes lead once, with ways to it."""
+    by_place: dict[tuple[str, str, str], list[RegistrationError]] = {}
+    for each in mistakes:
+        by_place.setdefault((each.what, each.where, each.cure), []).append(each)
+    return [*map(_with_ways, by_place.values())]
+
+
+def _with_ways(same: Sequence[RegistrationError]) -> str:
+    first = same[0]
+    ways = [f"  path: {' -> '.join(each.path)}" for each in same if len(each.path) > 1]
+    if len(ways) > _SHOWN_WAYS:
+        ways[_SHOWN_WAYS:] = [f"  path: {len(ways) - _SHOWN_WAYS} more"]
+    lines = (first.what, f"  in:   {first.where}", *ways, f"  cure: {first.cure}")
+    return "\n".join(lines)
 
 
 def _conflict(text: str) -> Finding:

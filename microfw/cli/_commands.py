@@ -17,6 +17,7 @@ import msgspec
 
 from microfw.applications import App
 from microfw.cli._checking import check as check_application
+from microfw.cli._checking import told_once
 from microfw.cli._discovery import Found, find
 from microfw.cli._document import check_document, document_of
 from microfw.cli._failures import CommandError, ImportFailure
@@ -175,9 +176,10 @@ def dev(
         if isinstance(found.app, App):
             found.app.check_routes()
     if mistakes:
-        print_findings(mistakes, ())
+        texts = told_once(mistakes)
+        print_findings(texts, ())
         raise CommandError(
-            f"{found.target} has {counted(len(mistakes), 'mistake')}",
+            f"{found.target} has {counted(len(texts), 'mistake')}",
             "correct what is listed above; `microfw check` looks for more",
         )
     click.echo("\n".join(_introduction(found, f"{host}:{port}" if port else None)), err=True)
@@ -364,10 +366,11 @@ def check(target: str | None, named: str | None, strict: bool) -> None:
         checked = check_application(_application(_found(target, named)))
     known = [*map(str, mistakes)]
     mistakes += [each for each in checked.mistakes if str(each) not in known]
-    print_findings(mistakes, checked.warnings)
+    texts = told_once(mistakes)
+    print_findings(texts, checked.warnings)
     found = (
         (checked.routes, "route"),
-        (len(mistakes), "mistake"),
+        (len(texts), "mistake"),
         (len(checked.warnings), "warning"),
     )
     click.echo(", ".join(starmap(counted, found)))
@@ -418,7 +421,7 @@ def _told_mistakes() -> Generator[list[RegistrationError]]:
         try:
             yield mistakes
         except ImportFailure:
-            print_findings(mistakes, ())
+            print_findings(told_once(mistakes), ())
             raise
 
 

@@ -183,6 +183,27 @@ app.get("/own", dependencies=[Depends(read_own), Depends(get_own)])(read_own)
     ]
 
 
+def test_a_mistake_to_which_many_routes_lead_is_reported_once_with_ways_to_it(
+    folder: Folder,
+) -> None:
+    routes = "".join(
+        f'@app.get("/{n}")\nasync def read_{n}(user=Depends(get_user)): ...\n' for n in range(5)
+    )
+    start = "from microfw import *\napp = App()\nasync def get_user(sort: dict = Header()): ...\n"
+    folder.write("main.py", start + routes)
+    assert folder.run("check").stdout == (
+        "mistake: 'sort' has the type dict, which no value of the headers can have\n"
+        "  in:   get_user (main.py:3)\n"
+        "  path: read_0 -> get_user\n"
+        "  path: read_1 -> get_user\n"
+        "  path: read_2 -> get_user\n"
+        "  path: 2 more\n"
+        "  cure: use a type that one piece of text can hold, such as str, int or datetime, or a"
+        " list of these\n\n"
+        "5 routes, 1 mistake, 0 warnings\n"
+    )
+
+
 def test_what_is_overridden_with_a_mistake_is_a_mistake(folder: Folder) -> None:
     folder.write(
         "main.py",

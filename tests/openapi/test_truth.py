@@ -18,7 +18,7 @@ from jsonschema.exceptions import ValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from microfw import App, Body, File, Form
+from microfw import App, Body, File, Form, UploadFile
 from microfw.testclient import TestClient
 from tests.asgi import Answer, request
 
@@ -194,6 +194,7 @@ class Route:
         errors = [*self.validator.iter_errors(sent)]
         if answer.status_code == 200:
             assert is_conversion(errors), (sent, errors)
+            assert not errors or json.dumps(answer.json()) != json.dumps(sent), (sent, errors)
         else:
             assert answer.status_code == 422, answer.text
             assert errors, (sent, answer.text)
@@ -267,6 +268,27 @@ def test_a_body_is_required_unless_it_has_a_default_which_is_read_where_there_is
             assert answer.json() in (None, {})  # `None` says as much as nothing
 
 
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [
+        (Annotated[int, Body(embed=True, gt=0)], 5),
+        (Annotated[Line | None, Body(embed=True)], None),
+        (Annotated[Item, Body(embed=True)], Item(name="b")),
+    ],
+    ids=str,
+)
+def test_a_part_of_a_body_that_has_a_default_need_not_be_sent(kind: Any, default: Any) -> None:
+    route = Route(kind, default)
+    for part in ({}, {"it": 0}, {"it": 1}, {"it": LINE}, {"it": {"name": "a"}}):
+        route.check(part)
+    ((described,),) = (
+        each["properties"].values()
+        for name, each in route.document["components"]["schemas"].items()
+        if name.startswith("Body_")
+    )
+    assert route.send({}).json() == described.get("default")
+
+
 NOT_JSON = "application/x-www-form-urlencoded"
 
 
@@ -298,6 +320,24 @@ def test_a_body_of_the_described_media_type_is_read(
         "/", content=sent, headers={"content-type": media_type + boundary}
     )
     assert answer.json() == read
+
+
+def test_a_body_of_several_parts_is_read_as_the_media_type_that_is_described() -> None:
+    async def give(number: Annotated[int, Form()], other: Annotated[int, Body()]): ...
+
+    async def keep(file: UploadFile): ...
+
+    app = App()
+    app.post("/form")(give)
+    app.post("/file")(keep)
+    paths = app.openapi()["paths"]
+    types = [[*each["post"]["requestBody"]["content"]] for each in paths.values()]
+    assert types == [[NOT_JSON], ["multipart/form-data"]]
+    client = TestClient(app)
+    assert client.post("/form", data={"number": 1, "other": 2}).status_code == 200
+    assert client.post("/form", json={"number": 1, "other": 2}).status_code == 422
+    assert client.post("/file", files={"file": b"a"}).status_code == 200
+    assert client.post("/file", data={"file": "a"}).status_code == 422
 
 
 def test_a_field_of_a_form_is_described_by_the_name_and_the_limits_by_which_it_is_read() -> None:
