@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 from pydantic.alias_generators import to_camel
 
 from microfw import App, Body, File, Form, UploadFile
@@ -43,6 +43,16 @@ class Crate(BaseModel):
     colour: Colour = Colour.BLUE
     net_weight: Annotated[int, Field(gt=0, lt=9)] | None
     labels: dict[str, int] = Field({"a": 1}, min_length=1)
+
+
+class Box(BaseModel):
+    width: int = 1
+    depth: int
+
+    @computed_field
+    @property
+    def area(self) -> int:
+        return self.width * self.depth
 
 
 class Cat(BaseModel):
@@ -110,6 +120,7 @@ KINDS: list[tuple[Any, Any]] = [  # and a value of each
     (Crate, CRATE),
     (list[Crate | int], [CRATE, 1]),
     (Annotated[Cat | Dog, Body(discriminator="kind")], {"kind": "cat", "lives": 1}),
+    (Box, {"width": 2, "depth": 3}),
     (Point, {"x": 1, "y": 2}),
     (Line, LINE),
     (Line | None, LINE),
@@ -198,6 +209,26 @@ class Route:
         else:
             assert answer.status_code == 422, answer.text
             assert errors, (sent, answer.text)
+
+
+def test_bodies_of_one_type_have_their_own_limits_each() -> None:
+    limits = [Body(gt=1), Body(gt=4), Body(le=4), Body()]
+    kinds = [Annotated[int, each] for each in limits]
+    kinds += [Annotated[list[int], Body(min_length=each)] for each in (1, 2)]
+    kinds += [Annotated[list[Line], Body(min_length=each)] for each in (1, 2)]
+    app = App()
+    for number, kind in enumerate(kinds):
+
+        async def give(it): ...
+
+        give.__annotations__ = {"it": kind}
+        app.post(f"/{number}")(give)
+    for path, each in app.openapi()["paths"].items():
+        schema = each["post"]["requestBody"]["content"]["application/json"]["schema"]
+        accepts = Draft202012Validator({**schema, "components": app.openapi()["components"]})
+        for sent in (1, 2, 4, 5, [], [1], [1, 2], [LINE], [LINE, LINE]):
+            answer = request(app, "POST", path, json.dumps(sent).encode())
+            assert accepts.is_valid(sent) == (answer.status_code == 200), (path, sent)
 
 
 def as_body(kind: Any) -> Any:
