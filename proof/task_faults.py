@@ -154,6 +154,7 @@ class Worked(Cell):
         Path(f"{self.events.path}.goes-on").touch()
         self.events.wait_for(f"commits {number}")
         if self.fault == NO_ACKNOWLEDGEMENT:
+            time.sleep(2)  # for the worker to try
             self._server.start()
 
 

@@ -27,6 +27,7 @@ from microfw.tasks._life import WorkerLife
 from microfw.tasks._messages import labels_sent
 from microfw.tasks._middleware import RetryMiddleware, TaskMiddleware
 from microfw.tasks._runs import TaskRun, stop
+from microfw.tasks._scheduler import Scheduler
 from microfw.tasks._task import FUNCTIONS, AnyTask, Task
 
 Params = ParamSpec("Params")
@@ -90,7 +91,7 @@ class TaskQueue:
         self.broker: AsyncBroker = broker
         self.shutdown_timeout: float | None = shutdown_timeout
         self.send_timeout: float = send_timeout
-        self.scheduler: TaskiqScheduler = TaskiqScheduler(broker, [LabelScheduleSource(broker)])
+        self.scheduler: TaskiqScheduler = Scheduler(broker, [LabelScheduleSource(broker)])
         self.runs: set[TaskRun] = set()
         self._facts = facts_of(broker)
         self._life: WorkerLife | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import anyio
 import pytest
-from taskiq import BrokerMessage, InMemoryBroker
+from taskiq import BrokerMessage, InMemoryBroker, ScheduledTask
 from taskiq.exceptions import SendTaskError
 
 from microfw import (
@@ -404,3 +404,25 @@ async def test_messages_of_a_list_that_the_response_is_given_are_sent_once() -> 
     await request(shop.app, log=log)
 
     assert log == lines("sends message id, sends 200")
+
+
+async def test_what_a_scheduler_cannot_send_is_one_line_of_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """K4"""
+    shop = Shop()
+    shop.broker.down = True
+    (source,) = shop.queue.scheduler.sources
+    due = ScheduledTask(task_name="invoice", labels={}, args=[7], kwargs={}, cron="* * * * *")
+
+    await shop.queue.scheduler.on_ready(source, due)
+    shop.broker.down = False
+    await shop.queue.scheduler.on_ready(source, due)
+
+    assert [(record.getMessage(), record.exc_info) for record in caplog.records] == [
+        (
+            "invoice could not be sent at its time, and will be at the next: the broker is down",
+            None,
+        )
+    ]
+    assert len(log) == 1
