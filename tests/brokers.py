@@ -67,13 +67,6 @@ class BrokerServer:
         finally:
             _kill_group(process.pid)
 
-    def kill(self) -> None:
-        """Kill it and the processes that it has started, as a machine that loses power does."""
-        process, self._process = self._process, None
-        assert process
-        _kill_group(process.pid)
-        process.wait(PATIENCE)
-
     def pause(self) -> None:
         """Have it keep its connections, and answer nothing."""
         assert self._process
