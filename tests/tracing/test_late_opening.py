@@ -167,10 +167,10 @@ async def test_those_who_wait_for_what_another_one_opens_show_no_setup(lock: Loc
                     watched.start_soon(app.call, read_gate)
                     await anyio.wait_all_tasks_blocked()
                     lock.opens.set()
-    assert [[told(span) for span in trace.spans] for trace in traces] == [
-        ['wait scope "app"', "task read_gate"],
-        ['wait scope "app"', "task read_gate"],
-    ]
+            assert [[told(span) for span in trace.spans] for trace in traces] == [
+                ['wait scope "app"', "task read_gate"],
+                ['wait scope "app"', "task read_gate"],
+            ]
 
 
 async def test_what_is_logged_meanwhile_is_in_the_trace() -> None:
