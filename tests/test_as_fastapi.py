@@ -37,6 +37,18 @@ def _output(command: list[str], folder: Path | None, variables: dict[str, str]) 
     return done.stdout.strip()
 
 
+def test_a_document_without_a_title_has_fastapis() -> None:
+    program = """
+        import microfw
+
+        if {answered}:
+            microfw.install_as_fastapi()
+        print(microfw.App().openapi()["info"]["title"], microfw.App(title="Shop").title)
+    """
+    titles = [run(program.format(answered=answered)) for answered in (False, True)]
+    assert titles == ["microfw Shop", "FastAPI Shop"]
+
+
 def modules_of_the_page() -> set[str]:
     """Those that have a table, and those in the table of whole modules."""
     tables = set(re.findall(r"^### `(fastapi[\w.]*)`$", PAGE, re.MULTILINE))

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from microfw._as_fastapi.names import MODULES, UNCALLED, VERSION
+from microfw.applications import App
 from microfw.exceptions import AlreadyImportedError
 
 __all__ = ["install"]
@@ -118,6 +119,7 @@ def install() -> None:
             " `microfw run --as-fastapi`",
         )
     sys.meta_path.insert(0, _Finder)
+    App.title = "FastAPI"  # in documents of applications that say none
 
 
 def _uses(module: Any) -> bool:
