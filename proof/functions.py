@@ -341,18 +341,31 @@ async def held(what: Held, does: Does) -> AsyncIterator[None]:
     if what == "nothing":
         yield
     elif what == "a cancel scope":
-        with CancelScope() as scope:
-            does.world.held.append(scope)
+        with CancelScope() as scope, Holding(does.world.held, scope):
             yield
     elif what == "a task group":
         async with create_task_group() as group:
-            does.world.held.append(group.cancel_scope)
-            yield
+            with Holding(does.world.held, group.cancel_scope):
+                yield
     else:
         async with create_task_group() as group:
-            does.world.held.append(await group.start(beside, does))
-            yield
+            with Holding(does.world.held, await group.start(beside, does)):
+                yield
             group.cancel_scope.cancel()
+
+
+class Holding:
+    """Has what a dependency holds open be there to be ended, until its exit code has run."""
+
+    def __init__(self, held: list[CancelScope | Event], what: CancelScope | Event) -> None:
+        self.held = held
+        self.what = what
+
+    def __enter__(self) -> None:
+        self.held.append(self.what)
+
+    def __exit__(self, *_: object) -> None:
+        self.held.remove(self.what)
 
 
 async def beside(does: Does, *, task_status: TaskStatus[Event]) -> None:
