@@ -49,6 +49,27 @@ def test_a_document_without_a_title_has_fastapis() -> None:
     assert titles == ["microfw Shop", "FastAPI Shop"]
 
 
+def test_what_can_go_wrong_is_documented_as_fastapi_does() -> None:
+    program = """
+        import microfw
+
+        if {answered}:
+            microfw.install_as_fastapi()
+        app = microfw.App()
+
+        @app.get("/")
+        async def search(text: str = "") -> None: ...
+
+        @app.post("/")
+        async def take(text: str = microfw.Form()) -> None: ...
+
+        for each in app.openapi()["paths"]["/"].values():
+            print(*each["responses"], end="; ")
+    """
+    answers = [run(program.format(answered=answered)) for answered in (False, True)]
+    assert answers == ["200; 200 400 413 422;", "200 422; 200 422;"]
+
+
 def modules_of_the_page() -> set[str]:
     """Those that have a table, and those in the table of whole modules."""
     tables = set(re.findall(r"^### `(fastapi[\w.]*)`$", PAGE, re.MULTILINE))

@@ -13,6 +13,7 @@ from typing import Any
 from microfw._as_fastapi.names import MODULES, UNCALLED, VERSION
 from microfw.applications import App
 from microfw.exceptions import AlreadyImportedError
+from microfw.openapi._failures import Failures
 
 __all__ = ["install"]
 
@@ -120,6 +121,7 @@ def install() -> None:
         )
     sys.meta_path.insert(0, _Finder)
     App.title = "FastAPI"  # in documents of applications that say none
+    Failures.as_fastapi = True
 
 
 def _uses(module: Any) -> bool:

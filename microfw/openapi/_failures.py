@@ -1,7 +1,7 @@
 """What a route answers by itself where it does not call the endpoint."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 
 from microfw._routes import Route
 from microfw.openapi._responses import phrase_of
@@ -33,7 +33,10 @@ class Failures:
 
     Attributes:
         schemas: What the answers refer to.
+        as_fastapi: Whether FastAPI's document is wanted: 422 wherever a value is read, no more.
     """
+
+    as_fastapi: ClassVar[bool] = False
 
     def __init__(self, names: Collection[str], *, limits_bodies: bool) -> None:
         self._limits_bodies = limits_bodies
@@ -57,8 +60,10 @@ class Failures:
         is_received: bool,
     ) -> None:
         """Add what can go wrong on one route; of one that others serve, they know more."""
-        found = self._refusals(route, body, security) if is_received else {}
-        if any(map(can_be_invalid, values)):
+        found: dict[str, Any] = {}
+        if is_received and not self.as_fastapi:
+            found = self._refusals(route, body, security)
+        if values and (self.as_fastapi or any(map(can_be_invalid, values))):
             found["422"] = self._answer("Validation Error", self._of_values)
         for status, answer in found.items():
             if not {status, "4XX", "default"} & responses.keys():
