@@ -87,6 +87,8 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         check_methods(methods, endpoint)
         where = place_of(endpoint)
         options = cast("RouteOptions", without_placeholders(options))
+        if not options.get("response_model", ...):
+            options["response_model"] = None  # an empty one, too
         with collected() as mistakes:
             check_options(options, RouteOptions.__optional_keys__, where)
         if mistakes.found:

@@ -340,3 +340,18 @@ def test_any_type_of_middleware_is_that_of_http() -> None:
         return response
 
     assert TestClient(app).get("/").headers["x-marked"] == "yes"
+
+
+def test_a_response_model_that_is_empty_is_none() -> None:
+    found = []
+    for it in (fastapi, microfw):
+        app = (it.App if it is microfw else it.FastAPI)()
+
+        @app.get("/", response_model={})
+        def read() -> int:
+            return "text"  # type: ignore[return-value]
+
+        answer = TestClient(app).get("/")
+        found.append((answer.status_code, answer.json()))
+
+    assert found == [(200, "text"), (200, "text")]
