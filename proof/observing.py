@@ -194,7 +194,10 @@ class Laboratory:
 
     def __enter__(self) -> "Laboratory":
         for backend in self._backends:
-            portal = self._stack.enter_context(start_blocking_portal(backend))
+            name, options = (
+                ("asyncio", {"use_uvloop": True}) if backend == "uvloop" else (backend, {})
+            )
+            portal = self._stack.enter_context(start_blocking_portal(name, options))
             self._portals[backend] = portal
         return self
 

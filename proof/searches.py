@@ -55,7 +55,7 @@ def with_fastapi(laboratory: Laboratory, program: Program) -> tuple[Any, Any]:
 
 
 SEARCHES = {
-    "reference": Search(programs(), ("asyncio", "trio"), with_reference),
+    "reference": Search(programs(), ("asyncio", "uvloop", "trio"), with_reference),
     "trace": Search(programs(), ("asyncio", "trio"), with_trace),
     "queue": Search(programs().map(as_task), ("asyncio",), with_queue),
     "fastapi": Search(
