@@ -1185,7 +1185,7 @@ def cut_off(dependency: Any, seconds: str) -> str:
 async def test_exit_code_that_takes_too_long_is_cut_off_and_named(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App(cleanup_timeout=0.01)
+    app = App(cleanup_timeout=0.3)
     first = scene.dependency("suspending", "first")
 
     async def hanging(first: Annotated[str, first]) -> AsyncIterator[None]:
@@ -1199,7 +1199,7 @@ async def test_exit_code_that_takes_too_long_is_cut_off_and_named(
     async def endpoint(second: Annotated[None, second]) -> None: ...
 
     answer = await request(app, log=scene.log)
-    text = cut_off(second, "0.01")
+    text = cut_off(second, "0.3")
     assert scene.log == [
         *lines("first opens, exit code opens, exit code sees cancellation"),
         f"first sees {CleanupTimeoutError(text)!r}",
@@ -1214,7 +1214,7 @@ async def test_exit_code_that_takes_too_long_is_cut_off_and_named(
 async def test_exit_code_that_takes_too_long_in_a_nursery_is_cut_off_and_named(
     scene: Scene, caplog: pytest.LogCaptureFixture, fails: bool
 ) -> None:
-    app = App(cleanup_timeout=0.01)
+    app = App(cleanup_timeout=0.3)
     first = scene.dependency("suspending", "first")
 
     async def hanging(first: Annotated[str, first]) -> AsyncIterator[None]:
@@ -1233,7 +1233,7 @@ async def test_exit_code_that_takes_too_long_in_a_nursery_is_cut_off_and_named(
             raise HTTPException(404)
 
     await request(app, log=scene.log)
-    text = cut_off(second, "0.01")
+    text = cut_off(second, "0.3")
     seen = HTTPException(404) if fails else CleanupTimeoutError(text)
     status = 404 if fails else 500
     assert scene.log == ["first opens", f"first sees {seen!r}", "first ends", f"sends {status}"]
@@ -1243,7 +1243,7 @@ async def test_exit_code_that_takes_too_long_in_a_nursery_is_cut_off_and_named(
 async def test_the_exception_goes_on_when_the_exit_code_that_sees_it_is_cut_off(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App(cleanup_timeout=0.01)
+    app = App(cleanup_timeout=0.3)
     first = scene.dependency("suspending", "first")
 
     async def hanging(first: Annotated[str, first]) -> AsyncIterator[None]:
@@ -1265,14 +1265,14 @@ async def test_the_exception_goes_on_when_the_exit_code_that_sees_it_is_cut_off(
         *lines("first ends, sends 404"),
     ]
     assert answer.raised is None
-    assert caplog.messages == [cut_off(second, "0.01")]
+    assert caplog.messages == [cut_off(second, "0.3")]
 
 
 @cancelled(*LASTING, *SINGLE)
 async def test_the_cancellation_goes_on_when_the_exit_code_that_sees_it_is_cut_off(
     scene: Scene, cancel: Cancel, caplog: pytest.LogCaptureFixture
 ) -> None:
-    app = App(cleanup_timeout=0.01)
+    app = App(cleanup_timeout=0.3)
     first = scene.dependency("quick", "first")
 
     async def hanging(first: Annotated[str, first]) -> AsyncIterator[None]:
@@ -1290,7 +1290,7 @@ async def test_the_cancellation_goes_on_when_the_exit_code_that_sees_it_is_cut_o
     assert await scene.log_of(cancel, app) == lines(
         "first opens, waits, first sees cancellation, first ends"
     )
-    assert caplog.messages == [cut_off(second, "0.01")]
+    assert caplog.messages == [cut_off(second, "0.3")]
 
 
 @cancelled(*LASTING, *SINGLE)
@@ -1321,7 +1321,7 @@ async def test_exit_code_is_cut_off_also_when_the_request_is_cancelled_meanwhile
 async def test_exit_code_that_is_cut_off_may_not_go_on_waiting(
     scene: Scene, caplog: pytest.LogCaptureFixture, busy: bool
 ) -> None:
-    app = App(cleanup_timeout=0.01)
+    app = App(cleanup_timeout=0.3)
 
     async def hanging() -> AsyncIterator[None]:
         yield
@@ -1345,7 +1345,7 @@ async def test_exit_code_that_is_cut_off_may_not_go_on_waiting(
     assert scene.log == lines(
         "0 sees cancellation, 1 sees cancellation, 2 sees cancellation, sends 500"
     )
-    assert caplog.messages == [cut_off(only, "0.01")]
+    assert caplog.messages == [cut_off(only, "0.3")]
 
 
 async def test_exit_code_without_a_time_limit_takes_as_long_as_it_needs(scene: Scene) -> None:
@@ -1448,7 +1448,7 @@ async def test_scope_app_exits_to_its_end_though_the_server_is_cancelled(
 async def test_scope_app_exits_after_the_requests_that_are_under_way(
     scene: Scene, is_patient: bool
 ) -> None:
-    app = App(cleanup_timeout=60 if is_patient else 0.01)
+    app = App(cleanup_timeout=60 if is_patient else 0.3)
     engine = scene.dependency("suspending", "engine", scope="app")
 
     @app.get("/")
