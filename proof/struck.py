@@ -6,6 +6,7 @@ The environment says where: `BROKER` is the URL of the broker, `EVENTS` the file
 import os
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import Annotated
 
 from taskiq import TaskiqMessage
@@ -31,7 +32,7 @@ EngineDep = Annotated[None, Depends(get_engine, scope="app")]
 
 def invoiced(order_id: int) -> bool:
     """Write an invoice, unless there is one."""
-    with sqlite3.connect(os.environ["BOOKS"], timeout=60) as books:
+    with closing(sqlite3.connect(os.environ["BOOKS"], timeout=60)) as books, books:
         books.execute("CREATE TABLE IF NOT EXISTS invoices (order_id INTEGER PRIMARY KEY)")
         return bool(
             books.execute("INSERT OR IGNORE INTO invoices VALUES (?)", (order_id,)).rowcount

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 
 from msgspec import Struct
@@ -70,7 +70,7 @@ class Site:
             "DELIVERIES": str(folder / "deliveries"),
             "REDELIVERY": str(REDELIVERY),
         }
-        with sqlite3.connect(self.database) as connection:
+        with closing(sqlite3.connect(self.database)) as connection, connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("CREATE TABLE invoices (order_id INTEGER PRIMARY KEY)")
             connection.execute("CREATE TABLE ledger (order_id INTEGER PRIMARY KEY)")
@@ -88,7 +88,7 @@ class Site:
         return Workers([*COMMAND], self.env, self.folder / "log")
 
     def books(self) -> Books:
-        with sqlite3.connect(self.database, timeout=60) as connection:
+        with closing(sqlite3.connect(self.database, timeout=60)) as connection, connection:
             (invoices,) = connection.execute("SELECT COUNT(*) FROM invoices").fetchone()
             (halves,) = connection.execute(
                 "SELECT COUNT(*) FROM invoices WHERE order_id NOT IN (SELECT order_id FROM ledger)"

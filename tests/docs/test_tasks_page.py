@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def order_one(env: dict[str, str], folder: Path) -> int:
         placed = httpx2.post(f"{server.url}/orders", json={"item": "tea"})
         assert placed.status_code == 201
         deadline = time.monotonic() + 60
-        with sqlite3.connect(folder / "shop.sqlite3") as connection:
+        with closing(sqlite3.connect(folder / "shop.sqlite3")) as connection, connection:
             while True:
                 invoices = [row[0] for row in connection.execute("SELECT * FROM invoices")]
                 if placed.json() in invoices:

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -443,7 +443,7 @@ def test_workers_that_start_together_make_one_database(tmp_path: Path) -> None:
 
 
 def test_a_database_of_an_older_version_is_named_with_the_cure(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "shop.sqlite3") as connection:
+    with closing(sqlite3.connect(tmp_path / "shop.sqlite3")) as connection, connection:
         connection.execute("CREATE TABLE due_invoices (order_id INTEGER PRIMARY KEY)")
 
     with pytest.raises(AssertionError) as info, serve_shop(tmp_path, None):

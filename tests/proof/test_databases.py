@@ -1,6 +1,7 @@
 """The shop's rows fit what its customers were told, on each database; and what does not is found."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
@@ -20,6 +21,13 @@ pytestmark = [
     # CPython 3.13 and later report a connection that aiosqlite gives up as its request is cancelled.
     pytest.mark.filterwarnings("ignore:Exception ignored .*<sqlite3.Connection"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def reported_here() -> Iterator[None]:
+    """Have such a connection be found in the test that has lost it, not in a later one."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(params=[sqlite, postgresql])
