@@ -341,12 +341,11 @@ class Exchange(Run):
 
     async def _run_tasks(self, background: BackgroundTask | None) -> None:
         app_state, threads = self.app_state, self._threads
-        failures: list[Exception] = []
+        # No name for the list: the frames of the tasks lead back to this one.
         if background is not None:
-            failures += await run_tasks(background, app_state, threads)
+            self.failures = await run_tasks(background, app_state, threads)
         if self._tasks is not None and self._tasks is not background:
-            failures += await run_tasks(self._tasks, app_state, threads)
-        self.failures = failures
+            self.failures = [*self.failures, *await run_tasks(self._tasks, app_state, threads)]
 
     async def run_left_tasks(self) -> None:
         """Run what an exception leaves: those of its handler's response, and those for always."""
