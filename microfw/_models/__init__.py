@@ -12,8 +12,7 @@ from microfw._models.annotations import (
     is_sequence,
 )
 from microfw._models.constraints import CONSTRAINTS, ConstraintError, Constraints
-from microfw._models.converter import JSONConverter, text_converter
-from microfw._models.dumping import dumper_of
+from microfw._models.converter import JSONConverter, dumper_of, text_converter
 from microfw._models.encoding import NoJSONValueError, encode_json, visible_attributes
 from microfw._models.errors import (
     Convert,

@@ -10,6 +10,7 @@ from types import GenericAlias, UnionType
 from typing import Any, NamedTuple, Protocol, TypeVar, cast, get_args, get_origin
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from microfw._models.encoding import plain_data
 from microfw._models.errors import Convert, Invalid
 from microfw._models.hashes import HARMLESS, HashGuard, hashed_types
 from microfw._models.parsing import decoder
@@ -94,17 +95,22 @@ def _made(annotation: Any, *, instances: bool) -> Converter:
 class _Care(NamedTuple):
     """What is done beside converting values of a type."""
 
-    guard: HashGuard | None
-    conceal: Conceal | None
+    guard: HashGuard | None = None
+    conceal: Conceal | None = None
 
 
+_NO_CARE = _Care()
 _known_care: WeakKeyDictionary[Converter, _Care] = WeakKeyDictionary()
 
 
 def _care_for(converter: Converter, annotation: Any) -> _Care:
+    if is_builtin(annotation):
+        return _NO_CARE
     care = _known_care.get(converter)
     if care is None:
-        care = _known_care[converter] = _Care(_guard_of(annotation), _conceal_of(annotation))
+        types = hashed_types(annotation)
+        guard = HashGuard([converter_of(kind).from_text() for kind in types]) if types else None
+        care = _known_care[converter] = _Care(guard, concealer_of(annotation))
     return care
 
 
@@ -177,10 +183,6 @@ def _guarded_whole(convert: Callable[[Any, int], Any], decode: Convert) -> Conve
     return lambda data: decode(data) if len(data) <= HARMLESS else decode_large(data)
 
 
-def _conceal_of(annotation: Any) -> Conceal | None:
-    return None if is_builtin(annotation) else concealer_of(annotation)
-
-
 def _concealing(convert: Function, conceal: Conceal | None) -> Function:
     if conceal is None:
         return convert
@@ -196,8 +198,14 @@ def _concealing(convert: Function, conceal: Conceal | None) -> Function:
     return cast("Function", convert_and_conceal)
 
 
-def _guard_of(annotation: Any) -> HashGuard | None:
-    if is_builtin(annotation):
-        return None
-    types = hashed_types(annotation)
-    return HashGuard([converter_of(kind).from_text() for kind in types]) if types else None
+def dumper_of(annotation: Any) -> Convert:
+    """Make the function that writes a value as plain data from which its type makes it again.
+
+    What it cannot write makes it raise a `TypeError` or a `ValueError`.
+    """
+    if annotation is Any or is_of_msgspec(annotation):
+        return plain_data
+    from pydantic import TypeAdapter  # with the first type that needs it
+
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    return partial(adapter.dump_python, mode="json", by_alias=True, warnings=False)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, get_origin
 
@@ -12,7 +13,7 @@ from microfw._models.annotations import bare, is_sequence, name_of_type, types_i
 from microfw._models.constraints import ConstraintError, Constraints
 from microfw._models.encoding import NoJSONValueError, encode_declared, encoder_of_subclass
 from microfw._models.errors import Convert, Invalid, UnsupportedTypeError, error
-from microfw._models.exact_structs import Look, exact_classes, is_flat
+from microfw._models.exact_structs import exact_classes, is_flat
 from microfw._models.fields import fields_of, is_attrs, is_model, is_named_tuple, is_struct
 from microfw._models.msgspec_errors import RefusedError, errors_of
 from microfw._models.parsing import REFUSED, parse_json, with_whole_numbers
@@ -38,7 +39,6 @@ class MsgspecConverter:
         self._others = _converters(annotation, converter_of)
         self._readable = _readable(annotation)
         self._is_flat = is_flat(self._type)
-        self._exact = exact_classes(annotation)
         self._lacks_defaults = any(_leaves_defaults(kind) for kind, _ in types_in(annotation))
         try:
             self._decoder = msgspec.json.Decoder(self._type, dec_hook=self._received)
@@ -46,6 +46,8 @@ class MsgspecConverter:
             raise _refusal(str(problem)) from None
         self._pack = msgspec.msgpack.Encoder(enc_hook=_known).encode
         self._unpack = msgspec.msgpack.Decoder(self._type, dec_hook=self._returned).decode
+        dated = (datetime, *_ANYTHING)
+        self._may_be_dated = any(kind in dated for kind, _ in types_in(annotation))
 
     def from_text(self) -> Convert:
         return partial(self._convert, strict=False)
@@ -54,12 +56,12 @@ class MsgspecConverter:
         return lambda received, size: self._convert_data(received)
 
     def from_json(self) -> Convert:
-        decode_directly = self._decoder.decode
-        complete = _completed if self._lacks_defaults else _unchanged
+        decode_directly, lacks_defaults = self._decoder.decode, self._lacks_defaults
 
         def decode(data: bytes) -> Any:
             try:
-                return complete(decode_directly(data))
+                made = decode_directly(data)
+                return _completed(made) if lacks_defaults else made
             except REFUSED:
                 pass
             received = parse_json(data)
@@ -114,24 +116,34 @@ class MsgspecConverter:
         return lambda value: encode_declared(select(narrow(value)))
 
     def _exact_first(self, encode: Encode) -> Encode:
-        """Write at once what is of exactly the declared classes, and so shows nothing else."""
-        if not self._exact:
-            return encode
-        look_of: Callable[..., Look | None] = self._exact.get
-        check = self._decoder.decode
+        """Copy at once what is of exactly the declared classes, which converting leaves as it is.
 
-        def encode_at_once(value: Any) -> bytes:
-            look = look_of(type(value), _never)
-            if look is None or look((value,)):
+        What shows nothing but plain values is written as it is, if it is valid.
+        """
+        classes, in_lists = exact_classes(self._type)
+        if self._lacks_defaults or not classes | in_lists:
+            return encode
+        are_flat = all(map(is_flat, classes | in_lists))
+        write = encode_declared if are_flat else msgspec.json.Encoder(enc_hook=_known).encode
+        decode, copy = self._decoder.decode, self._copy
+        reads_json = are_flat or self._may_be_dated
+
+        def encode_exact(value: Any) -> bytes:
+            items: Any = value
+            if type(value) in classes or (
+                type(value) is list and in_lists.issuperset(map(type, items))
+            ):
                 try:
-                    data = encode_declared(value)
-                    check(data)
+                    if not reads_json:
+                        return encode_declared(copy(value))
+                    data = write(value)
+                    made = decode(data)
+                    return data if are_flat else encode_declared(made)
                 except _UNFIT:
-                    return encode(value)
-                return data
+                    pass
             return encode(value)
 
-        return encode_at_once
+        return encode_exact
 
     def _convert_data(self, received: Any) -> Any:
         try:
@@ -154,7 +166,11 @@ class MsgspecConverter:
     def _copy(self, value: Any) -> Any:
         """Make all of a value anew, of what the type names and nothing else."""
         try:
-            return self._unpack(self._pack(value))
+            if not self._may_be_dated:
+                return self._unpack(self._pack(value))
+            # MessagePack has no offsets.
+            data = msgspec.to_builtins(value, builtin_types=_KEPT, enc_hook=_known)
+            return msgspec.convert(data, self._type, dec_hook=self._returned)
         except _UnknownError:
             return self._copy_with(value)
         except OverflowError:  # integers of more than 64 bits
@@ -226,19 +242,14 @@ def _completed(value: Any) -> Any:
     return value
 
 
-def _unchanged(value: Any) -> Any:
-    return value
-
-
-_UNFIT: tuple[type[Exception], ...] = (*REFUSED, NoJSONValueError)
-
-
-def _never(values: Iterable[Any]) -> bool:
-    return False
+_KEPT = (datetime, bytes)
 
 
 class _UnknownError(Exception):
     """A value holds an object that msgspec does not know."""
+
+
+_UNFIT: tuple[type[Exception], ...] = (*REFUSED, NoJSONValueError, _UnknownError)
 
 
 def _converted(convert: Convert, value: Any) -> Any:
