@@ -327,6 +327,34 @@ def test_routes_are_listed_with_those_of_routers() -> None:
     assert isinstance(contexts[0], RouteContext)
 
 
+def test_the_context_of_a_route_matches_by_path_and_methods_not_by_a_function_of_its_class() -> (
+    None
+):
+    class Late(Route):
+        def matches(self, scope: Any) -> Any:
+            raise AssertionError("the middleware has not run")
+
+    app = App(openapi_url=None)
+    router = Router(route_class=Late)
+    router.get("/late/{number}")(lambda number: None)
+    app.include_router(router)
+
+    @app.websocket("/socket")
+    async def serve(websocket: WebSocket) -> None: ...
+
+    app.mount("/below", App(openapi_url=None))
+
+    def found(path: str, method: str = "GET", kind: str = "http") -> list[str]:
+        scope = {"type": kind, "path": path, "method": method, "headers": []}
+        matches = [context.matches(scope)[0] for context in iter_route_contexts(app.routes)]
+        return [match.name for match in matches]
+
+    assert found("/late/3") == ["FULL", "NONE", "NONE"]
+    assert found("/late/3", "POST") == ["PARTIAL", "NONE", "NONE"]
+    assert found("/socket", kind="websocket") == ["NONE", "FULL", "NONE"]
+    assert found("/below/it") == ["NONE", "NONE", "FULL"]
+
+
 def test_values_that_stand_in_say_nothing_or_what_they_are() -> None:
     class Shouting(PlainTextResponse):
         media_type = "text/loud"

@@ -6,11 +6,12 @@ from typing import Any, cast
 import starlette.routing
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from microfw._routes.custom import RequestHandler
 from microfw._routes.route import Route
+from microfw._routes.route_patterns import MatchesInLinearTime
 
 
 class RouteContext:
@@ -23,6 +24,16 @@ class RouteContext:
     def __init__(self, route: BaseRoute) -> None:
         self.route: BaseRoute = route
         self.original_route: BaseRoute = route
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether a request is for the path and the methods of the route.
+
+        A `matches` of the route's own class is not called, as in FastAPI for the routes of included
+        routers: who asks may be ahead of the middleware that such a function builds upon.
+        """
+        if isinstance(self.route, MatchesInLinearTime):
+            return MatchesInLinearTime.matches(self.route, scope)
+        return self.route.matches(scope)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.route, name)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.types import Scope
 
@@ -24,12 +24,20 @@ def naming_spans(find: Callable[[Scope], Found]) -> Callable[[Scope], Found]:
 
     def find_and_name(scope: Scope) -> Found:
         found = find(scope)
-        span = trace.get_current_span()
+        span: Any = trace.get_current_span()
         of_request = getattr(span, "kind", None) is trace.SpanKind.SERVER
         if found is not None and of_request and scope["type"] == "http":
-            path: str = scope["route"].path
-            span.update_name(f"{scope['method']} {path}")
-            span.set_attribute("http.route", path)
+            _name(span, scope)
         return found
 
     return find_and_name
+
+
+def _name(span: Any, scope: Scope) -> None:
+    """Name a span, unless what made it knows the route; a name that a hook gave it stays."""
+    if "http.route" in (span.attributes or ()):
+        return
+    path: str = scope["route"].path
+    span.set_attribute("http.route", path)
+    if span.name.partition(" ")[2] == scope["path"].strip():
+        span.update_name(f"{scope['method']} {path}")

@@ -1,5 +1,6 @@
 """What OpenTelemetry's instrumentations record, beside FastAPI's applications."""
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from starlette.background import BackgroundTasks
 from starlette.requests import Request
 
 import microfw
+import microfw.routing
 from microfw.testclient import TestClient
 
 pytest.importorskip("opentelemetry.instrumentation.fastapi")
@@ -107,15 +109,16 @@ class Recorder:
         }
 
 
-def instrumented(how: str, app: Any, recorder: Recorder) -> Any:
+def instrumented(how: str, app: Any, recorder: Recorder, **options: Any) -> Any:
+    options |= recorder.providers
     if how == "fastapi":
-        FastAPIInstrumentor.instrument_app(app, **recorder.providers)
+        FastAPIInstrumentor.instrument_app(app, **options)
     elif how == "starlette":
-        StarletteInstrumentor.instrument_app(app, **recorder.providers)
+        StarletteInstrumentor.instrument_app(app, **options)
     elif how == "middleware":
-        app.add_middleware(OpenTelemetryMiddleware, **recorder.providers)
+        app.add_middleware(OpenTelemetryMiddleware, **options)
     else:
-        return OpenTelemetryMiddleware(app, **recorder.providers)
+        return OpenTelemetryMiddleware(app, **options)
     return app
 
 
@@ -210,6 +213,56 @@ def test_the_asgi_middleware_names_requests_by_route(how: str) -> None:
         *((f"GET {template}", template) for template in templates),
         ("GET /nowhere", None),
     ]
+
+
+@pytest.mark.parametrize("how", ["fastapi", "starlette", "middleware"])
+def test_the_name_that_a_hook_gives_a_span_stays(how: str) -> None:
+    def rename(span: Any, scope: Any) -> None:
+        span.update_name("mine")
+
+    recorder = Recorder()
+    app = instrumented(how, app_of(microfw, []), recorder, server_request_hook=rename)
+    TestClient(app).get("/items/3")
+    assert [(name, route) for name, route, *_ in recorder.requests()] == [
+        ("mine", "/items/{number}")
+    ]
+
+
+def test_the_name_that_an_instrumentation_gives_a_mount_stays() -> None:
+    recorder = Recorder()
+    app = microfw.App()
+    app.mount("/below", app_of(microfw, []))
+    TestClient(instrumented("fastapi", app, recorder)).get("/below/items/3")
+    assert [(name, route) for name, route, *_ in recorder.requests()] == [("GET /below", "/below")]
+
+
+def test_the_instrumentation_of_fastapi_leaves_a_function_of_a_route_class_to_the_request() -> None:
+    places = list[str]()
+
+    class Late(microfw.Route):
+        def matches(self, scope: Any) -> Any:
+            places.append(scope.get("place", "ahead of the middleware"))
+            return super().matches(scope)
+
+    class Placing:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            scope["place"] = "inside of the middleware"
+            await self.app(scope, receive, send)
+
+    recorder, router = Recorder(), microfw.Router(route_class=Late)
+    router.get("/items/{number}")(lambda number: number)
+    app = microfw.App()
+    app.include_router(router)
+    app.add_middleware(Placing)
+    with pytest.MonkeyPatch.context() as patched:
+        module = sys.modules[FastAPIInstrumentor.__module__]
+        patched.setattr(module, "iter_route_contexts", microfw.routing.iter_route_contexts)
+        TestClient(instrumented("fastapi", app, recorder)).get("/items/3")
+    assert places == ["inside of the middleware"]
+    assert [name for name, *_ in recorder.requests()] == ["GET /items/{number}"]
 
 
 def test_the_asgi_middleware_counts_requests_by_route() -> None:
