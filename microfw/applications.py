@@ -141,7 +141,7 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         deprecated: bool | None = None,
         include_in_schema: bool = True,
         generate_unique_id_function: Callable[[Any], str] | None = None,
-        default_response_class: type[Response] | None = None,
+        default_response_class: Callable[..., Response] | None = None,
         encoders: Encoders | None = None,
         redirect_slashes: bool = True,
         root_path: str = "",

@@ -1,6 +1,8 @@
 """A returned value -> a response; and the response classes."""
 
+import inspect
 from collections.abc import Callable
+from functools import partial
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -15,7 +17,8 @@ from starlette.responses import (
 from starlette.responses import JSONResponse as StarletteJSONResponse
 
 from microfw._models import ResultConverter, encode_json, parse_json
-from microfw.dependencies import EMPTY
+from microfw.dependencies import EMPTY, describe
+from microfw.exceptions import UnresolvableAnnotationError
 from microfw.sse import EventSourceResponse
 
 __all__ = [
@@ -90,7 +93,7 @@ def allows_body(status_code: int) -> bool:
 def responder(
     *,
     annotation: Any = EMPTY,
-    response_class: type[Response] = JSONResponse,
+    response_class: Callable[..., Response] = JSONResponse,
     status_code: int | None = None,
     **choices: Any,
 ) -> Respond:
@@ -101,20 +104,22 @@ def responder(
 
     Args:
         annotation: What is returned.
-        response_class: What it becomes.
+        response_class: Makes a response of it.
         status_code: That of the response; the class's own where it is `None`.
         **choices: What is sent of it; see `ResultConverter`.
 
     Raises:
         UnsupportedTypeError: The annotation is no type of values.
     """
-    is_unread = issubclass(response_class, _UNREAD)  # a path, a URL, something to iterate over
+    is_unread = issubclass(
+        made_by(response_class, Response), _UNREAD
+    )  # a path, a URL, something to iterate over
     results = ResultConverter(None if is_unread else model_of(annotation), **choices)
     if response_class in (JSONResponse, StarletteJSONResponse):
         respond = _json_responder(results, 200 if status_code is None else status_code)
     else:
         content_of = _content_of(results, response_class)
-        respond = _class_responder(content_of, response_class, status_code)
+        respond = _class_responder(content_of, maker_of(response_class), status_code)
     if status_code is not None and not allows_body(status_code):
         return _empty_responder(respond, status_code)
     return respond
@@ -148,21 +153,24 @@ def _empty_responder(respond: Respond, status_code: int) -> Respond:
 
 
 def _class_responder(
-    content_of: Callable[[Any], Any], response_class: type[Response], status_code: int | None
+    content_of: Callable[[Any], Any], make: Callable[..., Response], status_code: int | None
 ) -> Respond:
     arguments: dict[str, Any] = {} if status_code is None else {"status_code": status_code}
 
     def respond(value: Any) -> Response:
         if isinstance(value, Response):
             return value
-        return response_class(content_of(value), **arguments)
+        return make(content_of(value), **arguments)
 
     return respond
 
 
-def _content_of(results: ResultConverter, response_class: type[Response]) -> Callable[[Any], Any]:
-    """What a class of responses is called with, for a value that was returned."""
-    if issubclass(response_class, _UNREAD) or response_class.render is Response.render:
+def _content_of(
+    results: ResultConverter, response_class: Callable[..., Response]
+) -> Callable[[Any], Any]:
+    """What a class of responses, or a function, is called with for a value that was returned."""
+    made = made_by(response_class, Response)
+    if issubclass(made, _UNREAD) or (made is response_class and made.render is Response.render):
         return results.narrow
     encode, narrow = results.encode, results.narrow
 
@@ -171,6 +179,52 @@ def _content_of(results: ResultConverter, response_class: type[Response]) -> Cal
         return narrow(value) if isinstance(value, _TEXT) else parse_json(encode(value))
 
     return plain
+
+
+def made_by(response_class: Callable[..., Response], unsaid: type[Response]) -> type[Response]:
+    """Find the class of the responses that a `response_class` makes, as far as that shows.
+
+    Args:
+        response_class: A class, a partial, or a function.
+        unsaid: What a function makes whose return annotation does not say it.
+    """
+    if isinstance(response_class, type):
+        return response_class
+    given: dict[str, Any] = {}
+    if isinstance(response_class, partial):
+        kind, given = made_by(response_class.func, unsaid), response_class.keywords
+    else:
+        kind = _response_of(_returned_by(response_class)) or unsaid
+    own = {
+        "media_type": given.get("media_type", kind.media_type),
+        "__signature__": inspect.signature(response_class),
+    }
+    return type(kind.__name__, (kind,), own)
+
+
+def _returned_by(function: Callable[..., Any]) -> Any:
+    try:
+        return describe(function).returns
+    except UnresolvableAnnotationError:
+        return EMPTY
+
+
+def maker_of(
+    response_class: Callable[..., Any], kind: type[Response] = Response
+) -> Callable[..., Any]:
+    """Return what makes responses: a class as it is, a function held to its word."""
+    if isinstance(response_class, type):
+        return response_class
+
+    def make(content: Any, **arguments: Any) -> Response:
+        made = response_class(content, **arguments)
+        if not isinstance(made, kind):
+            raise TypeError(
+                f"response_class={response_class!r} returned {made!r}, which is no {kind.__name__}"
+            )
+        return made
+
+    return make
 
 
 def model_of(annotation: Any) -> Any:

@@ -962,12 +962,14 @@ def test_a_status_that_is_none_is_reported(status_code: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("response_class", [dict, "JSONResponse", JSONResponse(None), None])
+@pytest.mark.parametrize(
+    "response_class", [dict, functools.partial(dict), "JSONResponse", JSONResponse(None), None]
+)
 def test_a_response_class_that_is_none_is_reported(response_class: Any) -> None:
     assert added(DeclarationError, get_it, response_class=response_class) == message(
-        f"response_class={response_class!r} is no class of responses",
+        f"response_class={response_class!r} makes no responses",
         place(get_it),
-        "name a subclass of microfw.Response, the class itself",
+        "name a subclass of microfw.Response, the class itself, or a function",
     )
 
 

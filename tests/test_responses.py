@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from enum import Enum
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -208,6 +209,71 @@ def test_paths_addresses_and_iterators_are_not_looked_into():
     assert isinstance(file, FileResponse)
     assert away.headers["location"] == "/there"
     assert isinstance(stream, StreamingResponse)
+
+
+# ---------------------------------------------------------------------- functions
+
+
+def as_lines(content: Any, status_code: int = 203, **_: Any) -> PlainTextResponse:
+    return PlainTextResponse("\n".join(map(str, content)), status_code)
+
+
+def unsaid(content, status_code=200):
+    return Rendered(content, status_code)
+
+
+def unknown(content: Any) -> "Unknown":  # type: ignore[name-defined]  # noqa: F821
+    return Rendered(content)
+
+
+@pytest.mark.parametrize(
+    ("response_class", "sent", "status", "media_type"),
+    [
+        (as_lines, b"1\n2020-01-01", 203, "text/plain; charset=utf-8"),
+        (unsaid, b"[1, '2020-01-01']", 200, "application/x-rendered"),
+        (unknown, b"[1, '2020-01-01']", 200, "application/x-rendered"),
+        (
+            partial(JSONResponse, media_type="application/problem+json", status_code=418),
+            b'[1,"2020-01-01"]',
+            418,
+            "application/problem+json",
+        ),
+    ],
+)
+def test_a_function_makes_responses_of_plain_data(response_class, sent, status, media_type):
+    app = App()
+    app.add_api_route("/", lambda: [1, date(2020, 1, 1)], response_class=response_class)
+    app.include_router(router := Router(default_response_class=response_class))
+    router.get("/of-router")(lambda: [1, date(2020, 1, 1)])
+
+    for path in ("/", "/of-router"):
+        answer = TestClient(app).get(path)
+        assert (answer.content, answer.status_code) == (sent, status)
+        assert answer.headers["content-type"] == media_type
+
+
+def test_a_function_that_makes_responses_gets_the_routes_status():
+    make = responder(response_class=as_lines, status_code=201)
+
+    assert (make([1]).status_code, make([1]).body) == (201, b"1")
+    assert make(response := Response()) is response
+
+
+def test_a_partial_of_a_class_that_sends_what_it_is_given_gets_it():
+    file = responder(response_class=partial(FileResponse, filename="it"))(pathlib.Path(__file__))
+    text = responder(annotation=bytes, response_class=partial(Response, media_type="a/b"))(b"\xff")
+
+    assert file.headers["content-disposition"] == 'attachment; filename="it"'
+    assert (text.body, text.headers["content-type"]) == (b"\xff", "a/b")
+
+
+def test_what_a_function_makes_is_a_response(app):
+    app.get("/", response_class=repr)(lambda: 3)
+
+    with pytest.raises(TypeError) as raised:
+        TestClient(app).get("/")
+
+    assert str(raised.value) == f"response_class={repr!r} returned '3', which is no Response"
 
 
 # ---------------------------------------------------------------------- what is sent of a model

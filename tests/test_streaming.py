@@ -5,6 +5,7 @@ import typing
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -15,6 +16,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 
 from microfw import App, Depends, HTTPException, Query, Request, Response, ResponseValidationError
 from microfw.exceptions import ResponseTypeError
+from microfw.responses import EventSourceResponse, JSONResponse
 from tests.lifecycle.programs import Log, Oops, lines, request, told
 
 
@@ -48,6 +50,59 @@ def app_that_yields(is_async: bool, *items: Any, **options: Any) -> App:
 
 
 # ---------------------------------------------------------------------- what is sent
+
+
+def as_csv(content: Any, **options: Any) -> StreamingResponse:
+    return StreamingResponse(content, media_type="text/csv", **options)
+
+
+def unsaid(content, status_code=202):
+    return StreamingResponse(content, status_code)
+
+
+def as_events(content: Any) -> EventSourceResponse:
+    return EventSourceResponse(content, headers={"x-made": "yes"})
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+@pytest.mark.parametrize(
+    ("response_class", "status", "media_type", "sent"),
+    [
+        (as_csv, 200, "text/csv; charset=utf-8", b"ab"),
+        (unsaid, 202, None, b"ab"),
+        (
+            partial(StreamingResponse, media_type="text/csv", status_code=203),
+            203,
+            "text/csv; charset=utf-8",
+            b"ab",
+        ),
+        (as_events, 200, "text/event-stream; charset=utf-8", b'data: "a"\n\ndata: "b"\n\n'),
+        (partial(JSONResponse), 200, "application/jsonl", b'"a"\n"b"\n'),
+    ],
+)
+async def test_a_function_makes_the_head_of_a_stream(
+    is_async: bool, response_class: Any, status: int, media_type: str | None, sent: bytes
+) -> None:
+    answer = await request(app_that_yields(is_async, "a", "b", response_class=response_class))
+
+    assert (answer.status, answer.body) == (status, sent)
+    assert dict(answer.headers).get("content-type") == media_type
+
+
+async def test_what_a_function_makes_of_a_stream_is_a_stream() -> None:
+    app = app_that_yields(True, "a", response_class=unsaid_response)
+    answer = await request(app)
+
+    assert str(answer.raised) == (
+        f"response_class={unsaid_response!r} returned {made!r}, which is no StreamingResponse"
+    )
+
+
+made = PlainTextResponse("no stream")
+
+
+def unsaid_response(content):
+    return made
 
 
 @dataclass

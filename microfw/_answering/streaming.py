@@ -20,6 +20,7 @@ from microfw._models import ResultConverter
 from microfw._reading import SharedReceive
 from microfw.dependencies import uninterrupted
 from microfw.exceptions import CleanupTimeoutError
+from microfw.responses import made_by, maker_of
 from microfw.sse import KEEPALIVE_COMMENT, EventSourceResponse, ServerSentEvent, format_sse_event
 
 logger = logging.getLogger("microfw")
@@ -40,7 +41,7 @@ Encode = Callable[[Any], bytes]
 def streamer(
     *,
     item: Any,
-    response_class: type[Response],
+    response_class: Callable[..., Response],
     status_code: int | None = None,
     **choices: Any,
 ) -> Callable[[Exchange, Any], Any]:
@@ -51,25 +52,28 @@ def streamer(
 
     Args:
         item: The type that each item is validated and filtered by; `Any` lets everything pass.
-        response_class: What the response is.
+        response_class: Makes the response.
         status_code: That of the response.
         **choices: What is sent of the items; see `ResultConverter`.
 
     Raises:
         UnsupportedTypeError: It is no type of values.
     """
-    head: type[StreamingResponse] = JSONLinesResponse
+    head: Callable[..., Any] = JSONLinesResponse
     kind: type[_Stream] = _Stream
-    if issubclass(response_class, EventSourceResponse):
-        head, kind = response_class, _EventStream
+    made = made_by(response_class, StreamingResponse)
+    if issubclass(made, EventSourceResponse):
+        head, kind = maker_of(response_class, EventSourceResponse), _EventStream
         encode = _event_encoder(ResultConverter(data_of_events(item), **choices).encode)
-    elif issubclass(response_class, StreamingResponse):
-        head, encode = response_class, _raw_encoder(response_class.charset)
+    elif issubclass(made, StreamingResponse):
+        head, encode = maker_of(response_class, StreamingResponse), _raw_encoder(made.charset)
     else:
         encode = _line_encoder(ResultConverter(item, **choices).encode)
 
+    arguments: dict[str, Any] = {} if status_code is None else {"status_code": status_code}
+
     async def stream(exchange: Exchange, generator: Any) -> Response:
-        prepared = head((), status_code or 200)
+        prepared = head((), **arguments)
         response = await exchange.offered(prepared)
         if getattr(response, "body_iterator", None) is prepared.body_iterator:
             await kind(exchange, generator, encode, response).send()

@@ -69,7 +69,7 @@ class RouteDefaults:
     responses: dict[int | str, Any]
     callbacks: list[BaseRoute]
     generate_unique_id_function: Callable[[Any], str] | None
-    default_response_class: type[Response] | None
+    default_response_class: Callable[..., Response] | None
     encoders: dict[type[Any], Callable[[Any], Any]]
     max_body_size: int | EllipsisType | None
     form_limits: FormLimits | None

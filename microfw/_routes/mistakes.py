@@ -5,6 +5,7 @@ Each function raises the `RegistrationError` for one kind of mistake, or returns
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import Any
 
 import starlette.routing
@@ -152,15 +153,23 @@ def check_options(options: Mapping[str, Any], known: Collection[str], where: str
     if status_code is not None and not (isinstance(status_code, int) and 200 <= status_code < 1000):
         what = f"status_code={status_code!r} is no status of HTTP"
         cure = "write a number of three digits, from 200 on"
-    elif not (isinstance(response_class, type) and issubclass(response_class, Response)):
-        what = f"response_class={response_class!r} is no class of responses"
-        cure = "name a subclass of microfw.Response, the class itself"
+    elif not _makes_responses(response_class):
+        what = f"response_class={response_class!r} makes no responses"
+        cure = "name a subclass of microfw.Response, the class itself, or a function"
     else:
         check_encoders(options.get("encoders"), where)
         for name in ("response_model_include", "response_model_exclude"):
             _check_parts(name, options.get(name), where)
         return
     raise DeclarationError(what, where=where, cure=cure)
+
+
+def _makes_responses(response_class: object) -> bool:
+    while isinstance(response_class, partial):
+        response_class = response_class.func
+    if isinstance(response_class, type):
+        return issubclass(response_class, Response)
+    return callable(response_class) and not isinstance(response_class, Response)
 
 
 def _check_parts(name: str, parts: object, where: str) -> None:

@@ -36,7 +36,7 @@ class RouteOptions(TypedDict, total=False):
 
     name: str | None
     status_code: int | None
-    response_class: type[Response]
+    response_class: Callable[..., Response]
     response_model: Any
     response_model_include: IncEx | None
     response_model_exclude: IncEx | None
@@ -73,7 +73,7 @@ class IncludeOptions(TypedDict, total=False):
     responses: Mapping[int | str, Any] | None
     callbacks: Sequence[BaseRoute] | None
     generate_unique_id_function: Callable[[Any], str] | None
-    default_response_class: type[Response] | None
+    default_response_class: Callable[..., Response] | None
     max_body_size: int | EllipsisType | None
     form_limits: FormLimits | None
     echo_input: bool | None

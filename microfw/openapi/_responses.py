@@ -20,6 +20,7 @@ from microfw.responses import (
     EventSourceResponse,
     StreamingResponse,
     allows_body,
+    made_by,
     model_of,
     response_classes_of,
 )
@@ -88,11 +89,14 @@ def _kinds_of(route: Route) -> list[type[Response]]:
     Of an annotated class the route's own may be a narrower one.
     """
     options = route.options
+    endpoint = route.plan.endpoint.signature
     declared = options.get("response_class")
+    if declared is not None:
+        declared = made_by(declared, StreamingResponse if endpoint.yields else Response)
     usual = declared or JSONResponse
     if options.get("response_model") is not None:
         return [usual]
-    classes = response_classes_of(route.plan.endpoint.signature.returns)
+    classes = response_classes_of(endpoint.returns)
     own = [each for each in classes if each is not None]
     kinds = [declared if declared and issubclass(declared, each) else each for each in own]
     return kinds if len(own) == len(classes) else [usual, *kinds]

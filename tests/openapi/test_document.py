@@ -1,6 +1,7 @@
 """What the document says of an application, where no comparison with FastAPI tells it."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from threading import get_ident
 from typing import Annotated, Any
 
@@ -620,6 +621,27 @@ def test_what_is_annotated_counts_before_the_class_of_all_routes_unless_that_is_
     assert answer(FileResponse, response_class=HTMLResponse) == answer(FileResponse)
     assert answer(Response, response_class=HTMLResponse) == html
     assert answer(int | Response, response_class=HTMLResponse) == html
+
+
+def test_a_function_that_makes_responses_is_described_as_far_as_it_shows() -> None:
+    def page(content: str, status_code: int = 203) -> HTMLResponse:
+        return HTMLResponse(content, status_code)
+
+    def anything(content: str):
+        return HTMLResponse(content)
+
+    success = {"description": "Successful Response"}
+    problem = partial(JSONResponse, media_type="application/problem+json", status_code=400)
+
+    assert answer(str, response_class=page) == {"203": answer(HTMLResponse)["200"]}
+    assert answer(str, response_class=anything) == {"200": success}
+    assert answer(int, response_class=problem) == {
+        "400": {
+            **success,
+            "content": {"application/problem+json": answer(int)["200"]["content"][JSON]},
+        }
+    }
+    assert streamed(chunks, response_class=anything) == success
 
 
 def test_a_head_is_answered_without_content() -> None:
