@@ -1065,11 +1065,12 @@ def test_overrides_are_in_force_however_they_were_given(override: Callable[..., 
 # ---------------------------------------------------------------------- endpoints
 
 
-def test_a_sync_function_cannot_serve_a_websocket() -> None:
+def test_a_sync_function_that_returns_nothing_cannot_serve_a_websocket() -> None:
     def feed(websocket: WebSocket): ...
 
     assert mistake(EndpointError, App().websocket("/feed"), feed) == message(
-        "the WebSocket endpoint 'feed' is not an async function",
+        "the WebSocket endpoint 'feed' is not an async function, and returns nothing that could be"
+        " awaited",
         place(feed),
         "write `async def`: a WebSocket is received from and sent to with `await`",
     )

@@ -22,6 +22,7 @@ from microfw.dependencies import (
     describe,
     inspect_signature,
     name_of,
+    only_returns_none,
     place_of,
 )
 from microfw.exceptions import DeclarationError, EndpointError, IncludeError, PathError
@@ -127,7 +128,7 @@ def check_endpoint(endpoint: object) -> None:
 
 
 def check_websocket_endpoint(endpoint: Callable[..., Any]) -> None:
-    """A WebSocket's endpoint awaits its messages."""
+    """A WebSocket's endpoint awaits its messages, or returns what does."""
     signature = describe(endpoint)
     if signature.yields:
         raise EndpointError(
@@ -135,9 +136,10 @@ def check_websocket_endpoint(endpoint: Callable[..., Any]) -> None:
             where=signature.where,
             cure="send with `await websocket.send_json(...)`",
         )
-    if not signature.is_async:
+    if not signature.is_async and only_returns_none(signature):
         raise EndpointError(
-            f"the WebSocket endpoint {signature.name!r} is not an async function",
+            f"the WebSocket endpoint {signature.name!r} is not an async function, and returns"
+            " nothing that could be awaited",
             where=signature.where,
             cure="write `async def`: a WebSocket is received from and sent to with `await`",
         )

@@ -1,6 +1,8 @@
 """A path whose WebSockets are handled by a function with dependencies."""
 
 from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import isawaitable
 from typing import Any
 
 import starlette.routing
@@ -26,7 +28,14 @@ from microfw._routes.options import RouteOptions
 from microfw._routes.planned import Prepared
 from microfw._routes.route_patterns import MatchesInLinearTime, PathPattern, bounded
 from microfw._routes.surroundings import wrapped
-from microfw.dependencies import DependencyScope, Shape, collected
+from microfw.dependencies import (
+    DependencyScope,
+    Shape,
+    collected,
+    is_async_callable,
+    is_generator_function,
+    place_of,
+)
 from microfw.exceptions import (
     WebSocketRequestValidationError,
 )
@@ -59,7 +68,7 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
         self.path = path
         self.param_convertors: dict[str, Convertor[Any]] = bounded(self.param_convertors)
         self.middleware = middleware
-        self._set_plans(endpoint, dependencies, default_scope)
+        self._set_plans(_awaited(endpoint), dependencies, default_scope)
         self.options: RouteOptions = {"dependencies": self.dependencies, "middleware": middleware}
         self.app: ASGIApp = wrapped(self._serve, middleware)
         self._can_be_direct = not middleware and type(self).handle is WebSocketRoute.handle
@@ -135,6 +144,21 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
             names={"invalid": _invalid_websocket, "ended": _ended},
             between=("await exchange.run_tasks()",),
         )
+
+
+def _awaited(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """Await what a sync function returns, called where the event loop runs, as FastAPI does."""
+    if is_async_callable(endpoint) or is_generator_function(endpoint):
+        return endpoint
+
+    @wraps(endpoint)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        returned = endpoint(*args, **kwargs)
+        if not isawaitable(returned):
+            raise TypeError(f"{place_of(endpoint)} returned {returned!r}, which nothing can await")
+        return await returned
+
+    return call
 
 
 def _invalid_websocket(exchange: WebSocketExchange) -> WebSocketRequestValidationError:

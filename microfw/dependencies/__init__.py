@@ -49,6 +49,7 @@ from microfw.dependencies._signatures import (
     is_async_callable,
     is_generator_function,
     name_of,
+    only_returns_none,
     place_of,
 )
 from microfw.dependencies._spans import (
@@ -142,6 +143,7 @@ __all__ = [
     "make_plan",
     "name_of",
     "not_awaited",
+    "only_returns_none",
     "outcome_of",
     "own_place",
     "place_of",

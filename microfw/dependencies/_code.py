@@ -64,7 +64,18 @@ def returns_a_value(code: CodeType) -> bool:
     own = [*_own_nodes(code)]
     if not any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
         return False  # the file has changed since it was imported
-    return any(isinstance(node, ast.Return) and not _is_none(node.value) for node in own)
+    return any(map(_returns_a_value, own))
+
+
+@functools.lru_cache(_KEPT_CODES)
+def only_returns_none(code: CodeType) -> bool:
+    """Whether the source of a sync function, where there is one, returns no value and raises none.
+
+    What it calls may raise all the same.
+    """
+    own = [*_own_nodes(code)]
+    ends = any(isinstance(node, ast.Raise) or _returns_a_value(node) for node in own)
+    return bool(own) and not ends
 
 
 def _mentions_return(code: CodeType) -> bool:
@@ -98,6 +109,10 @@ def _body(code: CodeType) -> list[ast.stmt]:
         if isinstance(node, ast.FunctionDef) and node.name == code.co_name:
             return node.body
     return []
+
+
+def _returns_a_value(node: ast.AST) -> bool:
+    return isinstance(node, ast.Return) and not _is_none(node.value)
 
 
 def _is_none(value: ast.expr | None) -> bool:

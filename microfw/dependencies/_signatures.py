@@ -435,6 +435,15 @@ def _inspected(call: Any) -> _Written:
 
 def returns_a_value(signature: Signature) -> bool:
     """Whether a generator function has a `return` with a value, as far as its source shows."""
+    return _shows(signature, _code.returns_a_value)
+
+
+def only_returns_none(signature: Signature) -> bool:
+    """Whether a sync function returns no value and raises none, as far as its source shows."""
+    return _shows(signature, _code.only_returns_none)
+
+
+def _shows(signature: Signature, does: Callable[[CodeType], bool]) -> bool:
     function, _, _ = _kind(signature.call)
     code = getattr(function, "__code__", None)
-    return type(code) is CodeType and _code.returns_a_value(code)
+    return type(code) is CodeType and does(code)

@@ -12,7 +12,12 @@ from anyio.lowlevel import checkpoint
 
 from microfw import App, Depends
 from microfw.dependencies import describe
-from microfw.dependencies._code import NEVER_SUSPENDING, can_suspend, returns_a_value
+from microfw.dependencies._code import (
+    NEVER_SUSPENDING,
+    can_suspend,
+    only_returns_none,
+    returns_a_value,
+)
 from microfw.exceptions import GeneratorError
 from tests.lifecycle.programs import Log, Oops, lines, request
 
@@ -43,6 +48,7 @@ def test_it_is_known_of_each_instruction_of_this_python_whether_it_can_suspend()
 def _nothing_is_kept() -> None:
     """Codes are equal whose files differ, as they need not be looked at twice."""
     can_suspend.cache_clear()
+    only_returns_none.cache_clear()
     returns_a_value.cache_clear()
 
 
@@ -209,6 +215,28 @@ def test_nothing_is_said_where_the_source_is_not_that_of_the_function(shown: str
 
 def test_nothing_is_said_where_there_is_no_source() -> None:
     assert not returns_a_value(exec_without_source(RETURNING).__code__)
+
+
+@pytest.mark.parametrize(
+    ("body", "only_none"),
+    [
+        ("print()", True),
+        ("return", True),
+        ("return None", True),
+        ("return work()", False),
+        ("raise KeyError", False),
+        ("def inner(): return 1", True),
+    ],
+)
+def test_what_only_returns_none_is_found(body: str, only_none: bool) -> None:
+    text = f"def get_value():\n    {body}\n"
+    get_value = exec_with_source(text, f"<{body}>")
+    assert only_returns_none(get_value.__code__) is only_none
+
+
+def test_nothing_is_said_of_what_a_function_without_source_returns() -> None:
+    get_value = exec_without_source("def get_value(): print()")
+    assert not only_returns_none(get_value.__code__)
 
 
 def test_reading_the_source_repeats_no_warning_of_the_compiler() -> None:

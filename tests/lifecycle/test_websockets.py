@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from threading import get_ident
 from typing import Annotated, Any
 
 import anyio
@@ -20,6 +21,7 @@ from microfw import (
     WebSocket,
     WebSocketException,
 )
+from microfw.dependencies import place_of
 from microfw.exceptions import SwallowedExceptionError, YieldError
 from tests.lifecycle.programs import Log, lines, told
 
@@ -178,6 +180,57 @@ async def test_a_websocket_that_the_endpoint_does_not_accept_is_refused(app: App
 
     conversation = await converse(app)
     assert conversation == Conversation(["close 1000"])
+
+
+async def test_a_sync_function_may_return_what_serves_a_websocket(app: App, log: Log) -> None:
+    loop = get_ident()
+
+    async def say(websocket: WebSocket, text: str) -> None:
+        await websocket.accept()
+        await websocket.send_text(text)
+        log("endpoint")
+
+    async def session() -> AsyncIterator[str]:
+        with log.opened("session"):
+            yield "hello"
+
+    @app.websocket("/")
+    def serve(websocket: WebSocket, text: Annotated[str, Depends(session)]) -> Any:
+        assert get_ident() == loop  # where it could start a task
+        return say(websocket, text)
+
+    class Serving:
+        def __call__(self, websocket: WebSocket) -> Any:
+            return say(websocket, "from an object")
+
+    app.add_api_websocket_route("/object", Serving())
+
+    conversation = await converse(app, log=log)
+    assert conversation.received == ["accept", "text hello", "close 1000"]
+    assert log == lines(
+        "session opens, sends accept, sends text hello, endpoint, session exits, sends close 1000"
+    )
+    conversation = await converse(app, path="/object")
+    assert conversation.received == ["accept", "text from an object", "close 1000"]
+
+
+async def test_a_sync_function_that_refuses_a_websocket_has_nothing_to_await(app: App) -> None:
+    @app.websocket("/")
+    def refuse(websocket: WebSocket) -> None:
+        raise WebSocketException(1008)
+
+    conversation = await converse(app)
+    assert (conversation.received, conversation.raised) == (["close 1008"], None)
+
+
+async def test_what_a_sync_function_returns_for_a_websocket_has_to_be_awaitable(app: App) -> None:
+    @app.websocket("/")
+    def serve(websocket: WebSocket) -> Any:
+        return 3
+
+    raised = (await converse(app)).raised
+    assert type(raised) is TypeError
+    assert str(raised) == f"{place_of(serve)} returned 3, which nothing can await"
 
 
 async def test_values_and_the_connection_are_injected(app: App) -> None:
