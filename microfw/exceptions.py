@@ -20,7 +20,6 @@ __all__ = [
     "DeclarationError",
     "EndpointContext",
     "EndpointError",
-    "GeneratorError",
     "HTTPException",
     "IncludeError",
     "LifecycleError",
@@ -118,10 +117,6 @@ class IncludeError(RegistrationError):
     """Something is included that is no router, or is the very router that includes it."""
 
 
-class GeneratorError(RegistrationError):
-    """A yield dependency returns a value, which would be lost."""
-
-
 class PathError(RegistrationError):
     """A path or prefix is malformed: without its first slash, for example, or empty."""
 
@@ -158,7 +153,7 @@ class LifecycleError(MicrofwError, RuntimeError):
 
 
 class YieldError(LifecycleError):
-    """A yield dependency did not yield, yielded twice, or returned a value."""
+    """A yield dependency did not yield, or yielded twice."""
 
 
 class NotAwaitedError(LifecycleError):

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -155,6 +156,7 @@ def added(call: Callable[..., Any]) -> App | None:
     return app
 
 
+@pytest.mark.filterwarnings("ignore:.* takes .args and ..kwargs:RuntimeWarning")
 @given(
     shape=shapes(),
     more=st.booleans(),

@@ -76,7 +76,6 @@ ROWS = {
     "dependencies/_graph.py:_narrower": (NARROWER,),
     "dependencies/_order.py:_Order._too_far_apart": (OURS,),
     "dependencies/_signatures.py:_inspected": (VALUE, TOO),
-    "dependencies/_walk.py:_Callables._check_returns_nothing": ("a yield dependency that returns",),
     "dependencies/_walk.py:_check_declaration": (TOO,),
     "dependencies/_walk.py:_cycle": (TOO,),
     "dependencies/_walk.py:_filled_by_name": ("`*args` of an endpoint or a dependency",),

@@ -7,6 +7,7 @@ functions under test: `qualname (file.py:line)`.
 import contextlib
 import functools
 import inspect
+import warnings
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -37,7 +38,6 @@ from microfw.exceptions import (
     CycleError,
     DeclarationError,
     EndpointError,
-    GeneratorError,
     IncludeError,
     MultipleBodiesError,
     NotCallableError,
@@ -613,9 +613,9 @@ def test_one_dependency_in_the_place_of_a_list_is_reported() -> None:
 # ---------------------------------------------------------------------- generators
 
 
-def returns_what_it_was_sent() -> Generator[int, int, int]:
-    received = yield 1
-    return received
+def returns_what_it_yielded() -> Generator[int, None, int]:
+    yield 1
+    return 1
 
 
 def returns_early(ready: bool = True) -> Generator[int, None, int | None]:
@@ -632,16 +632,25 @@ def returns_in_finally() -> Generator[int, None, int]:
         return 2  # noqa: B012 - the mistake
 
 
-@pytest.mark.parametrize("get_value", [returns_what_it_was_sent, returns_early, returns_in_finally])
-def test_a_yield_dependency_that_returns_a_value_is_reported(get_value: Callable[..., Any]) -> None:
-    def create_order(value: Annotated[int, Depends(get_value)]): ...
+@pytest.mark.parametrize("get_value", [returns_what_it_yielded, returns_early, returns_in_finally])
+def test_an_author_is_warned_of_a_yield_dependency_that_returns_a_value(
+    get_value: Callable[..., Any],
+) -> None:
+    def create_order(value: Annotated[int, Depends(get_value)]) -> int:
+        return value
 
-    assert added(GeneratorError, create_order) == message(
-        f"the yield dependency {get_value.__name__!r} returns a value, which nobody receives",
-        place(get_value),
-        "`yield` the value; a `return` in a generator must be bare",
-        f"create_order -> {get_value.__name__}",
-    )
+    app = App()
+    with pytest.warns(RuntimeWarning) as warned:
+        app.get("/")(create_order)
+
+    assert [str(each.message) for each in warned] == [
+        message(
+            f"the yield dependency {get_value.__name__!r} returns a value, which nobody receives",
+            place(get_value),
+            "`yield` the value; write a bare `return` where the generator is to end",
+        )
+    ]
+    assert TestClient(app).get("/").json() == 1
 
 
 lock = contextlib.nullcontext("held")
@@ -707,12 +716,12 @@ def test_a_bare_return_in_a_yield_dependency_is_no_mistake(get_value: Callable[.
     assert TestClient(app).get("/").json() in (1, 2)
 
 
-def test_a_replacement_that_returns_a_value_is_reported_as_well() -> None:
+def test_an_author_is_warned_of_a_replacement_that_returns_a_value_as_well() -> None:
     app = App()
     app.get("/")(lambda value=Depends(get_it): None)
     app.dependency_overrides[get_it] = returns_early
-    with pytest.raises(GeneratorError):
-        TestClient(app).get("/")
+    with pytest.warns(RuntimeWarning, match="'returns_early' returns a value"):
+        assert TestClient(app).get("/").status_code == 200
 
 
 # ---------------------------------------------------------------------- without a request
@@ -1438,6 +1447,68 @@ def test_what_passes_on_all_that_it_gets_by_place_is_reported(
     assert told == message(what, where, cure, path=f"read_item -> {name}")
     if call is passing_on:
         assert added(UnfillableParameterError, call) == message(what, where, cure)
+
+
+def unmarked(function: Callable[..., Any]) -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+class Unmarked:
+    def __init__(self, name: str = "", *rest: Any, **more: Any) -> None: ...
+
+
+def warned_of(endpoint: Callable[..., Any]) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        App().get("/")(endpoint)
+    return [f"{each.category.__name__}: {each.message}" for each in caught]
+
+
+def of_wrapper(name: str, taken: str, function: Any) -> str:
+    return "RuntimeWarning: " + message(
+        f"{name!r} takes {taken}: these two names are read from the query string, and nothing that"
+        " a function inside of it needs",
+        f"{function.__qualname__.removesuffix('.__init__')}"
+        f" ({__file__}:{function.__code__.co_firstlineno})",
+        "mark a decorator's wrapper with `@functools.wraps(function)`; elsewhere name the"
+        " parameters",
+    )
+
+
+def test_an_author_is_warned_of_a_wrapper_that_does_not_show_what_is_inside_of_it() -> None:
+    wrapper = unmarked(get_it)
+    told = of_wrapper("wrapper", "*args and **kwargs", wrapper)
+
+    assert warned_of(wrapper) == [told]
+    assert warned_of(lambda it=Depends(wrapper): None) == [told]
+    assert warned_of(lambda it=Depends(Unmarked): None) == [
+        of_wrapper("Unmarked", "*rest and **more", Unmarked.__init__)
+    ]
+
+
+def declared(*args: Annotated[Any, Query()], **kwargs: Any) -> None: ...
+
+
+def typed(*args: Any, **kwargs: str) -> None: ...
+
+
+def by_name_alone(**kwargs: str) -> None: ...
+
+
+def signed(*args: Any, **kwargs: Any) -> None: ...
+
+
+signed.__signature__ = inspect.Signature()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "endpoint", [functools.wraps(get_it)(unmarked(get_it)), declared, typed, by_name_alone, signed]
+)
+def test_nothing_is_said_where_it_shows_what_a_function_takes(endpoint: Any) -> None:
+    assert warned_of(endpoint) == []
 
 
 def test_a_declaration_that_a_partial_passes_by_place_is_reported() -> None:

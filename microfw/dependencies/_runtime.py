@@ -134,16 +134,13 @@ class opened:  # noqa: N801 - reads as a word in generated code
                     next(generator)
                 else:
                     generator.throw(error)
-            except StopIteration as stop:
-                if stop.value is None:
-                    return error is not None and self._swallows(error)
-            else:
-                try:
-                    generator.close()
-                except (Exception, BaseExceptionGroup) as closing:
-                    raise self._yielded_twice() from closing
-                raise self._yielded_twice()
-            raise YieldError(f"{self._place()} returned a value, which nobody receives")
+            except StopIteration:
+                return error is not None and self._swallows(error)
+            try:
+                generator.close()
+            except (Exception, BaseExceptionGroup) as closing:
+                raise self._yielded_twice() from closing
+            raise self._yielded_twice()
         except BaseException as raised:
             if error is None or not self._lets_out(error, raised, traceback):
                 raise

@@ -32,7 +32,6 @@ from microfw.dependencies._signatures import (
 from microfw.exceptions import (
     CycleError,
     DeclarationError,
-    GeneratorError,
     NotCallableError,
     OverrideError,
     UnfillableParameterError,
@@ -41,6 +40,7 @@ from microfw.exceptions import (
 
 Overrides = Mapping[Any, Callable[..., Any]]
 
+_NO_TYPES: tuple[Any, ...] = (EMPTY, Any, object)
 _NO_CLASSES: tuple[Any, ...] = (EMPTY, Any, type(None))
 
 
@@ -224,8 +224,12 @@ class _Callables:
                 raise mistake.below(_names(path, call)) from mistake.__cause__
         with collected():
             signature = self._passed_all(signature, _names(path, call))
-        with collected():
-            self._check_returns_nothing(signature, _names(path, call))
+        if self._known and signature.yields and returns_a_value(signature):
+            warn(
+                f"the yield dependency {signature.name!r} returns a value, which nobody receives",
+                where=signature.where,
+                cure="`yield` the value; write a bare `return` where the generator is to end",
+            )
         added = CallableNode(signature, [], mistaken={*unresolved})
         self._known[hashable(call)] = added
         return added
@@ -234,15 +238,6 @@ class _Callables:
         if signature.passed_on and (self._known or not self._is_passed_more):
             return _filled_by_name(signature, path)
         return signature
-
-    def _check_returns_nothing(self, signature: Signature, path: list[str]) -> None:
-        if self._known and signature.yields and returns_a_value(signature):
-            raise GeneratorError(
-                f"the yield dependency {signature.name!r} returns a value, which nobody receives",
-                where=signature.where,
-                path=path,
-                cure="`yield` the value; a `return` in a generator must be bare",
-            )
 
 
 def _filled_by_name(signature: Signature, path: Sequence[str]) -> Signature:
@@ -256,9 +251,30 @@ def _filled_by_name(signature: Signature, path: Sequence[str]) -> Signature:
             cure="name the parameters that it needs, and no others; mark a decorator's wrapper"
             " with `@functools.wraps(function)`",
         )
+    _warn_of_wrapper(signature)
     return structs.replace(
         signature, parameters=(*signature.parameters, *signature.passed_on), passed_on=()
     )
+
+
+def _warn_of_wrapper(signature: Signature) -> None:
+    """Warn of what looks like a decorator's wrapper that does not show what is inside of it."""
+    if len(signature.passed_on) < 2 or not all(map(_says_nothing, signature.passed_on)):
+        return
+    by_place, by_name = signature.passed_on
+    warn(
+        f"{signature.name!r} takes *{by_place.name} and **{by_name.name}: these two names are read"
+        " from the query string, and nothing that a function inside of it needs",
+        where=signature.where,
+        cure="mark a decorator's wrapper with `@functools.wraps(function)`; elsewhere name the"
+        " parameters",
+    )
+
+
+def _says_nothing(parameter: Parameter) -> bool:
+    """Whether a parameter is neither declared nor of a type."""
+    is_declared = any(isinstance(each, Declared) for each in parameter.metadata)
+    return parameter.annotation in _NO_TYPES and not is_declared
 
 
 def _declared_call(dependency: Dependency, parameter: Parameter | None) -> object:
@@ -382,13 +398,18 @@ def _check_declaration(
 
 
 def warn_of_uncalled(name: str, word: str, where: str) -> None:
-    """Tell once that what an author wrote in the place of a declaration declares nothing."""
-    warnings.warn(
-        f"parameter {name!r} is declared with `{word}` itself, which is not called and says nothing"
-        f"\n  in:   {where}\n  cure: write `{word}(...)`",
-        RuntimeWarning,
-        stacklevel=2,
+    """Warn that what an author wrote in the place of a declaration declares nothing."""
+    warn(
+        f"parameter {name!r} is declared with `{word}` itself, which is not called and says"
+        " nothing",
+        where=where,
+        cure=f"write `{word}(...)`",
     )
+
+
+def warn(what: str, *, where: str, cure: str) -> None:
+    """Tell once of what is accepted, and hardly meant."""
+    warnings.warn(f"{what}\n  in:   {where}\n  cure: {cure}", RuntimeWarning, stacklevel=3)
 
 
 def _not_callable(

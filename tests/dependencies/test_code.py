@@ -18,7 +18,6 @@ from microfw.dependencies._code import (
     only_returns_none,
     returns_a_value,
 )
-from microfw.exceptions import GeneratorError
 from tests.lifecycle.programs import Log, Oops, lines, request
 
 SUSPENDING = {
@@ -441,8 +440,8 @@ def test_exit_code_is_shielded_where_the_instructions_are_unknown(
 
 
 @pytest.mark.usefixtures("unknown_instructions")
-def test_a_returned_value_is_refused_where_the_instructions_are_unknown() -> None:
+def test_a_returned_value_is_seen_where_the_instructions_are_unknown() -> None:
     get_value = exec_with_source(RETURNING, "<refused>")
     app = App()
-    with pytest.raises(GeneratorError):
+    with pytest.warns(RuntimeWarning, match="returns a value"):
         app.get("/")(lambda value=Depends(get_value): value)
