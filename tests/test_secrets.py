@@ -262,7 +262,7 @@ def test_the_limits_are_those_in_the_security_policy() -> None:
     assert f"| {limits.max_fields}, {limits.max_files}, then 400 |" in policy
     assert f"| {limits.max_part_size // 2**20} MiB, then 400 |" in policy
     assert f"| errors reported of one value | {MOST_ERRORS} |" in policy
-    assert f"after a cancellation | {DEFAULT_CLEANUP_TIMEOUT:.0f} |" in policy
+    assert f"of an async dependency | {DEFAULT_CLEANUP_TIMEOUT:.0f} |" in policy
 
 
 def test_a_websocket_is_refused_with_places_only(client: TestClient) -> None:
