@@ -1,10 +1,10 @@
 import time
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Annotated, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from microfw import App, Depends, Router
+from microfw import App, Depends, Request, Response, Route, Router
 from microfw.middleware import Middleware
 from microfw.middleware.cors import CORSMiddleware
 from microfw.middleware.trustedhost import TrustedHostMiddleware
@@ -45,6 +45,30 @@ router = Router(prefix="/tides", middleware=[Middleware(Timed)])
 # endregion own
 
 
+# region route
+class Logged(Route):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_and_log(request: Request) -> Response:
+            response = await handle(request)
+            print(request.method, request.url.path, response.status_code)
+            return response
+
+        return handle_and_log
+
+
+buoys = Router(prefix="/buoys", route_class=Logged)
+
+
+@buoys.get("/{number}")
+async def read_buoy(number: int) -> str:
+    return "green"
+
+
+# endregion route
+
+
 async def get_gauge() -> AsyncIterator[float]:
     yield 6.1
 
@@ -55,6 +79,7 @@ async def read_tide(gauge: Annotated[float, Depends(get_gauge)]) -> float:
 
 
 app.include_router(router)
+app.include_router(buoys)
 
 
 @app.get("/broken")
