@@ -203,9 +203,16 @@ class LogCollector(logging.Handler):
             return  # that of another timeline in this process adds it
         tracer = current_tracer.get()
         if tracer is not None:
-            tracer.log(record.levelname, record.name, record.getMessage())
+            tracer.log(record.levelname, record.name, _message_of(record))
         # A handler of the root logger takes the place of the one that prints where there is none.
         last = logging.lastResort
         is_alone = all(isinstance(each, LogCollector) for each in handlers)
         if is_alone and last is not None and record.levelno >= last.level:
             last.handle(record)
+
+
+def _message_of(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # who prints it tells of that; it is no matter of who logs
+        return f"what cannot be formatted ({record.pathname}:{record.lineno})"

@@ -388,3 +388,22 @@ def test_what_is_logged_is_still_printed_where_nobody_else_handles_it(
     monkeypatch.setattr(logging, "lastResort", None)
     logger.warning("to nobody")
     assert printed == ["alone"]
+
+
+def test_what_is_logged_and_cannot_be_formatted_fails_no_request(root: logging.Logger) -> None:
+    root.handlers.clear()
+    app = App()
+
+    @app.get("/")
+    async def log_badly() -> str:
+        logger.warning("%d ships", "two")
+        return "done"
+
+    timeline = Timeline(app)
+    answer = TestClient(app).get("/")
+    (kept,) = timeline.traces.after(0)
+    timeline.stop()
+
+    assert answer.json() == "done"
+    (line,) = kept.trace.logs
+    assert line.message.startswith(f"what cannot be formatted ({__file__}:")
