@@ -199,6 +199,9 @@ class Exchange(Run):
                     and expects_to_be_asked(self.scope)
                 )
                 self.receive = peeked = PeekedReceive(self.receive, is_awaited=is_awaited)
+                limit = self._limited and self._limited.receive
+                if isinstance(limit, BodyLimit):  # by which the rest of the body comes
+                    limit.receive = peeked
             self.send = self._sending = Sending(self.send, peeked)
         return RequestOutcome(self, scope, self._sending)
 

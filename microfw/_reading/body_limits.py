@@ -86,22 +86,26 @@ class ContentTooLargeError(HTTPException):
 class BodyLimit:
     """A `receive` that raises as soon as it is known that the body is too large.
 
+    Attributes:
+        receive: What it receives by.
+        max_size: Bytes; `None` is without limit.
+
     Raises:
         ContentTooLargeError: `Content-Length` says so, before anything is received; or what has
             come so far is too much.
     """
 
-    __slots__ = ("_receive", "_received", "_scope", "max_size")
+    __slots__ = ("_received", "_scope", "max_size", "receive")
 
     def __init__(self, scope: Scope, receive: Receive, max_size: int | None) -> None:
         self._scope = scope
-        self._receive = receive
+        self.receive = receive
         self._received = 0
         self.max_size = max_size
 
     async def __call__(self) -> Message:
         self._begin()
-        message = await self._receive()
+        message = await self.receive()
         self._count(message)
         return message
 
@@ -115,7 +119,7 @@ class BodyLimit:
         parts: list[bytes] = []
         has_more = True
         while has_more:
-            message = await self._receive()
+            message = await self.receive()
             self._count(message)
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect

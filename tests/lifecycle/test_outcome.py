@@ -477,6 +477,36 @@ async def test_a_client_that_leaves_before_its_body_has_come_is_seen(log: Log) -
     ]
 
 
+PARTS = (b"one ", b"two ", b"three", b"")
+
+
+async def test_a_body_that_is_sent_back_as_it_comes_loses_nothing(log: Log) -> None:
+    """R2: a look whether the client has left takes nothing of what an earlier step reads by."""
+
+    async def keep(request: Request) -> Request:
+        return request
+
+    async def send_back(request: Annotated[Request, Depends(keep)]) -> StreamingResponse:
+        return StreamingResponse(request.stream())
+
+    app = App()
+    dependencies = [Depends(keep), looking(log, "wide", "async")("request")]
+    app.post("/", dependencies=dependencies)(send_back)
+    coming = [{"type": "http.request", "body": part, "more_body": part != b""} for part in PARTS]
+    sent: list[bytes] = []
+
+    async def receive() -> Any:
+        return coming.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/", "headers": []}
+    await app({**scope, "asgi": {"version": "3.0", "spec_version": "2.4"}}, receive, send)
+
+    assert b"".join(sent) == b"".join(PARTS)
+
+
 class Retrying(Route):
     """Calls its handler twice, and answers with another status."""
 
