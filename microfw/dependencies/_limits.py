@@ -8,12 +8,13 @@ Rules
    other one waits for.
 3. Who came first gets places first, whoever needs fewer.
 4. What runs inside of an execution, such as its background tasks, may need more while that holds
-   places. Where those who hold all places wait for more, nobody can go on: the last one fails.
+   places, of the same limit or of others. Where those who hold what is waited for wait themselves,
+   nobody can go on: one of those that run inside fails.
 """
 
 import logging
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from itertools import count
 from threading import get_ident
@@ -66,19 +67,15 @@ class Limit:
         return places
 
 
-class _Waiting(Struct, eq=False):
-    needs: int
-    event: anyio.Event
-
-
 class Places:
     """The free places of a limit on one event loop, and its queue."""
 
     def __init__(self, free: int) -> None:
+        self.all: int = free
         self.free: int = free
         self.queue: deque[_Waiting] = deque()
-        self._all = free
-        self._stuck = 0
+        self.held_by: list[_Waiting] = []
+        """Those who hold some, and wait for some of whatever limit."""
 
     def take_at_once(self, needs: int) -> bool:
         """Take places, if there are enough and the queue is empty."""
@@ -87,33 +84,45 @@ class Places:
         self.free -= needs
         return True
 
-    async def take(self, needs: int, held: int = 0, name: str = "") -> None:
+    async def take(
+        self,
+        needs: int,
+        holds: "Mapping[Places, int] | None" = None,
+        name: str = "",
+        *,
+        is_inside: bool = False,
+    ) -> None:
         """Wait until there are enough places, and it is one's turn.
 
         Args:
             needs: How many.
-            held: How many one has already, and keeps while waiting.
+            holds: How many one has already, of which limits, and keeps while waiting.
             name: The dependency for which they are.
+            is_inside: Whether some of these are held by an execution around this one.
 
         Raises:
-            LimitError: Those who have all places wait for more.
+            LimitError: Those who have what is waited for wait themselves.
         """
-        waiting = _Waiting(needs, anyio.Event())
+        waiting = _Waiting(self, needs, anyio.Event(), holds or {}, is_inside=is_inside)
         self.queue.append(waiting)
-        self._stuck += held
+        for held in waiting.holds:
+            held.held_by.append(waiting)
         try:
-            if held and self._all - self._stuck < self.queue[0].needs:
-                raise _stuck(name, self._all)
+            if holds:
+                _fail_one_if_stuck(waiting)
             await waiting.event.wait()
+            if waiting.has_failed:
+                raise _stuck(name, self.all, once_more=self in waiting.holds)
         except BaseException:
-            if waiting.event.is_set():
+            if waiting.has_places:
                 self.give_back(needs)
             else:
                 self.queue.remove(waiting)
                 self.give_back(0)  # who came later may need fewer
             raise
         finally:
-            self._stuck -= held
+            for held in waiting.holds:
+                held.held_by.remove(waiting)
 
     def give_back(self, places: int) -> None:
         """Give places back, to the queue first."""
@@ -121,7 +130,52 @@ class Places:
         while self.queue and self.queue[0].needs <= self.free:
             waiting = self.queue.popleft()
             self.free -= waiting.needs
+            waiting.has_places = True
             waiting.event.set()
+
+
+class _Waiting(Struct, eq=False):
+    places: Places
+    """Of which it needs some."""
+    needs: int
+    event: anyio.Event
+    holds: Mapping[Places, int]
+    is_inside: bool
+    has_places: bool = False
+    has_failed: bool = False
+
+
+def _fail_one_if_stuck(last: _Waiting) -> None:
+    """Have one of those fail who wait for each other, if the last to wait is one of them."""
+    stuck = _stuck_with(last)
+    if last in stuck:
+        failing = last if last.is_inside else next(each for each in stuck if each.is_inside)
+        failing.has_failed = True
+        failing.event.set()
+
+
+def _stuck_with(last: _Waiting) -> list[_Waiting]:
+    """Those who could never go on, among all whom one that waits may have to wait for."""
+    known = [last.places]
+    for places in known:
+        for each in (*places.queue, *places.held_by):
+            if each.places not in known:
+                known.append(each.places)
+    queues = {
+        places: deque(each for each in places.queue if not each.has_failed) for places in known
+    }
+    free = Counter({places: places.all for places in known})
+    for queue in queues.values():
+        for each in queue:
+            free.subtract(each.holds)
+    goes_on = True
+    while goes_on:
+        goes_on = False
+        for places, queue in queues.items():
+            while queue and queue[0].needs <= free[places]:
+                free.update(queue.popleft().holds)  # which it gives back in the end
+                goes_on = True
+    return [each for queue in queues.values() for each in queue]
 
 
 class Limited(Struct, frozen=True):
@@ -141,9 +195,9 @@ class Slot:
         self._thread = get_ident()
         self._taken: list[Places] = []
 
-    def count(self, places: Places) -> int:
-        """How many of these are taken."""
-        return self._taken.count(places)
+    def count(self) -> Counter[Places]:
+        """How many are taken of each limit."""
+        return Counter(self._taken)
 
     def put(self, places: Places) -> None:
         """Keep a place that was taken."""
@@ -222,8 +276,9 @@ class waiting_for:  # noqa: N801 - reads as a word in generated code
         places = limit.places()
         if not places.take_at_once(len(slots)):
             since = perf_counter_ns()
-            held = sum(slot.count(places) for slot in self._around)
-            await places.take(len(slots), held, name)
+            around = sum((slot.count() for slot in self._around), Counter[Places]())
+            own = sum((slot.count() for slot in self._slots), Counter[Places]())
+            await places.take(len(slots), around + own, name, is_inside=bool(around))
             self._note(limit, name, since)
         for slot in slots:
             slot.put(places)
@@ -236,9 +291,12 @@ class waiting_for:  # noqa: N801 - reads as a word in generated code
         self._run.waited(name, seconds)
 
 
-def _stuck(name: str, places: int) -> LimitError:
+def _stuck(name: str, places: int, *, once_more: bool) -> LimitError:
+    inside = "once more inside of what holds a place for it"
+    if not once_more:
+        inside = "inside of what holds a place of another limit"
     return LimitError(
-        f"{name!r} is needed once more inside of what holds a place for it, as by a background task"
-        f" of scope 'request', and all of max_concurrency={places} are held so: it would wait for"
-        " ever. Raise the limit, let go of the place first (a narrower scope), or pass the value on"
+        f"{name!r} is needed {inside}, as by a background task of scope 'request', and those who"
+        f" hold all of max_concurrency={places} wait so, too: it would wait for ever. Raise the"
+        " limit, let go of the place first (a narrower scope), or pass the value on"
     )

@@ -705,6 +705,92 @@ async def test_a_task_fails_where_requests_that_hold_all_places_wait_for_more(nu
     assert (door.inside, door.most) == (0, number)
 
 
+async def test_a_task_fails_where_two_requests_hold_what_the_other_one_s_task_needs() -> None:
+    """L2: they would wait for each other for ever."""
+    door, log = Door(), Log()
+    one = Depends(yielding(door, "async"), scope="request", max_concurrency=1)
+    other = Depends(yielding(door, "async"), scope="request", max_concurrency=1)
+    inside = [anyio.Event(), anyio.Event()]
+    app = App()
+
+    async def work(it: Annotated[None, one]) -> None:
+        log("works")
+
+    async def work_with_other(it: Annotated[None, other]) -> None:
+        log("works")
+
+    @app.get("/one")
+    async def read_one(it: Annotated[None, one], tasks: BackgroundTasks) -> None:
+        inside[0].set()
+        await inside[1].wait()
+        tasks.add_task(work_with_other)
+
+    @app.get("/other")
+    async def read_other(it: Annotated[None, other], tasks: BackgroundTasks) -> None:
+        inside[1].set()
+        await inside[0].wait()
+        tasks.add_task(work)
+
+    raised: list[str] = []
+
+    async def ask(path: str) -> None:
+        answer = await request(app, path)
+        raised.append(str(answer.raised).partition(",")[0])
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask, "/one")
+            group.start_soon(ask, "/other")
+
+    what = "is needed inside of what holds a place of another limit"
+    assert [text.partition("' ")[2] for text in sorted(raised)] == [what, ""]
+    assert log == ["works"]
+    assert (one.limit.in_use, other.limit.in_use) == (0, 0)
+
+
+async def test_a_request_that_opens_nothing_yet_does_not_fail_where_a_task_can() -> None:
+    """L2: it holds the first of its places, and waits for the second; the task waits for the first."""
+    door, log = Door(), Log()
+    first = Depends(yielding(door, "async"), scope="request", max_concurrency=1)
+    second = Depends(yielding(door, "async"), scope="request", max_concurrency=1)
+    inside, goes_on = anyio.Event(), anyio.Event()
+    app = App()
+
+    async def work(it: Annotated[None, first]) -> None:
+        log("works")
+
+    @app.get("/second")
+    async def read_second(it: Annotated[None, second], tasks: BackgroundTasks) -> None:
+        inside.set()
+        await goes_on.wait()
+        tasks.add_task(work)
+
+    @app.get("/both")
+    async def read_both(it: Annotated[None, first], other: Annotated[None, second]) -> None:
+        log("has both")
+
+    raised: dict[str, str] = {}
+
+    async def ask(path: str) -> None:
+        raised[path] = type((await request(app, path)).raised).__name__
+
+    places = first.limit.places()
+    assert places.take_at_once(1)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask, "/second")
+            await inside.wait()
+            group.start_soon(ask, "/both")
+            await anyio.wait_all_tasks_blocked()
+            goes_on.set()
+            await anyio.wait_all_tasks_blocked()
+            places.give_back(1)
+
+    assert raised == {"/second": "LimitError", "/both": "NoneType"}
+    assert log == ["has both"]
+    assert (first.limit.in_use, second.limit.in_use) == (0, 0)
+
+
 async def test_a_place_that_a_parent_task_holds_is_waited_for() -> None:
     """L2: that one may go on meanwhile."""
     door, log = Door(), Log()
