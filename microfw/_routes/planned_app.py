@@ -20,6 +20,7 @@ from contextlib import (
     contextmanager,
 )
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 from starlette.applications import Starlette
@@ -118,7 +119,7 @@ class PlannedApp(Starlette):
 
         It is that for the routes that there are now and the overrides that are in force. What is
         first needed later opens by another function like it, inside of this one. Applications that
-        are mounted in this one have functions of their own.
+        are mounted in this one and do not share scope "app" have functions of their own.
         """
         return source_of_app_scope(self._app_steps())
 
@@ -135,10 +136,11 @@ class PlannedApp(Starlette):
                 for each in applications:
                     own = await stack.enter_async_context(each.router.run_lifespans(each))
                     state.update(own or {})
-                for each in applications:
-                    if each.share_app_scope:
-                        stack.enter_context(each.app_state.sharing(self.app_state.app_values))
-                    await stack.enter_async_context(each.open_app_scope())
+                left = applications
+                while left:
+                    together = [each for each in dict.fromkeys(_sharing(left[0])) if each in left]
+                    await stack.enter_async_context(left[0].open_app_scope(together))
+                    left = [each for each in left if each not in together]
                 if self.gc_freeze:
                     stack.enter_context(frozen_garbage())
                 phase.close()
@@ -163,37 +165,47 @@ class PlannedApp(Starlette):
                 route.plans.check_outer(outer)
 
     @asynccontextmanager
-    async def open_app_scope(self) -> AsyncGenerator[None]:
-        """Keep the dependencies of scope "app" open that the application's routes need.
+    async def open_app_scope(self, together: Sequence["PlannedApp"]) -> AsyncGenerator[None]:
+        """Keep the dependencies of scope "app" open that the applications' routes need.
 
         Others open when they are first needed: those of background tasks, of routes that are added
-        later, of later overrides. The lifespan does all this, also for the applications that are
-        mounted in it. One that runs within another of the same application shares what that has
-        opened, and closes only what it has opened itself; the first to start has to be the last to
-        end.
+        later, of later overrides. A lifespan that runs within another of the same application
+        shares what that has opened, and closes only what it has opened itself; the first to start
+        has to be the last to end.
+
+        Args:
+            together: This application, and those that share what it opens.
 
         Raises:
             SwallowedExceptionError: A dependency swallowed the error in the setup of another.
         """
-        app_state = self.app_state
+        states = [each.app_state for each in together]
 
         async def wait_for_requests() -> None:  # a server out of patience does not wait itself
-            await app_state.requests.wait(app_state.cleanup.timeout)
-            for queue in app_state.queues:
+            for state in states:
+                await state.requests.wait(state.cleanup.timeout)
+            for queue in chain.from_iterable(state.queues for state in states):
                 await queue.stop()
 
-        for warning in filter(None, (*scope_conflicts(self._own_plans()), unseen_by(self))):
-            logger.warning(warning)
-        values, cleanup = app_state.app_values, app_state.cleanup
+        for each in together:
+            plans = each._own_plans()  # noqa: SLF001 - the same class
+            for warning in filter(None, (*scope_conflicts(plans), unseen_by(each))):
+                logger.warning(warning)
+        values, cleanup = self.app_state.app_values, self.app_state.cleanup
         async with AsyncExitStack() as stack:
+            for state in states[1:]:
+                stack.enter_context(state.sharing(values))
             steps = self._app_steps()
             await stack.enter_async_context(app_scope(values, steps, cleanup, wait_for_requests))
-            for queue in app_state.queues:
+            for queue in chain.from_iterable(state.queues for state in states):
                 await stack.enter_async_context(queue.scheduling())
             yield
 
     def _app_steps(self) -> Iterator[Step]:
-        return (step for plan in self._own_plans() for step in plan.app_steps)
+        """Those of this application, and of those that share what it opens."""
+        for each in _sharing(self):
+            for plan in each._own_plans():  # noqa: SLF001 - the same class
+                yield from plan.app_steps
 
     def _own_plans(self) -> Iterator[Plan]:
         """The plans of all routes and tasks but those of applications mounted in this one."""
@@ -222,13 +234,22 @@ class _Handled(NamedTuple):
 def _applications(app: PlannedApp) -> Iterator[PlannedApp]:
     """An application, and those that are mounted in it, however deep."""
     yield app
-    yield from _mounted_among(app.routes)
+    for mounted in _mounted_among(app.routes):
+        yield from _applications(mounted)
+
+
+def _sharing(app: PlannedApp) -> Iterator[PlannedApp]:
+    """An application, and those that share its scope "app", mounted in it or in one another."""
+    yield app
+    for mounted in _mounted_among(app.routes):
+        if mounted.share_app_scope:
+            yield from _sharing(mounted)
 
 
 def _mounted_among(routes: Sequence[BaseRoute]) -> Iterator[PlannedApp]:
     for route in routes:
         if isinstance(route, Mount | Host) and isinstance(route.app, PlannedApp):
-            yield from _applications(route.app)
+            yield route.app
         elif isinstance(route, Mount | Host):
             yield from _mounted_among(route.routes)
 

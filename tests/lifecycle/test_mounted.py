@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
+import anyio
 import pytest
 
 from microfw import App, BackgroundTasks, Depends
@@ -146,6 +147,80 @@ async def test_what_only_the_mounted_one_needs_is_open_in_both(log: Log) -> None
         await request(outer)
 
     assert log == ["engine 1 opens", "task with engine 1", "engine 1 closes"]
+
+
+async def test_what_opens_late_closes_before_what_the_mounted_one_has_opened(log: Log) -> None:
+    """S9, S2"""
+    engine = engines(log)
+    outer, inner = App(), with_engine(engine, share_app_scope=True)
+    outer.mount("/inner", inner)
+
+    async def get_pool(it: Annotated[str, engine]) -> AsyncIterator[None]:
+        log(f"pool on {it} opens")
+        yield
+        log(f"pool on {it} closes")
+
+    def task(_: Annotated[None, Depends(get_pool, scope="app")]) -> None: ...
+
+    @inner.get("/")
+    async def add(tasks: BackgroundTasks) -> None:
+        tasks.add_task(task)
+
+    async with outer.router.lifespan_context(outer):
+        await request(outer, "/inner/")
+
+    assert log == [
+        "engine 1 opens",
+        "pool on engine 1 opens",
+        "pool on engine 1 closes",
+        "engine 1 closes",
+    ]
+
+
+async def test_what_is_shared_closes_when_the_requests_of_all_have_ended(log: Log) -> None:
+    """S9, C1"""
+    engine = engines(log)
+    outer, inner = App(), with_engine(engine, share_app_scope=True)
+    outer.mount("/inner", inner)
+    is_under_way, is_closing = anyio.Event(), anyio.Event()
+
+    async def task(it: Annotated[str, engine]) -> None:
+        is_under_way.set()
+        await is_closing.wait()
+        await anyio.wait_all_tasks_blocked()
+        log(f"task still has {it}")
+
+    @outer.get("/")
+    async def add(tasks: BackgroundTasks) -> None:
+        tasks.add_task(task)
+
+    async with anyio.create_task_group() as group:
+        async with outer.router.lifespan_context(outer):
+            group.start_soon(request, outer)
+            await is_under_way.wait()
+            is_closing.set()
+
+    assert log == ["engine 1 opens", "task still has engine 1", "engine 1 closes"]
+
+
+async def test_it_is_shared_with_the_application_that_it_is_mounted_in_and_no_other(
+    log: Log,
+) -> None:
+    """S9"""
+    engine = engines(log)
+    outer, middle = with_engine(engine), with_engine(engine)
+    inner = with_engine(engine, share_app_scope=True)
+    middle.mount("/inner", inner)
+    outer.mount("/middle", middle)
+    outer.mount("/again", middle)
+
+    paths = ("/engine", "/middle/engine", "/middle/inner/engine")
+    async with outer.router.lifespan_context(outer):
+        found = [(await request(outer, path)).json() for path in paths]
+
+    assert found == ["engine 1", "engine 2", "engine 2"]
+    assert log == ["engine 1 opens", "engine 2 opens", "engine 2 closes", "engine 1 closes"]
+    assert "get_engine" in middle.explain_lifespan()
 
 
 async def test_alone_it_has_its_own(log: Log) -> None:
