@@ -37,7 +37,8 @@ _SECRET_WORDS = frozenset(
     }
 )
 _SECRET_PARTS = ("apikey", "authorization", "passphrase", "password", "secret", "token")
-_SECRET_TEXT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=://)[^/@\s]+(?=@)")
+_SECRET_TEXT = re.compile(r"(?<=://)[^/@\s]++(?=@)|\b(?P<token>eyJ[\w.-]*+)")
+"""What is ahead of a host; a JSON Web Token, which has two dots, or what else begins like one."""
 _PLAIN = (bool, int, float, Decimal, date, time, timedelta, UUID, PurePath, type(None))
 
 
@@ -56,7 +57,9 @@ def shown_value(read: ReadValue, value: Any) -> str:
 
 
 def is_secret(name: str) -> bool:
-    """Whether a name is mostly that of a secret."""
+    """Whether a name is mostly that of a secret; what is too long to be a name may be one."""
+    if len(name) > _LONGEST:
+        return True
     words = {word.lower() for word in _WORD.findall(name)}
     joined = "".join(char for char in name.lower() if char.isalnum())
     return not words.isdisjoint(_SECRET_WORDS) or any(part in joined for part in _SECRET_PARTS)
@@ -81,9 +84,10 @@ def _written(value: Any, level: int) -> str:
     if fields:
         return f"{name}({_listed(_fields(fields, value, level))})"
     if is_mapping(value):
-        return (
-            f"{{{_listed(f'{key!r}: {_named(key, each, level)}' for key, each in value.items())}}}"
+        items = (
+            f"{_written(key, level)}: {_named(key, each, level)}" for key, each in value.items()
         )
+        return f"{{{_listed(items)}}}"
     if is_array(value) or is_set(value):
         return f"[{_listed(_written(each, level + 1) for each in value)}]"
     return f"{name}(…)"
@@ -94,7 +98,7 @@ def _simple(value: Any) -> str | None:
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
     if isinstance(value, str):
-        text = _SECRET_TEXT.sub(HIDDEN, value)
+        text = _SECRET_TEXT.sub(_hidden, value)
         return repr(text if len(text) <= _LONGEST else text[:_LONGEST] + _LEFT_OUT)
     if isinstance(value, _PLAIN):
         return str(value)
@@ -103,6 +107,11 @@ def _simple(value: Any) -> str | None:
     if isinstance(value, UploadFile):
         return f"<file {value.filename!r}, {value.size} bytes>"
     return None
+
+
+def _hidden(found: re.Match[str]) -> str:
+    token: str | None = found["token"]
+    return token if token is not None and token.count(".") < 2 else HIDDEN
 
 
 def _fields(fields: Iterable[Field], value: Any, level: int) -> Iterator[str]:
