@@ -287,6 +287,8 @@ class Exchange(Run):
                 await self.send({"type": "http.response.body", "body": response.body})
             else:
                 is_whole = await self._run(response)
+                if not is_whole:
+                    self.note_disconnect()
             self.is_sending = False
         if not runs_tasks:
             self._background = background
@@ -298,6 +300,11 @@ class Exchange(Run):
             await self.close_form(self.form)
         if not is_whole:
             raise ClientDisconnect
+
+    def note_disconnect(self) -> None:
+        """Note, for outcomes, that the client has left before the whole response was sent."""
+        if self._sending is not None:
+            self._sending.has_left = True
 
     async def offered(self, response: Response) -> Response:
         """Return what is to be sent in place of a response: the same, but for custom handlers."""

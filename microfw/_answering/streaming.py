@@ -98,6 +98,7 @@ class _Stream:
         self, exchange: Exchange, generator: Any, encode: Encode, response: Response
     ) -> None:
         self._exchange = exchange
+        self._receive = cast(SharedReceive, exchange.receive)  # as in all routes that stream
         self._generator = generator
         self._is_async = hasattr(generator, "__anext__")
         self._encode = encode
@@ -120,6 +121,9 @@ class _Stream:
                 logger.exception(text, self._place(), exc_info=self._failure)
                 self._failure = None
             raise
+        finally:
+            if self._receive.has_left and not self._complete:
+                self._exchange.note_disconnect()
         failure, self._failure = self._failure, None
         if failure is not None:
             try:
@@ -131,8 +135,7 @@ class _Stream:
 
     async def _send_while_wanted(self) -> None:
         async with anyio.create_task_group() as group:
-            receive = cast(SharedReceive, self._exchange.receive)  # as in all routes that stream
-            group.start_soon(_watch, receive, group.cancel_scope)
+            group.start_soon(_watch, self._receive, group.cancel_scope)
             self._accompany(group)
             # Around the scopes and task groups that the generator may hold open at a `yield`.
             with anyio.CancelScope() as around:

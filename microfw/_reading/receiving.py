@@ -131,15 +131,19 @@ class SharedReceive:
 
     The watcher reads ahead by one part of the body, and waits until the endpoint has taken it: so
     the client is still held back by an endpoint that reads slowly.
+
+    Attributes:
+        has_left: Whether the watcher has seen that the client has gone.
     """
 
-    __slots__ = ("_ahead", "_receive", "_taken", "_turn")
+    __slots__ = ("_ahead", "_receive", "_taken", "_turn", "has_left")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._ahead: deque[Message] = deque()
         self._taken = anyio.Event()
         self._turn = anyio.Lock()
+        self.has_left: bool = False
 
     async def __call__(self) -> Message:
         """Receive the next message, for the request."""
@@ -158,6 +162,7 @@ class SharedReceive:
                 self._ahead.append(message)
                 self._taken = anyio.Event()
             if message["type"] == "http.disconnect":
+                self.has_left = True
                 return
             if message.get("more_body"):
                 await self._taken.wait()

@@ -447,6 +447,34 @@ async def test_request_scope_sees_that_the_client_has_left(
     assert log == seen
 
 
+@pytest.mark.parametrize("endpoint", [return_stream, stream])
+async def test_a_client_that_has_left_is_seen_where_another_dependency_has_swallowed_that(
+    endpoint: Any,
+) -> None:
+    """R2, R3: what is kept for a client that stays is not for one that has left."""
+    log = Log()
+    wide, inner = looking(log, "wide", "async"), looking(log, "inner", "async", swallows=True)
+    app = App(dependencies=[wide("request"), inner("request")])
+    app.get("/")(endpoint)
+
+    await leave(app, Left(3))
+
+    assert [line.partition(",")[0] for line in after(log)] == ["inner: not ok", "wide: not ok"]
+    assert all(line.endswith(", left") for line in after(log))
+
+
+async def test_a_client_that_leaves_with_the_end_of_a_stream_has_stayed(log: Log) -> None:
+    """R2"""
+
+    def count() -> Iterator[int]:  # it closes in a thread, while which all else goes on
+        yield 1
+
+    messages = 3  # head, item, end
+    await leave(application(log, count), Left(messages))
+
+    assert after(log) == ["narrow: ok, 200, no error", "wide: ok, 200, no error"]
+
+
 async def test_a_client_that_has_left_is_seen_behind_other_middleware_too(log: Log) -> None:
     """R2"""
     app = application(log, read)
