@@ -45,9 +45,9 @@ from microfw._routes import (
     RouteOptions,
     can_be_direct,
     check_declares_nothing,
-    check_documentation,
     check_encoders,
     check_handled,
+    check_known,
 )
 from microfw.dependencies import (
     DependencyScope,
@@ -158,7 +158,7 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         telemetry: Mapping[str, Any] | None = None,
         **documentation: Unpack[AppDocumentation],
     ) -> None:
-        check_documentation(documentation)
+        check_known(documentation, AppDocumentation.__optional_keys__, "App")
         for handled in (exception_handlers or {}).items():
             check_handled(*handled)
         super().__init__(

@@ -2,21 +2,16 @@
 
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
-from enum import Enum
-from types import EllipsisType
 from typing import Any, Unpack, cast
 
 import starlette.routing
 from starlette.middleware import Middleware
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
-from microfw._reading import FormLimits
 from microfw._routes import (
     Decorators,
     DirectRoute,
-    Encoders,
     Endpoint,
     EventHandler,
     IncludeOptions,
@@ -27,12 +22,14 @@ from microfw._routes import (
     RouteContext,
     RouteDefaults,
     RouteOptions,
+    RouterOptions,
     Routes,
     Surroundings,
     WebSocketRoute,
     check_dependencies,
     check_handled,
     check_is_whole,
+    check_known,
     check_router,
     check_starts_with_slash,
     checked_path,
@@ -55,6 +52,7 @@ __all__ = [
     "RouteContext",
     "RouteOptions",
     "Router",
+    "RouterOptions",
     "WebSocketRoute",
     "iter_route_contexts",
     "request_response",
@@ -70,67 +68,40 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
     Args:
         routes: Routes of Starlette's or microfw's, to start with. They are taken as they are:
             what is said here of routes is said of those that are declared or included here.
-        prefix: What the paths of the decorated routes begin with.
-        tags: Put ahead of each route's own.
-        dependencies: Run ahead of each route's own.
-        responses: Documented for each route.
-        callbacks: Documented for each route.
-        generate_unique_id_function: Makes the names of the routes in a schema.
-        default_response_class: For routes that name no `response_class`.
-        encoders: Added to those of the routes; see `RouteOptions`.
         redirect_slashes: Redirect `/items/` to `/items` (or the reverse) where only that exists.
         default: The ASGI application for paths that no route matches; 404 where none is given.
         route_class: What the decorators make; see `Route.get_route_handler`.
         lifespan: Runs around the application's life.
         on_startup: Called at start-up, where no `lifespan` is given. Deprecated in FastAPI.
         on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
-        max_body_size: For routes that name none; `...` is what the application allows.
-        form_limits: For routes that name none.
-        strict_content_type: For routes that do not say it.
-        echo_input: For routes that do not say it.
         default_scope: Of yield dependencies for which no scope is given; `None` takes that of the
             router or application that includes this one.
-        deprecated: Documented for each route.
-        include_in_schema: Whether the routes are documented.
         middleware: Around the requests for this router's routes, also where another router or an
             application includes it. The first is outermost, and the middleware of outer routers
             is around it. Each is made once. Requests that no route matches do not pass through.
         exception_handlers: By status code or exception class; see `exception_handler`.
         dependency_overrides_provider: Has a `dependency_overrides`, as an application does, which
             counts for the routes that this router declares or includes.
+        **options: What its routes inherit; see `RouterOptions`.
     """
-
-    middleware: tuple[Middleware, ...]
 
     def __init__(
         self,
         routes: Sequence[BaseRoute] | None = None,
         *,
-        prefix: str = "",
-        tags: Sequence[str | Enum] | None = None,
-        dependencies: Sequence[Any] | None = None,
-        responses: Mapping[int | str, Any] | None = None,
-        callbacks: Sequence[BaseRoute] | None = None,
-        generate_unique_id_function: Callable[[Any], str] | None = None,
-        default_response_class: Callable[..., Response] | None = None,
-        encoders: Encoders | None = None,
         redirect_slashes: bool = True,
         default: ASGIApp | None = None,
         route_class: type[Route] = Route,
         lifespan: Lifespan[Any] | None = None,
         on_startup: Sequence[EventHandler] | None = None,
         on_shutdown: Sequence[EventHandler] | None = None,
-        max_body_size: int | EllipsisType | None = ...,
-        form_limits: FormLimits | None = None,
-        echo_input: bool | None = None,
         default_scope: DependencyScope | None = None,
-        deprecated: bool | None = None,
-        include_in_schema: bool = True,
         middleware: Sequence[Middleware] | None = None,
         exception_handlers: Mapping[Any, Callable[..., Any]] | None = None,
         dependency_overrides_provider: Any = None,
-        strict_content_type: bool | None = None,
+        **options: Unpack[RouterOptions],
     ) -> None:
+        check_known(options, RouterOptions.__optional_keys__, "Router.__init__")
         for handled in (exception_handlers or {}).items():
             check_handled(*handled)
         super().__init__(None, redirect_slashes, default, lifespan)
@@ -141,24 +112,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         self.included: list[starlette.routing.Router] = []
         self.is_of_application: bool = False
         self.route_class = route_class
-        RouteDefaults.__init__(
-            self,
-            "Router",
-            prefix=prefix,
-            tags=tags,
-            dependencies=dependencies,
-            responses=responses,
-            callbacks=callbacks,
-            generate_unique_id_function=generate_unique_id_function,
-            default_response_class=default_response_class,
-            encoders=encoders,
-            max_body_size=max_body_size,
-            form_limits=form_limits,
-            strict_content_type=strict_content_type,
-            echo_input=echo_input,
-            deprecated=deprecated,
-            include_in_schema=include_in_schema,
-        )
+        RouteDefaults.__init__(self, "Router", options)
         Lifetime.of_default(default_scope, f"Router(default_scope={default_scope!r})")
         self.default_scope: DependencyScope | None = default_scope
         self.exception_handlers: dict[Any, Callable[..., Any]] = dict(exception_handlers or {})
@@ -255,23 +209,7 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
 
         return decorate
 
-    def include_router(
-        self,
-        router: "Router",
-        *,
-        prefix: str = "",
-        tags: Sequence[str | Enum] | None = None,
-        dependencies: Sequence[Any] | None = None,
-        responses: Mapping[int | str, Any] | None = None,
-        callbacks: Sequence[BaseRoute] | None = None,
-        generate_unique_id_function: Callable[[Any], str] | None = None,
-        default_response_class: Callable[..., Response] | None = None,
-        max_body_size: int | EllipsisType | None = ...,
-        form_limits: FormLimits | None = None,
-        echo_input: bool | None = None,
-        deprecated: bool | None = None,
-        include_in_schema: bool = True,
-    ) -> None:
+    def include_router(self, router: "Router", **options: Unpack[IncludeOptions]) -> None:
         """Add another router's routes below a prefix: those that it has, and each added later.
 
         This router's dependencies run first, then those given here, then the other router's.
@@ -281,22 +219,9 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
                 in its function or below it. None of them is included then. The mistakes of routes
                 that are added later are raised at start-up, or by the first request.
         """
+        check_known(options, IncludeOptions.__optional_keys__, "Router.include_router")
         check_router(router, contains_itself=router is self or _contains(router, self))
-        including = RouteDefaults(
-            "include_router",
-            prefix=prefix,
-            tags=tags,
-            dependencies=dependencies,
-            responses=responses,
-            callbacks=callbacks,
-            generate_unique_id_function=generate_unique_id_function,
-            default_response_class=default_response_class,
-            max_body_size=max_body_size,
-            form_limits=form_limits,
-            echo_input=echo_input,
-            deprecated=deprecated,
-            include_in_schema=include_in_schema,
-        )
+        including = RouteDefaults("include_router", options)
         middleware = getattr(router, "middleware", ())
         included = [self._included_route(route, including, middleware) for route in router.routes]
         for route in included:

@@ -1,6 +1,8 @@
 """What schemas tell their readers is kept, changes nothing else, and is merged by routers."""
 
+from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -38,12 +40,19 @@ def test_an_application_keeps_what_is_said_of_it() -> None:
     assert App().documentation == {}
 
 
-def test_an_application_refuses_what_nobody_knows() -> None:
-    options: dict[str, Any] = {"title": "Shop", "tittle": "Shop"}
-
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (App, "App"),
+        (Router, "Router.__init__"),
+        (partial(Router().include_router, Router()), "Router.include_router"),
+    ],
+    ids=["App", "Router", "include_router"],
+)
+def test_an_option_that_nobody_knows_is_refused(call: Callable[..., Any], name: str) -> None:
     with pytest.raises(TypeError) as caught:
-        App(**options)
-    assert str(caught.value) == "App() got an unexpected keyword argument 'tittle'"
+        call(tittle="Shop")
+    assert str(caught.value) == f"{name}() got an unexpected keyword argument 'tittle'"
 
 
 def test_routes_keep_what_applications_and_routers_say_of_them() -> None:

@@ -9,7 +9,7 @@ from microfw._routes.decorators import (
 )
 from microfw._routes.described import generate_unique_id
 from microfw._routes.direct import DirectApplication, DirectRoutes, can_be_direct
-from microfw._routes.documentation import AppDocumentation, check_documentation
+from microfw._routes.documentation import AppDocumentation
 from microfw._routes.foreign import limited, moved, surrounded
 from microfw._routes.lifespans import Lifespans
 from microfw._routes.matching import Matcher, Routes
@@ -24,7 +24,13 @@ from microfw._routes.mistakes import (
     check_starts_with_slash,
     checked_path,
 )
-from microfw._routes.options import Encoders, IncludeOptions, RouteOptions
+from microfw._routes.options import (
+    Encoders,
+    IncludeOptions,
+    RouteOptions,
+    RouterOptions,
+    check_known,
+)
 from microfw._routes.planned import DirectRoute
 from microfw._routes.planned_app import PlannedApp
 from microfw._routes.route import Route
@@ -54,16 +60,17 @@ __all__ = [
     "RouteContext",
     "RouteDefaults",
     "RouteOptions",
+    "RouterOptions",
     "Routes",
     "Surroundings",
     "WebSocketRoute",
     "can_be_direct",
     "check_declares_nothing",
     "check_dependencies",
-    "check_documentation",
     "check_encoders",
     "check_handled",
     "check_is_whole",
+    "check_known",
     "check_router",
     "check_starts_with_slash",
     "checked_path",

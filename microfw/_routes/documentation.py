@@ -39,10 +39,3 @@ class AppDocumentation(TypedDict, total=False):
     swagger_ui_oauth2_redirect_url: str | None
     swagger_ui_init_oauth: Mapping[str, Any] | None
     swagger_ui_parameters: Mapping[str, Any] | None
-
-
-def check_documentation(given: Mapping[str, Any]) -> None:
-    """Refuse the unknown arguments of an application."""
-    unknown = [name for name in given if name not in AppDocumentation.__optional_keys__]
-    if unknown:
-        raise TypeError(f"App() got an unexpected keyword argument {unknown[0]!r}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from types import EllipsisType
-from typing import Any, NamedTuple, Unpack, cast
+from typing import Any, NamedTuple, cast
 
 from starlette.middleware import Middleware
 from starlette.responses import Response
@@ -11,17 +11,17 @@ from starlette.routing import BaseRoute
 
 from microfw._reading import FormLimits
 from microfw._routes.mistakes import check_dependencies, check_encoders, check_prefix
-from microfw._routes.options import RouteOptions, RouterOptions
+from microfw._routes.options import IncludeOptions, RouteOptions
 from microfw.datastructures import without_placeholders
 from microfw.dependencies import Dependency
 
 
-def _joined(outer: Sequence[Any], inner: Sequence[Any] | None) -> list[Any]:
-    return [*outer, *(inner or ())]
+def _joined(outer: Sequence[Any] | None, inner: Sequence[Any] | None) -> list[Any]:
+    return [*(outer or ()), *(inner or ())]
 
 
-def _updated(outer: Mapping[Any, Any], inner: Mapping[Any, Any] | None) -> dict[Any, Any]:
-    return {**outer, **(inner or {})}
+def _updated(outer: Mapping[Any, Any] | None, inner: Mapping[Any, Any] | None) -> dict[Any, Any]:
+    return {**(outer or {}), **(inner or {})}
 
 
 def _both(outer: bool, inner: bool) -> bool:
@@ -77,27 +77,17 @@ class RouteDefaults:
     echo_input: bool | None
     deprecated: bool | None
     include_in_schema: bool
-    middleware: tuple[Middleware, ...] = ()
+    middleware: Sequence[Middleware]
 
-    def __init__(self, where: str, **options: Unpack[RouterOptions]) -> None:
-        said = cast("RouterOptions", without_placeholders(options))
+    def __init__(self, where: str, options: IncludeOptions) -> None:
+        said: dict[str, Any] = without_placeholders(options)
         self.prefix = said.get("prefix", "")
         check_prefix(self.prefix, where)
-        self.tags = list(said.get("tags") or ())
-        self.dependencies = check_dependencies(
-            said.get("dependencies"), f"{where}(dependencies=...)"
-        )
-        self.responses = dict(said.get("responses") or {})
-        self.callbacks = list(said.get("callbacks") or ())
-        self.encoders = check_encoders(said.get("encoders"), f"{where}(encoders=...)")
-        self.generate_unique_id_function = said.get("generate_unique_id_function")
-        self.default_response_class = said.get("default_response_class")
-        self.max_body_size = said.get("max_body_size", ...)
-        self.form_limits = said.get("form_limits")
-        self.strict_content_type = said.get("strict_content_type")
-        self.echo_input = said.get("echo_input")
-        self.deprecated = said.get("deprecated")
-        self.include_in_schema = said.get("include_in_schema", True)
+        for name, check in (("dependencies", check_dependencies), ("encoders", check_encoders)):
+            said[name] = check(said.get(name), f"{where}({name}=...)")
+        for option, (merge, unsaid, attribute) in _RULES.items():
+            value = said.get(attribute or option, unsaid)
+            setattr(self, attribute or option, merge(unsaid, value) if merge else value)
 
     def inherited_by(self, options: RouteOptions) -> RouteOptions:
         """A route's options with those that this gives to all routes."""

@@ -1,6 +1,6 @@
 """The options of a route, of a router, and of `include_router`."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from types import EllipsisType
 from typing import Any, TypedDict
@@ -65,7 +65,15 @@ class RouteOptions(TypedDict, total=False):
 
 
 class IncludeOptions(TypedDict, total=False):
-    """The options of `include_router`."""
+    """The options of `include_router`: of each route that is included.
+
+    `prefix` is what their paths begin with. `tags` are put ahead of a route's own, `dependencies`
+    run ahead of its own. `default_response_class` is for routes that name no `response_class`.
+    `max_body_size` (`...` is what the application allows), `form_limits` and `echo_input` are for
+    routes that do not say it; `responses`, `callbacks` and `deprecated` are documented for each
+    route, if `include_in_schema`. `generate_unique_id_function` makes the names of the routes in a
+    schema.
+    """
 
     prefix: str
     tags: Sequence[str | Enum] | None
@@ -82,7 +90,18 @@ class IncludeOptions(TypedDict, total=False):
 
 
 class RouterOptions(IncludeOptions, total=False):
-    """The options of a router, which its routes inherit."""
+    """The options of a router, which its routes inherit: those of `include_router`, and two more.
+
+    `encoders` are added to those of the routes; `strict_content_type` is for routes that do not
+    say it.
+    """
 
     encoders: Encoders | None
     strict_content_type: bool | None
+
+
+def check_known(given: Iterable[str], known: Collection[str], call: str) -> None:
+    """Refuse the unknown arguments of a call, as Python does."""
+    for name in given:
+        if name not in known:
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
