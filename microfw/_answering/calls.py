@@ -12,7 +12,13 @@ from microfw._answering.functions import Functions, function_of
 from microfw._answering.messages import Enqueueable
 from microfw._answering.outcomes import ObservedRun
 from microfw._answering.state import AppState
-from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks, send_messages
+from microfw._answering.tasks import (
+    BackgroundTasks,
+    OwnTasks,
+    raise_failures,
+    run_tasks,
+    send_messages,
+)
 from microfw.dependencies import CompiledPlan
 
 Result = TypeVar("Result")
@@ -26,22 +32,13 @@ _FUNCTIONS = Functions(
 )
 
 
-class FunctionRun(ObservedRun):
+class FunctionRun(OwnTasks, ObservedRun):
     """One call of a function outside of a request."""
-
-    _tasks: BackgroundTasks | None = None
 
     def __init__(self, app_state: AppState) -> None:
         self.cleanup = app_state.cleanup
         self.app_values = app_state.app_values
         self.app_state = app_state
-
-    @property
-    def tasks(self) -> BackgroundTasks:
-        """The one list of background tasks, which run when everything has exited."""
-        if self._tasks is None:
-            self._tasks = BackgroundTasks()
-        return self._tasks
 
     async def finish(
         self, handler: CompiledPlan, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -63,9 +60,9 @@ class FunctionRun(ObservedRun):
             self.swallowed = None
         if error is not None:
             try:
-                kept = self._tasks and self._tasks.kept()
-                if kept is not None:
-                    await run_tasks(kept, self.app_state)
+                self.drop_tasks()
+                if self._tasks is not None:
+                    await run_tasks(self._tasks, self.app_state)
                 raise error
             finally:
                 del error  # whose traceback holds this frame

@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Awaitable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from microfw._answering.connection import ConnectionRun
 from microfw._answering.errors import call_handler
 from microfw._answering.injected import UNSET_STATUS, injected_response
 from microfw._answering.outcomes import RequestOutcome, Sending
@@ -19,12 +20,9 @@ from microfw._answering.passage import PASSAGE, Passage
 from microfw._answering.state import AppState
 from microfw._answering.tasks import (
     BackgroundTask,
-    BackgroundTasks,
-    raise_failures,
     run_tasks,
     send_messages,
 )
-from microfw._answering.waits import note_wait
 from microfw._reading import (
     BodyLimit,
     GatheringReceive,
@@ -32,7 +30,6 @@ from microfw._reading import (
     Limits,
     OuterLimit,
     PeekedReceive,
-    QueryValues,
     ReceivedForm,
     ReplayedReceive,
     SharedReceive,
@@ -42,7 +39,7 @@ from microfw._reading import (
     parse_whole,
     receive_form,
 )
-from microfw.dependencies import AppValues, Cleanup, DependencyScope, Run, place_of
+from microfw.dependencies import AppValues, Cleanup, DependencyScope, place_of
 from microfw.exception_handlers import ExceptionHandler
 from microfw.outcome import Outcome, ResponseHead
 from microfw.responses import EmptyResponse, FinalHeaders
@@ -66,37 +63,24 @@ class _RequestBehindMiddleware(Request):
         return await self._outermost.has_left()
 
 
-class Exchange(Run):
+class Exchange(ConnectionRun):
     """One HTTP request, and the response to it.
 
     Attributes:
-        body: The body, once it was received as a whole.
-        decoded_body: What the first reader of the body has made of it.
-        query_values: What the first reader of the query string has found in it.
-        started: Whether the response has started, so that nothing can change it any more (E7).
         is_sending: Whether sending it has begun and not come to its end.
         delivered: Whether the response was sent and the background tasks have run.
-        unsent: Why messages that were enqueued could not be sent.
-        failures: What background tasks have raised.
         built: Whether the response was built from a value, not returned by the endpoint.
         form: The form, until its files are closed.
     """
 
-    body: bytes = b""
-    decoded_body: Any = None
-    query_values: QueryValues | None = None
-    started: bool = False
     is_sending: bool = False
     delivered: bool = False
-    unsent: Sequence[Exception] = ()
-    failures: Sequence[Exception] = ()
     built: bool = False
     form: ReceivedForm | None = None
     _request: Request | None = None
     _has_body = False
     _limited: LateReceive | None = None
     _response: Response | None = None
-    _tasks: BackgroundTasks | None = None
     _sending: Sending | None = None
     _final_headers: FinalHeaders | None = None
     _background: BackgroundTask | None = None
@@ -177,16 +161,6 @@ class Exchange(Run):
             _ = self.response  # so that it is completed
             self._final_headers = FinalHeaders()
         return self._final_headers
-
-    @property
-    def tasks(self) -> BackgroundTasks:
-        """The request's one list of background tasks."""
-        if self._tasks is None:
-            self._tasks = BackgroundTasks()
-        return self._tasks
-
-    def waited(self, name: str, seconds: float) -> None:
-        note_wait(self.scope, name, seconds)
 
     def outcome(self, scope: DependencyScope) -> Outcome:
         """Make what shows a step of this scope what becomes of the request."""
@@ -359,19 +333,9 @@ class Exchange(Run):
 
     async def run_left_tasks(self) -> None:
         """Run what an exception leaves: those of its handler's response, and those for always."""
-        self._tasks = self._tasks and self._tasks.kept()
+        self.drop_tasks()
         if self._background is not None or self._tasks is not None:
             await self._run_tasks(self._background)
-
-    def raise_failures(self, unanswered: Exception | None) -> None:
-        """Raise what nothing has answered, or else what background tasks have raised."""
-        failures, self.failures = [*self.failures], ()
-        try:
-            if unanswered is not None:
-                raise unanswered
-            raise_failures(failures)
-        finally:
-            del unanswered, failures  # whose tracebacks hold this frame
 
     async def answer(self, handler: ExceptionHandler, error: Exception) -> None:
         """Have an exception handler make the response; what was prepared until now is dropped.
@@ -382,7 +346,7 @@ class Exchange(Run):
             TypeError: The handler has returned none.
         """
         self._response = self._final_headers
-        self._tasks = self._tasks and self._tasks.kept()
+        self.drop_tasks()
         self.is_sending = self.built = False
         self.result: Any = await call_handler(handler, self.request, error)
         if self.result is None:

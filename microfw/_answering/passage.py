@@ -86,14 +86,11 @@ class LastStation(Station):
     """Stands inside of all middleware, and notes the context of an exception, too."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        passage: Passage | None = scope.get(PASSAGE)
-        if passage is not None:
-            passage.sends.append(send)
         try:
-            await self.app(scope, receive, send)
+            await super().__call__(scope, receive, send)
         except Exception:
-            if passage is not None:
-                passage.context = copy_context()
+            if PASSAGE in scope:
+                scope[PASSAGE].context = copy_context()
             raise
 
 

@@ -128,6 +128,23 @@ class BackgroundTasks(starlette.background.BackgroundTasks):
         raise_failures(failures)
 
 
+class OwnTasks:
+    """What runs with one list of background tasks."""
+
+    _tasks: BackgroundTasks | None = None
+
+    @property
+    def tasks(self) -> BackgroundTasks:
+        """The one list of background tasks."""
+        if self._tasks is None:
+            self._tasks = BackgroundTasks()
+        return self._tasks
+
+    def drop_tasks(self) -> None:
+        """Leave only those tasks that run always."""
+        self._tasks = self._tasks and self._tasks.kept()
+
+
 class AlwaysTasks:
     """Adds tasks to a list that run whatever decides the response."""
 

@@ -1,9 +1,7 @@
 """One WebSocket and what becomes of it: the `Run` of a route's plan."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
-from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -11,14 +9,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from microfw._answering.connection import ConnectionRun
 from microfw._answering.errors import call_handler
 from microfw._answering.injected import injected_response
 from microfw._answering.outcomes import WebSocketOutcome
 from microfw._answering.state import AppState
-from microfw._answering.tasks import BackgroundTasks, raise_failures, run_tasks, send_messages
-from microfw._answering.waits import note_wait
-from microfw._reading import QueryValues
-from microfw.dependencies import AppValues, Cleanup, DependencyScope, Run
+from microfw._answering.tasks import run_tasks, send_messages
+from microfw.dependencies import AppValues, Cleanup, DependencyScope
 from microfw.exception_handlers import ExceptionHandler, close
 from microfw.outcome import Outcome
 
@@ -27,24 +24,12 @@ INTERNAL_ERROR = 1011
 POLICY_VIOLATION = 1008
 
 
-class WebSocketExchange(Run):
+class WebSocketExchange(ConnectionRun):
     """One WebSocket, from the handshake to its end.
 
     Attributes:
         connection: Starlette's object for it; the same wherever it is injected.
-        query_values: What the first reader of the query string has found in it.
-        unsent: Why messages that were enqueued could not be sent.
-        failures: What background tasks have raised.
-        started: Whether a response has started; a WebSocket's handler closes or refuses it anyway.
     """
-
-    body: bytes = b""
-    decoded_body: Any = None
-    query_values: QueryValues | None = None
-    started: bool = False
-    unsent: Sequence[Exception] = ()
-    failures: Sequence[Exception] = ()
-    _tasks: BackgroundTasks | None = None
 
     def __init__(self, app_state: AppState, scope: Scope, receive: Receive, send: Send) -> None:
         self.cleanup: Cleanup = app_state.cleanup
@@ -58,16 +43,6 @@ class WebSocketExchange(Run):
     def response(self) -> Response:
         """What dependencies write into that routes for HTTP have, too; it is not sent."""
         return injected_response()
-
-    @property
-    def tasks(self) -> BackgroundTasks:
-        """The one list of background tasks, which run when the endpoint has ended."""
-        if self._tasks is None:
-            self._tasks = BackgroundTasks()
-        return self._tasks
-
-    def waited(self, name: str, seconds: float) -> None:
-        note_wait(self.scope, name, seconds)
 
     def outcome(self, scope: DependencyScope) -> Outcome:
         """Make what shows a step of this scope what becomes of the WebSocket."""
@@ -86,20 +61,6 @@ class WebSocketExchange(Run):
             if tasks.tasks:
                 await self.close(NORMAL_CLOSURE)
             self.failures = await run_tasks(tasks, self.app_state, self._threads)
-
-    def drop_tasks(self) -> None:
-        """Leave only those tasks that run always."""
-        self._tasks = self._tasks and self._tasks.kept()
-
-    def raise_failures(self, unanswered: Exception | None) -> None:
-        """Raise what nothing has answered, or else what background tasks have raised."""
-        failures, self.failures = [*self.failures], ()
-        try:
-            if unanswered is not None:
-                raise unanswered
-            raise_failures(failures)
-        finally:
-            del unanswered, failures  # whose tracebacks hold this frame
 
     async def answer(self, handler: ExceptionHandler, error: Exception) -> None:
         """Have an exception handler refuse or close the connection."""
