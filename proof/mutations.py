@@ -157,10 +157,10 @@ MUTATIONS = (
     Mutation(
         "_runtime",
         "what exit code raises after a success is swallowed",
-        'which nobody receives")\n'
+        "            raise self._yielded_twice()\n"
         "        except BaseException as raised:\n"
         "            if error is None or not",
-        'which nobody receives")\n'
+        "            raise self._yielded_twice()\n"
         "        except BaseException as raised:\n"
         "            if error is not None and not",
     ),
@@ -351,8 +351,8 @@ MUTATIONS = (
     Mutation(
         "_limits",
         "who is cancelled as its turn comes keeps the places",
-        "            if waiting.event.is_set():\n                self.give_back(needs)\n",
-        "            if waiting.event.is_set():\n                pass\n",
+        "            if waiting.has_places:\n                self.give_back(needs)\n",
+        "            if waiting.has_places:\n                pass\n",
     ),
     Mutation(
         "_limits",
@@ -426,8 +426,8 @@ MUTATIONS = (
     Mutation(
         "_routes/planned_app",
         "a mounted application opens its own of scope app",
-        "                if each.share_app_scope:\n",
-        "                if False:\n",
+        "        if mounted.share_app_scope:\n",
+        "        if False:\n",
     ),
 )
 
