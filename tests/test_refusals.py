@@ -17,7 +17,6 @@ TOO = "FastAPI refuses it, too"
 OURS = "FastAPI has no such thing"
 VALUE = "a declaration that would be passed as a value"
 PATH = "`Path()` of a name that no path has"
-NO_PATH = "a path with a brace"
 NO_SLASH = "a path without a slash"
 NO_OPTION = "`encoders=`, `max_body_size=`, `form_limits=`, `cleanup_timeout=`"
 FORM = "a required model or `dict` as `Body()` beside `Form()`"
@@ -59,7 +58,7 @@ ROWS = {
     "_routes/mistakes.py:check_is_whole": (TOO,),
     "_routes/mistakes.py:check_methods": ('`methods="POST"`',),
     "_routes/mistakes.py:check_options": ("`status_code=` that is", "a `response_class=` that is"),
-    "_routes/mistakes.py:check_path": (NO_PATH, TOO),
+    "_routes/mistakes.py:check_path": (TOO,),
     "_routes/mistakes.py:check_prefix": (TOO,),
     "_routes/mistakes.py:check_router": (TOO,),
     "_routes/mistakes.py:check_starts_with_slash": (NO_SLASH,),

@@ -88,6 +88,14 @@ def message(what: str, where: str, cure: str, path: str = "") -> str:
     return "\n".join([*lines, f"  cure: {cure}"])
 
 
+def warnings_of(declare: Callable[[], object]) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        declare()
+    assert {each.category for each in caught} <= {RuntimeWarning}
+    return [str(each.message) for each in caught]
+
+
 def get_it() -> int:
     return 1
 
@@ -640,10 +648,7 @@ def test_an_author_is_warned_of_a_yield_dependency_that_returns_a_value(
         return value
 
     app = App()
-    with pytest.warns(RuntimeWarning) as warned:
-        app.get("/")(create_order)
-
-    assert [str(each.message) for each in warned] == [
+    assert warnings_of(lambda: app.get("/")(create_order)) == [
         message(
             f"the yield dependency {get_value.__name__!r} returns a value, which nobody receives",
             place(get_value),
@@ -1169,14 +1174,6 @@ def test_a_prefix_may_begin_a_path(ahead: Any) -> None:
             "the path '/{it:itn}' has the convertor 'itn', which is not known",
             CONVERTOR_CURE,
         ),
-        *(
-            (
-                path,
-                f"the path {path!r} has a brace that is no part of a parameter",
-                "write {name} or {name:convertor}, in letters, digits and underscores",
-            )
-            for path in ("/{item-id}", "/{it", "/it}", "/{}", "/{ it }", "/{it:}", "/{1}")
-        ),
     ],
 )
 @pytest.mark.parametrize("method", ["get", "websocket"])
@@ -1189,6 +1186,74 @@ def test_a_path_that_is_not_written_as_paths_are_is_reported(
     assert mistake(PathError, getattr(router, method)(path), serve) == message(
         what, place(serve), cure
     )
+
+
+def of_braces(what: str, where: str) -> str:
+    return message(
+        f"the {what} has a brace that is no part of a parameter: it matches only requests that have"
+        " this brace",
+        where,
+        "write {name} or {name:convertor}, in letters, digits and underscores",
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["/{item-id}", "/{it", "/it}", "/{}", "/{ it }", "/{it:}", "/{1}", "/{{it}}/{its}"]
+)
+def test_a_brace_that_is_no_part_of_a_parameter_is_text_and_an_author_is_warned(path: str) -> None:
+    def read() -> str:
+        return "read"
+
+    async def serve(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    app, router = App(), Router()
+
+    def declare() -> None:
+        app.get(path)(read)
+        router.get(path)(read)
+        app.include_router(router, prefix="/included")
+        app.websocket(path)(serve)
+
+    what = f"path {path!r}"
+    assert warnings_of(declare) == [
+        *[of_braces(what, place(read))] * 2,
+        of_braces(what, place(serve)),
+    ]
+    client = TestClient(app)
+    for prefix in ("", "/included"):
+        assert client.get(prefix + path).json() == "read"
+        assert client.get(f"{prefix}/it").status_code == 404
+    with client.websocket_connect(path):
+        pass
+
+
+@pytest.mark.filterwarnings("ignore:the path")
+def test_a_brace_that_is_text_is_quoted_in_the_document() -> None:
+    app = App()
+    app.get("/{item-id}/{it}")(lambda it: it)
+
+    (path,) = app.openapi()["paths"]
+    assert path == "/%7Bitem-id%7D/{it}"
+    assert TestClient(app).get(path).json() == "{it}"
+
+
+def test_an_author_is_warned_of_a_brace_in_a_prefix() -> None:
+    def read() -> str:
+        return "read"
+
+    app = App()
+
+    def declare() -> None:
+        router = Router(prefix="/{shop-id}")
+        router.get("/it")(read)
+        app.include_router(router, prefix="/{all}}")
+
+    assert warnings_of(declare) == [
+        of_braces("path '/{shop-id}'", "Router(prefix='/{shop-id}')"),
+        of_braces("path '/{all}}'", "include_router(prefix='/{all}}')"),
+    ]
+    assert TestClient(app).get("/x}/{shop-id}/it").json() == "read"
 
 
 def test_a_parameter_that_a_prefix_repeats_is_reported() -> None:
@@ -1461,14 +1526,11 @@ class Unmarked:
 
 
 def warned_of(endpoint: Callable[..., Any]) -> list[str]:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        App().get("/")(endpoint)
-    return [f"{each.category.__name__}: {each.message}" for each in caught]
+    return warnings_of(lambda: App().get("/")(endpoint))
 
 
 def of_wrapper(name: str, taken: str, function: Any) -> str:
-    return "RuntimeWarning: " + message(
+    return message(
         f"{name!r} takes {taken}: these two names are read from the query string, and nothing that"
         " a function inside of it needs",
         f"{function.__qualname__.removesuffix('.__init__')}"

@@ -31,6 +31,7 @@ from microfw._routes.options import (
     RouterOptions,
     check_known,
 )
+from microfw._routes.patterns import PARAMETER
 from microfw._routes.planned import DirectRoute
 from microfw._routes.planned_app import PlannedApp
 from microfw._routes.route import Route
@@ -40,6 +41,7 @@ from microfw._routes.unmatched import redirect_to, refuse_method, whole_path, wi
 from microfw._routes.websocket_route import WebSocketRoute
 
 __all__ = [
+    "PARAMETER",
     "AppDocumentation",
     "Decorators",
     "DirectApplication",

@@ -24,6 +24,7 @@ from microfw.dependencies import (
     name_of,
     only_returns_none,
     place_of,
+    warn,
 )
 from microfw.exceptions import DeclarationError, EndpointError, IncludeError, PathError
 
@@ -55,10 +56,7 @@ def check_path(path: str, endpoint: Callable[..., Any]) -> None:
     repeated = [name for name in names if names.count(name) > 1]
     kinds = [kind.removeprefix(":") for _, kind in parameters if kind]
     unknown = [kind for kind in kinds if kind not in CONVERTOR_TYPES]
-    if not path.count("{") == path.count("}") == len(parameters):
-        what = f"the path {path!r} has a brace that is no part of a parameter"
-        cure = "write {name} or {name:convertor}, in letters, digits and underscores"
-    elif repeated:
+    if repeated:
         what = f"the path {path!r} has {{{repeated[0]}}} more than once"
         cure = "give each parameter a name of its own"
     elif unknown:
@@ -70,10 +68,23 @@ def check_path(path: str, endpoint: Callable[..., Any]) -> None:
     raise PathError(what, where=place_of(endpoint), cure=cure)
 
 
+def warn_of_braces(path: str, where: str) -> None:
+    """Warn of what looks like a parameter of a path or a prefix, and is text as any other."""
+    if is_of_callback(path) or not set("{}") & set(PARAM_REGEX.sub("", path)):
+        return
+    warn(
+        f"the path {path!r} has a brace that is no part of a parameter: it matches only requests"
+        " that have this brace",
+        where=where,
+        cure="write {name} or {name:convertor}, in letters, digits and underscores",
+    )
+
+
 def checked_path(path: str, endpoint: Callable[..., Any]) -> str:
     """Return a path that can be; where mistakes are collected, one with the same parameters."""
     with collected():
         check_path(path, endpoint)
+        warn_of_braces(path, place_of(endpoint))
         return path
     return "".join(f"/{{{name}}}" for name in dict.fromkeys(re.findall(r"{(\w+)", path)))
 
@@ -108,6 +119,7 @@ def check_prefix(prefix: str, where: str) -> None:
             where=f"{where}(prefix={prefix!r})",
             cure=f"write {'/' + stripped!r}" if stripped else "leave it out",
         )
+    warn_of_braces(prefix, f"{where}(prefix={prefix!r})")
 
 
 def check_endpoint(endpoint: object) -> None:

@@ -71,7 +71,13 @@ from microfw.dependencies._spans import (
 from microfw.dependencies._swallowing import error_of_swallowing
 from microfw.dependencies._threads import Threads
 from microfw.dependencies._uninterrupted import current_asyncio_task, uninterrupted
-from microfw.dependencies._walk import Declarations, dependency_of, hashable, warn_of_uncalled
+from microfw.dependencies._walk import (
+    Declarations,
+    dependency_of,
+    hashable,
+    warn,
+    warn_of_uncalled,
+)
 
 __all__ = [
     "EMPTY",
@@ -153,5 +159,6 @@ __all__ = [
     "subject_of",
     "tracer",
     "uninterrupted",
+    "warn",
     "warn_of_uncalled",
 ]

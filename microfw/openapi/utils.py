@@ -1,14 +1,17 @@
 """Routes -> an OpenAPI document."""
 
 import logging
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from starlette.routing import BaseRoute
 
 from microfw._models import encode_json, is_array, is_mapping, parse_json
+from microfw._routes import PARAMETER
 from microfw.openapi._failures import Failures
 from microfw.openapi._operations import Operations, documented
 from microfw.openapi._schemas import Schemas
@@ -114,11 +117,19 @@ def _paths(
 ) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for operations in described:
-        path = operations.route.path_format
+        path = _BRACES.sub(_quoted, operations.route.path_format)
         for method, operation in operations.described(failures, made, version).items():
             # Of two routes for the same requests the first one is called.
             paths.setdefault(path, {}).setdefault(method, operation)
     return paths
+
+
+_BRACES = re.compile(rf"{PARAMETER.pattern}|[{{}}]", PARAMETER.flags)
+
+
+def _quoted(braces: re.Match[str]) -> str:
+    """A brace of a path that is no part of a parameter, as URLs have it."""
+    return braces[0] if braces[1] else quote(braces[0])
 
 
 def _used(document: Any, known: Mapping[str, Any]) -> dict[str, Any]:
