@@ -7,6 +7,7 @@ from microfw._answering.errors import (
     RouterHandlers,
     answered,
     error_without_result,
+    is_only,
 )
 from microfw._answering.exchange import Exchange
 from microfw._answering.functions import Functions, function_of
@@ -55,6 +56,7 @@ __all__ = [
     "data_of_events",
     "error_without_result",
     "function_of",
+    "is_only",
     "is_original",
     "item_of",
     "plan_of",

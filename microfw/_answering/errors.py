@@ -1,7 +1,7 @@
 """Which of an application's exception handlers answers, and how it is called."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
 import anyio.to_thread
@@ -138,13 +138,21 @@ async def answered(
     return True
 
 
+def is_only(kind: type[Exception], error: BaseException | None) -> bool:
+    """Whether an exception is of a class, or a group, as of a task group, of nothing else."""
+    if isinstance(error, ExceptionGroup):
+        group = cast("ExceptionGroup[Exception]", error)
+        return all(is_only(kind, each) for each in group.exceptions)
+    return isinstance(error, kind)
+
+
 def error_without_result(run: Run) -> Exception:
     """The error for an exception without which there is nothing to answer with.
 
     That the client has gone is no error, whoever swallowed it: there is nobody to answer.
     """
     swallowed: Any = run.swallowed  # nothing else leaves a run without a result
-    if isinstance(swallowed.error, ClientDisconnect | WebSocketDisconnect):
+    if is_only(ClientDisconnect, swallowed.error) or is_only(WebSocketDisconnect, swallowed.error):
         return swallowed.error
     return error_of_swallowing(swallowed)
 

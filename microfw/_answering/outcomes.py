@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from microfw._answering.errors import is_only
 from microfw._reading import PeekedReceive
 from microfw.dependencies import DependencyScope, PlainRun, Run
 from microfw.outcome import Outcome, ResponseHead
@@ -131,7 +132,7 @@ class RequestOutcome(RunOutcome):
 
     @property
     def disconnected(self) -> bool:
-        return self._sending.has_left or isinstance(self.error, ClientDisconnect)
+        return self._sending.has_left or is_only(ClientDisconnect, self.error)
 
     @property
     def ok(self) -> bool:
@@ -151,4 +152,4 @@ class WebSocketOutcome(RunOutcome):
     @property
     def disconnected(self) -> bool:
         has_left = self._websocket.client_state is WebSocketState.DISCONNECTED
-        return has_left or isinstance(self.error, WebSocketDisconnect)
+        return has_left or is_only(WebSocketDisconnect, self.error)

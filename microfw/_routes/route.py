@@ -19,6 +19,7 @@ from microfw._answering import (
     answered,
     app_state_of,
     error_without_result,
+    is_only,
     item_of,
     streamer,
 )
@@ -205,15 +206,14 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
                     raise error_without_result(exchange)
                 if not exchange.delivered:
                     await exchange.deliver()
-            except ClientDisconnect:  # there is nobody to answer
-                pass
             except Exception as error:
-                self._log_closed(exchange, error)
-                try:
-                    if not await answered(exchange, error, self.exception_handlers):
-                        raise
-                except Exception as raised:  # a handler's own, too
-                    unanswered = raised
+                if not is_only(ClientDisconnect, error):  # else there is nobody to answer
+                    self._log_closed(exchange, error)
+                    try:
+                        if not await answered(exchange, error, self.exception_handlers):
+                            raise
+                    except Exception as raised:  # a handler's own, too
+                        unanswered = raised
             finally:
                 exchange.swallowed = None
             if not exchange.delivered:

@@ -17,6 +17,7 @@ from microfw._answering import (
     answered,
     app_state_of,
     error_without_result,
+    is_only,
 )
 from microfw._reading import Bodies, RequestBinder
 from microfw._routes.mistakes import (
@@ -115,18 +116,17 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
                     raise error_without_result(exchange)
                 await exchange.run_tasks()
                 await exchange.close(NORMAL_CLOSURE)
-            except WebSocketDisconnect:  # as most connections end
-                pass
             except Exception as error:
-                exchange.drop_tasks()
-                try:
-                    if not await answered(exchange, error, self.exception_handlers):
-                        raise
-                except WebSocketDisconnect:  # while the handler was at it
-                    pass
-                except Exception as raised:  # a handler's own, too
-                    unanswered = raised
-                    await exchange.fail()
+                if not is_only(WebSocketDisconnect, error):  # by which most connections end
+                    exchange.drop_tasks()
+                    try:
+                        if not await answered(exchange, error, self.exception_handlers):
+                            raise
+                    except WebSocketDisconnect:  # while the handler was at it
+                        pass
+                    except Exception as raised:  # a handler's own, too
+                        unanswered = raised
+                        await exchange.fail()
             finally:
                 exchange.swallowed = None
             await exchange.run_tasks(sends=False)

@@ -788,6 +788,31 @@ async def test_a_client_that_has_gone_ends_a_stream(
 
 
 @pytest.mark.parametrize("outer", FLAVOURS)
+async def test_a_client_that_has_gone_is_no_error_where_a_task_group_is_open(
+    app: App, scene: Scene, outer: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """C3, S1: it makes a group of the exception that passes through it."""
+    first = scene.dependency(outer, "first")
+
+    async def get_group() -> AsyncIterator[TaskGroup]:
+        async with anyio.create_task_group() as group:
+            yield group
+
+    @app.get("/", response_class=StreamingResponse)
+    async def endpoint(
+        first: Annotated[str, first], group: Annotated[TaskGroup, Depends(get_group)]
+    ) -> AsyncIterator[str]:
+        yield "part"
+        await scene.wait()
+
+    answer = await request(leaving(app, scene), log=scene.log)
+    seen, rest = scene.log[4], [*scene.log[:4], *scene.log[5:]]
+    assert seen.startswith("first sees ExceptionGroup(")
+    assert rest == lines("first opens, sends 200, sends part, waits, first ends")
+    assert (answer.raised, answer.complete, caplog.messages) == (None, False, [])
+
+
+@pytest.mark.parametrize("outer", FLAVOURS)
 async def test_a_dependency_may_swallow_that_the_client_has_gone(
     app: App, scene: Scene, outer: str, caplog: pytest.LogCaptureFixture
 ) -> None:

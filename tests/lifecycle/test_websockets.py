@@ -459,6 +459,46 @@ async def test_a_client_that_has_gone_ends_the_endpoint_quietly(
     assert caplog.messages == []
 
 
+async def test_a_client_that_has_gone_ends_an_endpoint_with_a_task_group_quietly(
+    log: Log, app: App, caplog: pytest.LogCaptureFixture
+) -> None:
+    """W1: that makes a group of the exception that passes through it."""
+
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket, tasks: BackgroundTasks) -> None:
+        tasks.add_task(log, "task")
+        await websocket.accept()
+
+        async def read() -> None:
+            log(await websocket.receive_text())
+            await websocket.receive_text()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(read)
+            await anyio.sleep_forever()
+
+    assert await converse(app, "one", stays=False) == Conversation(["accept"])
+    assert log == ["one", "task"]
+    assert caplog.messages == []
+
+
+async def test_what_else_a_task_group_raises_is_an_error(log: Log, app: App) -> None:
+    @app.websocket("/")
+    async def endpoint(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+        async def fail() -> None:
+            raise WebSocketDisconnect
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(fail)
+            raise OSError("disk")
+
+    conversation = await converse(app)
+    assert conversation.received == ["accept", "close 1011"]
+    assert isinstance(conversation.raised, ExceptionGroup)
+
+
 @pytest.mark.parametrize("flavour", FLAVOURS)
 async def test_a_dependency_may_swallow_that_the_client_has_gone(
     log: Log, app: App, flavour: str, caplog: pytest.LogCaptureFixture
