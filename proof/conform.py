@@ -9,17 +9,15 @@
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import httpx2
 
-from proof.documents import EXAMPLES, MUSEUM
+from proof.documents import PLACES
 from proof.generated_client import order_something
 from proof.linting import lint
 from proof.serving import served, tool
-from tests.twin.loading import ON_MICROFW, built_museum
 
 BROKEN_ON_PURPOSE = "/incidents/|/annex/crates|/streams/rumours|/streams/audio/returned"
 """Routes of the museum that fail, to see how."""
@@ -43,7 +41,7 @@ USERS = {
             "scope": "plan:read telescope:move",
         },
     ),
-    MUSEUM: (
+    "museum": (
         "staff/token",
         {
             "grant_type": "password",
@@ -56,7 +54,7 @@ USERS = {
 """Where users log in, and as whom."""
 
 OPTIONS: Mapping[str, Sequence[str]] = {
-    MUSEUM: [
+    "museum": [
         "--exclude-path-regex",
         "|".join((BROKEN_ON_PURPOSE, ANYBODY_MAY_COME, SENT_BY_CLIENTS, SAME_PATH)),
         "--exclude-name",
@@ -83,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def send_what_documents_allow(
-    options: Sequence[str], names: Sequence[str] = (*EXAMPLES, MUSEUM)
+    options: Sequence[str], names: Sequence[str] = tuple(PLACES)
 ) -> bool | None:
     """Run schemathesis against the examples and the museum, each served from a folder of its own."""
     command = tool("schemathesis")
@@ -92,29 +90,18 @@ def send_what_documents_allow(
         return None
     failed: list[str] = []
     for name in names:
-        with tempfile.TemporaryDirectory() as place, application(name, Path(place)) as url:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            served(f"{PLACES[name]}:app", Path(folder)) as url,
+        ):
             print(f"\n{name}\n", flush=True)
             tried = [command, "run", f"{url}/openapi.json", *OPTIONS.get(name, ()), *options]
             for header in credentials(name, url):
                 tried += ["--header", header]
-            if subprocess.run(tried, cwd=place, check=False).returncode:
+            if subprocess.run(tried, cwd=folder, check=False).returncode:
                 failed.append(name)
     print(f"\n{len(failed)} applications answer something else: {failed}")
     return not failed
-
-
-@contextmanager
-def application(name: str, folder: Path) -> Iterator[str]:
-    """Serve one of the applications."""
-    if name in EXAMPLES:
-        with served(f"{EXAMPLES[name]}:app", folder) as url:
-            yield url
-    else:
-        with (
-            built_museum(folder, MUSEUM, ON_MICROFW),
-            served(f"{MUSEUM}.main:app", folder, folder) as url,
-        ):
-            yield url
 
 
 def credentials(name: str, url: str) -> list[str]:

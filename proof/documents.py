@@ -6,23 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from microfw import App
-from tests.twin.loading import ON_MICROFW, built_museum
 
 ROOT = Path(__file__).parent.parent
-EXAMPLES = {"shop": "examples.shop.main", "oauth2_jwt": "examples.oauth2_jwt"}
-MUSEUM = "museum_of_microfw"
+PLACES = {
+    "shop": "examples.shop.main",
+    "oauth2_jwt": "examples.oauth2_jwt",
+    "museum": "tests.twin.museum.main",
+}
 
 
-def applications(folder: Path) -> Iterator[tuple[str, App]]:
-    """Make them, by name.
-
-    Args:
-        folder: Where to write the museum's files.
-    """
-    for name, place in EXAMPLES.items():
+def applications() -> Iterator[tuple[str, App]]:
+    """Import them, by name."""
+    for name, place in PLACES.items():
         yield name, importlib.import_module(place).app
-    with built_museum(folder, MUSEUM, ON_MICROFW) as museum:
-        yield "museum", museum.app
     for page in sorted((ROOT / "tests" / "tutorial").glob("test_*.py")):
         module = importlib.import_module(f"tests.tutorial.{page.stem}")
         for name, value in vars(module).items():
@@ -30,6 +26,6 @@ def applications(folder: Path) -> Iterator[tuple[str, App]]:
                 yield f"{page.stem.removeprefix('test_')}-{name}", value
 
 
-def documents(folder: Path) -> dict[str, dict[str, Any]]:
+def documents() -> dict[str, dict[str, Any]]:
     """Make their documents."""
-    return {name: app.openapi() for name, app in applications(folder)}
+    return {name: app.openapi() for name, app in applications()}

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from proof.documents import EXAMPLES
+from proof.documents import PLACES
 from proof.serving import served, tool
 
 PACKAGE = "client_of_the_shop"
@@ -23,7 +23,7 @@ def order_something() -> bool | None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         generate(command, folder)
-        with served(f"{EXAMPLES['shop']}:app", folder) as url:
+        with served(f"{PLACES['shop']}:app", folder) as url:
             sys.path.insert(0, name)
             try:
                 placed = _order(url)
@@ -36,7 +36,7 @@ def order_something() -> bool | None:
 def generate(command: str, folder: Path) -> None:
     """Make the client, a package in a folder."""
     document = folder / "openapi.json"
-    document.write_text(json.dumps(importlib.import_module(EXAMPLES["shop"]).app.openapi()))
+    document.write_text(json.dumps(importlib.import_module(PLACES["shop"]).app.openapi()))
     options = ["--path", str(document), "--output-path", str(folder / PACKAGE), "--meta", "none"]
     subprocess.run([command, "generate", *options], check=True, capture_output=True)
 

@@ -30,7 +30,7 @@ def lint() -> bool | None:
 
 def write(folder: Path) -> list[str]:
     """Write each document into a file; return their names."""
-    made = documents(folder)
+    made = documents()
     for name, document in made.items():
         (folder / f"{name}.json").write_text(json.dumps(document))
     return [f"{name}.json" for name in made]

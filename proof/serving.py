@@ -22,18 +22,17 @@ def tool(name: str) -> str | None:
 
 
 @contextmanager
-def served(application: str, folder: Path, where: Path = ROOT) -> Iterator[str]:
+def served(application: str, folder: Path) -> Iterator[str]:
     """Serve an application by uvicorn on a free port; yield its address.
 
     Args:
         application: As uvicorn takes it.
         folder: Where it runs, and leaves its files.
-        where: Where it is.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    uvicorn = [sys.executable, "-m", "uvicorn", application, "--app-dir", str(where)]
+    uvicorn = [sys.executable, "-m", "uvicorn", application, "--app-dir", str(ROOT)]
     options = ["--port", str(port), "--log-level", "error"]
     server = subprocess.Popen([*uvicorn, *options], cwd=folder)
     try:

@@ -18,7 +18,8 @@ from microfw._as_fastapi.names import MODULES
 from microfw.cli._migrated_names import section_of, target_of
 from microfw.cli._migrating import migrated
 from microfw.testclient import TestClient
-from tests.tutorial.twins import NAMES, Twins
+from tests.editions import NAMES
+from tests.tutorial.twins import Twins
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "tests" / "tutorial").glob("test_*.py"))

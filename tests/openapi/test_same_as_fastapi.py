@@ -82,9 +82,6 @@ def test_the_shop_is_described_alike(tmp_path: Path) -> None:
     assert_equal(ours, theirs)
 
 
-def test_the_museum_is_described_alike(tmp_path: Path) -> None:
-    with (
-        built_museum(tmp_path, "museum_of_microfw", ON_MICROFW) as ours,
-        built_museum(tmp_path, "museum_of_fastapi", ON_FASTAPI) as theirs,
-    ):
+def test_the_museum_is_described_alike() -> None:
+    with built_museum(ON_MICROFW) as ours, built_museum(ON_FASTAPI) as theirs:
         assert_equal(ours.app, theirs.app)

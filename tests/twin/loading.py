@@ -1,19 +1,16 @@
-"""The museum on either framework: its files, written for FastAPI, with the imports changed."""
+"""The museum on either framework."""
 
-import importlib
-import re
-import shutil
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-SOURCE = Path(__file__).with_name("museum")
+from tests.editions import Edition
 
-ON_MICROFW = {"fastapi": "microfw", "FastAPI": "App", "APIRouter": "Router"}
-ON_FASTAPI: Mapping[str, str] = {}
+HOME = "tests.twin.museum"
+
+ON_MICROFW = Edition("_on_microfw", HOME, "microfw")
+ON_FASTAPI = Edition("_on_fastapi", HOME, "fastapi")
 
 
 @dataclass(frozen=True)
@@ -26,29 +23,9 @@ class Museum:
 
 
 @contextmanager
-def built_museum(directory: Path, package: str, changes: Mapping[str, str]) -> Iterator[Museum]:
-    """Write the museum as a package with some words changed, and import that.
-
-    Args:
-        directory: Where to write it.
-        package: Its name, which nothing else has.
-        changes: Words by what they are changed to.
-    """
-    target = directory / package
-    shutil.copytree(SOURCE, target, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in target.glob("*.py"):
-        path.write_text(_changed(path.read_text(), {"tests.twin.museum": package, **changes}))
-    sys.path.insert(0, str(directory))
+def built_museum(edition: Edition) -> Iterator[Museum]:
+    """Import the museum in an edition; one at a time."""
     try:
-        main = importlib.import_module(f"{package}.main")
-        journal = importlib.import_module(f"{package}.journal")
-        yield Museum(main.app, journal.entries)
+        yield Museum(edition.of(f"{HOME}.main").app, edition.of(f"{HOME}.journal").entries)
     finally:
-        sys.path.remove(str(directory))
-        for name in [name for name in sys.modules if name.partition(".")[0] == package]:
-            del sys.modules[name]
-
-
-def _changed(source: str, changes: Mapping[str, str]) -> str:
-    words = "|".join(map(re.escape, changes))
-    return re.sub(rf"\b({words})\b", lambda found: changes[found[0]], source)
+        edition.forget()

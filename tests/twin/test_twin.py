@@ -1,4 +1,4 @@
-"""An application of some size, written for FastAPI, answers the same on microfw."""
+"""An application of some size answers the same on FastAPI and on microfw."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,17 +19,16 @@ STEPS = [*SESSION, Step("SHUTDOWN", "")]
 
 
 @pytest.fixture(scope="module")
-def theirs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Outcome]]:
+def theirs() -> Iterator[list[Outcome]]:
     """What has come of the session on FastAPI."""
-    directory = tmp_path_factory.mktemp("fastapi")
-    with built_museum(directory, "museum_on_fastapi", ON_FASTAPI) as museum:
+    with built_museum(ON_FASTAPI) as museum:
         yield list(play(museum, SESSION, "asyncio"))
 
 
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-def test_both_frameworks_give_the_same_answers(theirs, backend, tmp_path):
-    with built_museum(tmp_path, "museum_on_microfw", ON_MICROFW) as museum:
+def test_both_frameworks_give_the_same_answers(theirs, backend):
+    with built_museum(ON_MICROFW) as museum:
         ours = list(play(museum, SESSION, backend))
 
     found, used = surprises(STEPS, theirs, ours)

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import APIRouter, Body, Depends, Query
-from fastapi.responses import PlainTextResponse
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,8 +18,11 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-router = APIRouter(default_response_class=PlainTextResponse)
-crates = APIRouter(prefix="/crates")
+from microfw import Body, Depends, Query, Router
+from microfw.responses import PlainTextResponse
+
+router = Router(default_response_class=PlainTextResponse)
+crates = Router(prefix="/crates")
 
 Item = TypeVar("Item")
 

@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated
 
-from fastapi import Depends, HTTPException
-
+from microfw import Depends, HTTPException
 from tests.twin.museum.journal import note
 from tests.twin.museum.models import Material, Size, StoredExhibit
 

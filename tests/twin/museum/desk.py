@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Depends, File, Form, HTTPException, UploadFile
-
+from microfw import BackgroundTasks, Depends, File, Form, HTTPException, Router, UploadFile
 from tests.twin.museum.collection import Clerk
 from tests.twin.museum.journal import note
 from tests.twin.museum.models import Survey
 
-router = APIRouter(prefix="/desk", tags=["desk"])
+router = Router(prefix="/desk", tags=["desk"])
 
 
 def get_drawer(clerk: Clerk) -> Iterator[list[str]]:

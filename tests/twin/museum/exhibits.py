@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import (
-    APIRouter,
+from microfw import (
     BackgroundTasks,
     Body,
     Depends,
@@ -14,11 +13,11 @@ from fastapi import (
     Query,
     Request,
     Response,
+    Router,
     status,
 )
-from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
-
+from microfw.encoders import jsonable_encoder
+from microfw.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from tests.twin.museum.collection import Clerk, TransactionNow, exhibit_of, exhibits
 from tests.twin.museum.journal import note
 from tests.twin.museum.models import (
@@ -41,7 +40,7 @@ def name_copyright(response: Response) -> None:
     response.headers["X-Copyright"] = "the museum"
 
 
-router = APIRouter(
+router = Router(
     prefix="/exhibits",
     tags=["exhibits"],
     dependencies=[Depends(count_visit)],

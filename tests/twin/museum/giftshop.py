@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from microfw import App, Depends, Query, Request
+from microfw.exceptions import RequestValidationError
+from microfw.responses import JSONResponse
 from tests.twin.museum.journal import note
 
-shop = FastAPI()
+shop = App()
 
 
 class Article(BaseModel):

@@ -3,12 +3,11 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException
-
+from microfw import BackgroundTasks, Depends, HTTPException, Router
 from tests.twin.museum.journal import note
 from tests.twin.museum.models import ShownExhibit
 
-router = APIRouter(prefix="/incidents", tags=["incidents"])
+router = Router(prefix="/incidents", tags=["incidents"])
 
 
 class MuseumClosed(Exception):

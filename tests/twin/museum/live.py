@@ -2,22 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import (
-    APIRouter,
+from microfw import (
     Cookie,
     Depends,
     Header,
     Query,
+    Router,
     WebSocket,
     WebSocketDisconnect,
     WebSocketException,
     status,
 )
-
 from tests.twin.museum.collection import Clerk, exhibits
 from tests.twin.museum.journal import note
 
-router = APIRouter(prefix="/live")
+router = Router(prefix="/live")
 
 
 async def get_guest(

@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response
-from fastapi.middleware.cors import CORSMiddleware
-from fastapi.middleware.gzip import GZipMiddleware
-from fastapi.responses import JSONResponse
-
+from microfw import App, Depends, Header, HTTPException, Request, Response
+from microfw.middleware.cors import CORSMiddleware
+from microfw.middleware.gzip import GZipMiddleware
+from microfw.responses import JSONResponse
 from tests.twin.museum import (
     annex,
     desk,
@@ -25,7 +24,7 @@ from tests.twin.museum.journal import note
 
 
 @asynccontextmanager
-async def open_museum(app: FastAPI) -> AsyncIterator[dict[str, str]]:
+async def open_museum(app: App) -> AsyncIterator[dict[str, str]]:
     note("museum opens")
     yield {"city": "Delft"}
     note("museum closes")
@@ -36,7 +35,7 @@ async def check_language(x_refuse: Annotated[str | None, Header()] = None) -> No
         raise HTTPException(406, f"refused: {x_refuse}")
 
 
-app = FastAPI(
+app = App(
     lifespan=open_museum,
     dependencies=[Depends(check_language)],
     responses={406: {"description": "Refused"}},

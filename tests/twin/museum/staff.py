@@ -5,8 +5,10 @@ import secrets
 from typing import Annotated
 
 import jwt
-from fastapi import APIRouter, Depends, HTTPException, Response, Security
-from fastapi.security import (
+from pydantic import BaseModel
+
+from microfw import Depends, HTTPException, Response, Router, Security
+from microfw.security import (
     APIKeyCookie,
     APIKeyHeader,
     APIKeyQuery,
@@ -19,8 +21,6 @@ from fastapi.security import (
     OAuth2PasswordRequestFormStrict,
     SecurityScopes,
 )
-from pydantic import BaseModel
-
 from tests.twin.museum.journal import note
 
 SIGNING_KEY = "a key that only the museum knows"
@@ -29,7 +29,7 @@ END_OF_TIME = 32_503_680_000
 
 SCOPES = {"exhibits:write": "Change the collection", "vault:open": "Open the vault"}
 
-router = APIRouter(
+router = Router(
     prefix="/staff",
     tags=["staff"],
     responses={400: {"description": "Wrong name"}, 403: {"description": "Not allowed"}},

@@ -4,15 +4,14 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, HTTPException
-from fastapi.responses import FileResponse, HTMLResponse, StreamingResponse
-from fastapi.sse import EventSourceResponse, ServerSentEvent
-
+from microfw import Depends, Header, HTTPException, Router
+from microfw.responses import FileResponse, HTMLResponse, StreamingResponse
+from microfw.sse import EventSourceResponse, ServerSentEvent
 from tests.twin.museum.collection import exhibits, get_keys
 from tests.twin.museum.journal import note
 from tests.twin.museum.models import ShownExhibit, StoredExhibit
 
-router = APIRouter(prefix="/streams", tags=["streams"])
+router = Router(prefix="/streams", tags=["streams"])
 
 GUIDE = Path(__file__).with_name("guide.txt")
 

@@ -7,8 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Cookie, Header, HTTPException, Query, Response
-
+from microfw import Body, Cookie, Header, HTTPException, Query, Response, Router
 from tests.twin.museum.journal import note
 from tests.twin.museum.models import (
     Companion,
@@ -21,7 +20,7 @@ from tests.twin.museum.models import (
     Visitor,
 )
 
-router = APIRouter(
+router = Router(
     prefix="/visitors",
     tags=["visitors"],
     responses={400: {"description": "Closes before it opens"}},
