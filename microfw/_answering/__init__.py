@@ -11,7 +11,7 @@ from microfw._answering.errors import (
 )
 from microfw._answering.exchange import Exchange
 from microfw._answering.functions import Functions, function_of
-from microfw._answering.invalid import ERRORS_OF_REQUESTS
+from microfw._answering.invalid import error_of_request
 from microfw._answering.messages import Enqueueable, Message
 from microfw._answering.passage import (
     PASSAGE,
@@ -30,7 +30,6 @@ from microfw._answering.websocket_exchange import NORMAL_CLOSURE, WebSocketExcha
 
 __all__ = [
     "DEFAULT_CLEANUP_TIMEOUT",
-    "ERRORS_OF_REQUESTS",
     "HANDLERS",
     "NORMAL_CLOSURE",
     "PASSAGE",
@@ -54,6 +53,7 @@ __all__ = [
     "answered",
     "app_state_of",
     "data_of_events",
+    "error_of_request",
     "error_without_result",
     "function_of",
     "is_only",

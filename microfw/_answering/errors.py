@@ -152,8 +152,9 @@ def error_without_result(run: Run) -> Exception:
     That the client has gone is no error, whoever swallowed it: there is nobody to answer.
     """
     swallowed: Any = run.swallowed  # nothing else leaves a run without a result
-    if is_only(ClientDisconnect, swallowed.error) or is_only(WebSocketDisconnect, swallowed.error):
-        return swallowed.error
+    error: Exception = swallowed.error
+    if is_only(ClientDisconnect, error) or is_only(WebSocketDisconnect, error):
+        return error
     return error_of_swallowing(swallowed)
 
 

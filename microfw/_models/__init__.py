@@ -26,7 +26,7 @@ from microfw._models.errors import (
 from microfw._models.fields import Field, fields_of, names_of
 from microfw._models.parsing import parse_json
 from microfw._models.plain import is_array, is_builtin, is_class, is_mapping, is_set, kind_of
-from microfw._models.results import ResultConverter, result_encoder
+from microfw._models.results import ResultConverter
 from microfw._models.secrets import HIDDEN
 from microfw._models.selection import (
     EVERYTHING,
@@ -85,7 +85,6 @@ __all__ = [
     "names_of",
     "parse_json",
     "parts_of",
-    "result_encoder",
     "showable",
     "text_converter",
     "visible_attributes",

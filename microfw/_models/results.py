@@ -5,7 +5,6 @@ the value turns out to be of.
 """
 
 from collections.abc import (
-    Callable,
     Collection,
     Iterable,
     Iterator,
@@ -73,7 +72,7 @@ class ResultConverter:
             encode = encode_undeclared if bared in _UNDECLARED else encode_declared
             narrow: Convert = _unchanged
             if selection != EVERYTHING or encoders:
-                encode = _selected(encode, selector(selection, encoders))
+                encode = _after(selector(selection, encoders), encode)
         else:
             narrow, encode = _functions(annotation, selection, encoders)
         self.narrow = _reporting(narrow, endpoint)
@@ -92,11 +91,11 @@ def _functions(annotation: Any, selection: Selection, encoders: Encoders) -> tup
         kind, _ = bare(annotation)
         if is_class(kind) and issubclass(kind, KNOWN_BY_CLASS):
             return _instances_of(kind, encode_declared)
-        items = _items_of(kind)
-        if items is None:
+        if get_origin(kind) not in _ITERABLES:
             raise
+        items = GenericAlias(list, get_args(kind))
         narrow, encode = _functions(items, selection, encoders)
-        return _listing(narrow), _listing(encode)
+        return _after(_listed, narrow), _after(_listed, encode)
     return converter.from_result(), converter.to_json(selection, encoders)
 
 
@@ -113,34 +112,20 @@ def _instances_of(kind: type[Any], encode: Encode) -> tuple[Convert, Encode]:
     return narrow, lambda value: encode(narrow(value))
 
 
-def _items_of(kind: Any) -> Any:
-    """The list of what an iterable of the standard library's yields; `None` for other types."""
-    return GenericAlias(list, get_args(kind)) if get_origin(kind) in _ITERABLES else None
-
-
 _ITERABLES = (Collection, Iterator, KeysView, Reversible, ValuesView)
-"""Those that pydantic does not know."""
+"""Those that pydantic does not know; what they yield is a list in JSON."""
 
 
-def _listing(convert: Convert) -> Convert:
-    return lambda value: convert([*value] if isinstance(value, Iterable) else value)
+def _listed(value: Any) -> Any:
+    return [*value] if isinstance(value, Iterable) else value
 
 
-def result_encoder(annotation: Any) -> Callable[[Any], bytes]:
-    """Make the function that validates, filters and encodes results of a type.
-
-    Raises:
-        UnsupportedTypeError: The annotation is no type of values.
-    """
-    return ResultConverter(annotation).encode
+def _after(first: Convert, convert: Convert) -> Convert:
+    return lambda value: convert(first(value))
 
 
 def _unchanged(value: Any) -> Any:
     return value
-
-
-def _selected(encode: Encode, select: Convert) -> Encode:
-    return lambda value: encode(select(value))
 
 
 def _reporting(convert: Convert, endpoint: Mapping[str, Any]) -> Convert:

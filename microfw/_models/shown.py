@@ -31,7 +31,8 @@ def showable(errors: list[Error], received: int = 0) -> list[Error]:
     left = unnamed = _SIZE + received
     uncounted = _LOOKS * left
     for number, error in enumerate(errors):
-        unnamed -= len(error["msg"]) + sum(map(_length_of, error["loc"]))
+        unnamed -= len(error["msg"])
+        unnamed -= sum(len(part) if isinstance(part, str) else 1 for part in error["loc"])
         if unnamed < 0 and number:
             return errors[:number]
         value = error["input"]
@@ -44,10 +45,6 @@ def showable(errors: list[Error], received: int = 0) -> list[Error]:
             if isinstance(value, bytes):
                 error["input"] = value.decode(errors="replace")
     return errors
-
-
-def _length_of(part: int | str) -> int:
-    return len(part) if isinstance(part, str) else 1
 
 
 def _size_of(value: Any, most: int) -> tuple[int, bool]:

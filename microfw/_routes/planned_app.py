@@ -136,7 +136,7 @@ class PlannedApp(Starlette):
                 for each in applications:
                     own = await stack.enter_async_context(each.router.run_lifespans(each))
                     state.update(own or {})
-                left = applications
+                left: list[PlannedApp] = applications
                 while left:
                     together = [each for each in dict.fromkeys(_sharing(left[0])) if each in left]
                     await stack.enter_async_context(left[0].open_app_scope(together))

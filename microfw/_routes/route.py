@@ -14,10 +14,10 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from microfw._answering import (
-    ERRORS_OF_REQUESTS,
     Exchange,
     answered,
     app_state_of,
+    error_of_request,
     error_without_result,
     is_only,
     item_of,
@@ -253,7 +253,7 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
             run="exchange",
             finish=finish,
             names={
-                "invalid": ERRORS_OF_REQUESTS[self.options.get("echo_input")],
+                "invalid": error_of_request(self.options.get("echo_input")),
                 name: self._finish,
                 "in_memory": frozenset(bodies.in_memory),
             },

@@ -24,7 +24,8 @@ def with_other_slash(scope: Scope) -> Scope | None:
 
 def redirect_to(scope: Scope) -> RedirectResponse:
     """The response that sends a client to the path of another request."""
-    query = _escaped(scope["query_string"])
+    # Bytes may have been sent that no URL holds (RFC 3986, section 2).
+    query = quote(scope["query_string"], safe=_ASCII).encode()
     return RedirectResponse(str(URL(scope={**scope, "query_string": query, **whole_path(scope)})))
 
 
@@ -43,8 +44,3 @@ def whole_path(scope: Scope) -> Scope:
     path, root_path = scope["path"], scope.get("root_path", "")
     is_whole = not root_path or path == root_path or path.startswith(f"{root_path}/")
     return {} if is_whole else {"path": root_path + path}
-
-
-def _escaped(query: bytes) -> bytes:
-    """Escape bytes that no URL holds (RFC 3986, section 2), though they may have been sent."""
-    return quote(query, safe=_ASCII).encode()

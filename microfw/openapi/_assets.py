@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import json
 from functools import cache
 from importlib.resources import files
 
@@ -37,13 +36,6 @@ def digest() -> str:
     for name in _NAMES:
         sums.update(compressed(name))
     return sums.hexdigest()[:16]
-
-
-def manifest() -> dict[str, object]:
-    """What the files are: package, version, licence, and the sum of each."""
-    text = (files("microfw.openapi") / "assets" / "manifest.json").read_bytes()
-    package: dict[str, object] = json.loads(text)
-    return package
 
 
 def serve_asset(request: Request) -> Response:

@@ -124,7 +124,11 @@ def unique_id_of(route: Route, method: str) -> str:
 
 def documented(routes: Any) -> list[Route]:
     """The routes that have something to document."""
-    return [route for route in routes if _is_documented(route)]
+    return [
+        route
+        for route in routes
+        if isinstance(route, Route) and route.options.get("include_in_schema", True)
+    ]
 
 
 def mistakes_in(routes: Iterable[BaseRoute]) -> list[DeclarationError]:
@@ -134,7 +138,3 @@ def mistakes_in(routes: Iterable[BaseRoute]) -> list[DeclarationError]:
         Operations(route, schemas)
     schemas.resolve()
     return schemas.mistakes
-
-
-def _is_documented(route: BaseRoute) -> bool:
-    return isinstance(route, Route) and route.options.get("include_in_schema", True)

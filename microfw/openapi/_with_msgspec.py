@@ -46,15 +46,12 @@ def msgspec_schemas(
 
 def _limits(schema: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
     renamed = {word: limits[name] for name, word in _LIMITS.items() if name in limits}
-    measure = _LENGTHS.get(_type_of(schema), "Length")
+    kind = schema.get("type", "object" if "$ref" in schema else None)
+    measure = _LENGTHS.get(kind, "Length")
     for name in ("min", "max"):
         if f"{name}_length" in limits:
             renamed[f"{name}{measure}"] = limits[f"{name}_length"]
     return renamed
-
-
-def _type_of(schema: Mapping[str, Any]) -> Any:
-    return schema.get("type", "object" if "$ref" in schema else None)
 
 
 def _said(want: Want) -> dict[str, Any]:

@@ -652,11 +652,11 @@ def test_pydantic_is_not_imported_where_routes_take_structs_and_plain_values():
         "import sys, types, msgspec, microfw._models as m\n"
         "class S(msgspec.Struct): a: int\n"
         "assert m.JSONConverter(S).decode(b'{\"a\": 1}') == S(1)\n"
-        "assert m.result_encoder(S)(S(1)) == b'{\"a\":1}'\n"
+        "assert m.ResultConverter(S).encode(S(1)) == b'{\"a\":1}'\n"
         "m.encode_json(types.SimpleNamespace(a=1))\n"
         "assert 'pydantic_core' not in sys.modules\n"
         "assert m.text_converter(int | None)('1') == 1\n"
-        "assert m.result_encoder(dict[str, list[int]])({'a': [1]}) == b'{\"a\":[1]}'\n"
+        "assert m.ResultConverter(dict[str, list[int]]).encode({'a': [1]}) == b'{\"a\":[1]}'\n"
         "print('pydantic' in sys.modules)"
     )
 

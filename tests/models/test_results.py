@@ -24,7 +24,7 @@ import pytest
 import sqlalchemy.orm
 import typing_extensions
 
-from microfw._models import UnsupportedTypeError, encode_json, result_encoder
+from microfw._models import ResultConverter, UnsupportedTypeError, encode_json
 from microfw._models.converter import converter_of
 from microfw.exceptions import ResponseValidationError
 
@@ -159,7 +159,7 @@ SECRETS: list[Any] = [
 
 
 def encode(annotation: Any, value: Any) -> Any:
-    return json.loads(result_encoder(annotation)(value))
+    return json.loads(ResultConverter(annotation).encode(value))
 
 
 def list_of(kind: Any) -> Any:
@@ -421,7 +421,7 @@ def test_pydantic_writes_its_models_by_alias():
 
 def test_a_result_type_that_is_no_type_is_refused_at_once():
     with pytest.raises(UnsupportedTypeError, match=r"\[\] is not a type of values"):
-        result_encoder([])
+        ResultConverter([])
 
 
 class Text(str):
@@ -622,7 +622,8 @@ def test_what_is_made_of_a_type_is_shared_by_the_routes_that_return_it() -> None
 
 def test_types_of_the_same_name_are_not_mixed_up() -> None:
     names = ("first", "second")
-    encoders = [result_encoder(GenericAlias(dict, (str, make_struct(name)))) for name in names]
+    kinds = [GenericAlias(dict, (str, make_struct(name))) for name in names]
+    encoders = [ResultConverter(kind).encode for kind in kinds]
     for name, encode in zip(names, encoders, strict=True):
         assert encode({"it": {name: 1}}) == b'{"it":{"%s":1}}' % name.encode()
         with pytest.raises(ResponseValidationError, match=rf"response.\[...\].{name}"):
@@ -633,7 +634,7 @@ def test_a_type_of_pydantics_is_forgotten_too() -> None:
     class Made(pydantic.BaseModel):
         name: str
 
-    encode = result_encoder(GenericAlias(list, Made))
+    encode = ResultConverter(GenericAlias(list, Made)).encode
     assert encode([{"name": "a"}]) == b'[{"name":"a"}]'
     gone = weakref.ref(Made)
     del Made, encode
@@ -643,7 +644,7 @@ def test_a_type_of_pydantics_is_forgotten_too() -> None:
 
 def test_a_type_is_forgotten_with_the_last_route_that_returns_it() -> None:
     made = make_struct("name")
-    encode = result_encoder(GenericAlias(list, made))
+    encode = ResultConverter(GenericAlias(list, made)).encode
     assert encode([{"name": 1}]) == b'[{"name":1}]'
     gone = weakref.ref(made)
     del made, encode
@@ -656,7 +657,7 @@ def test_a_class_that_only_says_that_it_is_built_in_is_looked_into() -> None:
     exec("@dataclass\nclass Item:\n    name: str\n", names)
     item = names["Item"]
     assert item.__module__ == "builtins"
-    encode = result_encoder(item)
+    encode = ResultConverter(item).encode
     assert encode({"name": "a", "secret": "b"}) == b'{"name":"a"}'
 
 
