@@ -374,6 +374,23 @@ async def test_comments_are_sent_while_the_generator_waits() -> None:
     assert len(scene.tasks) == 1
 
 
+async def test_an_event_waits_until_a_comment_is_sent() -> None:
+    scene = Scene()
+
+    async def send(message: Any) -> None:
+        if message.get("body") == KEEPALIVE_COMMENT:
+            scene.released.set()
+            await anyio.wait_all_tasks_blocked()
+        scene.log(sending(message))
+
+    await call(scene.app(), "GET", never, send)
+
+    assert scene.log == lines(
+        "resource opens, generator opens, sends head, sends : ping, sends data: 1,"
+        " generator exits, ends, resource exits"
+    )
+
+
 async def test_the_head_is_sent_though_there_is_no_event_yet() -> None:
     class Opening(EventSourceResponse):
         opening_delay = 0.01

@@ -1,5 +1,6 @@
 """Endpoints that yield: each item is sent as it comes, as a line of JSON or as it is."""
 
+import asyncio
 import threading
 import typing
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterator
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 import pytest
-from anyio import Event, fail_after, sleep_forever
+from anyio import CancelScope, Event, fail_after, sleep_forever
 from anyio.lowlevel import checkpoint
 from starlette.responses import PlainTextResponse, StreamingResponse
 
@@ -712,3 +713,144 @@ async def test_a_client_is_held_back_by_an_endpoint_that_does_not_read(app: App)
 
 def http_scope(method: str) -> Any:
     return {"type": "http", "method": method, "path": "/", "query_string": b"", "headers": []}
+
+
+# ---------------------------------------------------------------------- time limits of its own
+
+
+@pytest.fixture
+def _eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a stream let others run after each item, as after one that has taken its time."""
+    monkeypatch.setattr("microfw._answering.streaming._TURN", -1)
+
+
+on_asyncio = pytest.mark.parametrize("anyio_backend", ["asyncio"])
+of_each_kind = pytest.mark.parametrize("response_class", [StreamingResponse, EventSourceResponse])
+
+
+@pytest.mark.usefixtures("_eager")
+@of_each_kind
+async def test_a_cancel_scope_that_the_generator_holds_open_ends_its_next_wait(
+    response_class: Any, app: App
+) -> None:
+    """C3: wherever the time limit passes, it is as if the generator had not been interrupted."""
+
+    @app.get("/", response_class=response_class)
+    async def endpoint() -> AsyncIterator[str]:
+        with CancelScope() as scope:
+            yield "one"
+            scope.cancel()
+            yield "two"
+            yield "three"
+            await sleep_forever()
+        yield "four"
+
+    answer = await request(app)
+
+    found = [text for text in ("one", "two", "three", "four") if text.encode() in answer.body]
+    assert (found, answer.complete) == (["one", "two", "three", "four"], True)
+    assert answer.raised is None
+
+
+@pytest.mark.usefixtures("_eager")
+@on_asyncio
+@of_each_kind
+async def test_a_time_limit_of_asyncio_s_in_a_generator_raises_a_timeout(
+    response_class: Any, app: App
+) -> None:
+    """C3"""
+    log = Log()
+
+    async def watch() -> AsyncIterator[None]:
+        with log.opened("it"):
+            yield
+
+    @app.get("/", response_class=response_class, dependencies=[Depends(watch)])
+    async def endpoint() -> AsyncIterator[str]:
+        async with asyncio.timeout(None) as limit:
+            yield "one"
+            limit.reschedule(0)
+            yield "two"
+            yield "three"
+            await sleep_forever()
+
+    answer = await request(app)
+
+    assert isinstance(answer.raised, TimeoutError)
+    assert log == ["it opens", "it sees TimeoutError()"]
+    assert b"three" in answer.body
+
+
+@pytest.mark.usefixtures("_eager")
+@on_asyncio
+async def test_a_generator_that_never_waits_ends_when_its_request_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """C1"""
+    most = 10
+    monkeypatch.setattr("microfw._answering.streaming._MOST_UNAWAITED", most)
+    app, yielded = App(), 0
+    begun = Event()
+
+    @app.get("/")
+    async def endpoint() -> AsyncIterator[int]:
+        nonlocal yielded
+        while True:
+            yielded += 1
+            begun.set()
+            yield yielded
+
+    task = asyncio.create_task(request(app))
+    await begun.wait()
+    before = yielded
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert yielded <= before + most + 1
+
+
+@pytest.mark.usefixtures("_eager")
+async def test_a_stream_ends_when_a_cancel_scope_around_it_is_cancelled() -> None:
+    """C1"""
+    app, yielded = App(), 0
+
+    with CancelScope() as scope:
+
+        @app.get("/")
+        async def endpoint() -> AsyncIterator[int]:
+            nonlocal yielded
+            with CancelScope():
+                while True:
+                    yielded += 1
+                    scope.cancel()
+                    yield yielded
+
+        await request(app)
+
+    assert (scope.cancelled_caught, yielded) == (True, 1)
+
+
+async def test_an_item_whose_sending_a_scope_of_the_generator_cancels_is_an_error(
+    app: App,
+) -> None:
+    """It may be lost, and that is not silent."""
+
+    @app.get("/", response_class=StreamingResponse)
+    async def endpoint() -> AsyncIterator[str]:
+        with CancelScope() as scope:
+            yield "one"
+            scope.cancel()
+            yield "two"
+
+    async def behind_others(scope: Any, receive: Any, send: Any) -> None:
+        async def wait_and_send(message: Any) -> None:
+            await checkpoint()
+            await send(message)
+
+        await app(scope, receive, wait_and_send)
+
+    answer = await request(behind_others)
+
+    assert (answer.body, answer.complete) == (b"one", False)
+    assert "test_streaming.py" in str(answer.raised)
+    assert "was cancelled while the item was being sent, which may be lost" in str(answer.raised)

@@ -18,7 +18,7 @@ from starlette.types import Send
 from microfw._answering.exchange import Exchange
 from microfw._models import ResultConverter
 from microfw._reading import SharedReceive
-from microfw.dependencies import uninterrupted
+from microfw.dependencies import is_of_cancel_scope, uninterrupted
 from microfw.exceptions import CleanupTimeoutError
 from microfw.responses import made_by, maker_of
 from microfw.sse import KEEPALIVE_COMMENT, EventSourceResponse, ServerSentEvent, format_sse_event
@@ -28,6 +28,8 @@ logger = logging.getLogger("microfw")
 _END: Any = object()
 _TURN = 0.001
 """Seconds for which a stream that never waits may keep the event loop to itself."""
+_MOST_UNAWAITED = 1000
+"""Items that are still sent while a generator is cancelled that waits for nothing meanwhile."""
 
 _BYTES: tuple[type[Any], ...] = (bytes, bytearray, memoryview)
 _STREAMS = {
@@ -104,6 +106,7 @@ class _Stream:
         self._encode = encode
         self._response = response
         self._failure: BaseException | None = None
+        self._asked_again = 0
         self._complete = False
         self._is_holding = False
 
@@ -112,6 +115,7 @@ class _Stream:
 
         Raises:
             ClientDisconnect: The client has gone before the end.
+            RuntimeError: A cancel scope of the generator has cancelled what has sent an item.
         """
         try:
             await self._send_while_wanted()
@@ -131,10 +135,11 @@ class _Stream:
             finally:
                 del failure  # the traceback holds this frame
         if not self._complete:
-            raise ClientDisconnect
+            raise ClientDisconnect if self._receive.has_left else self._interrupted()
 
     async def _send_while_wanted(self) -> None:
         async with anyio.create_task_group() as group:
+            self._group = group
             group.start_soon(_watch, self._receive, group.cancel_scope)
             self._accompany(group)
             # Around the scopes and task groups that the generator may hold open at a `yield`.
@@ -182,12 +187,48 @@ class _Stream:
                 await self._begin()
                 put = self._sender()
             await put({"type": "http.response.body", "body": body, "more_body": True})
-            if monotonic() - turn > _TURN:
-                await checkpoint()  # neither the generator nor the server may wait for anything
+            if self._asked_again or monotonic() - turn > _TURN:
+                await self._let_others_run()
                 turn = monotonic()
         if put is None:
             await self._begin()
         await self._end()
+
+    async def _let_others_run(self) -> None:
+        """Give up the event loop: neither the generator nor the server may wait for anything.
+
+        What the generator holds open at its `yield` is to be cancelled inside of it, not here: by
+        its next `await`, as if it had not been interrupted.
+        """
+        try:
+            await checkpoint()
+        except anyio.get_cancelled_exc_class() as error:
+            task = self._exchange.asyncio_task
+            if task is None or is_of_cancel_scope(error):
+                if not await self._is_of_generator():
+                    raise
+            elif self._asked_again == _MOST_UNAWAITED:
+                raise
+            else:
+                self._asked_again += 1
+                task.uncancel()
+                task.cancel(*error.args)
+                return
+        self._asked_again = 0
+
+    async def _is_of_generator(self) -> bool:
+        """Whether what is cancelled is a cancel scope of the generator's, not one around it."""
+        found = _Outside()
+        self._group.start_soon(found.look)
+        with anyio.CancelScope(shield=True):
+            await found.has_looked.wait()
+        return not found.is_cancelled
+
+    def _interrupted(self) -> RuntimeError:
+        return RuntimeError(
+            f"a cancel scope that {self._place()} holds open at a `yield` was cancelled while the"
+            " item was being sent, which may be lost: put the `yield` outside of time limits"
+        )
 
     async def _send_head(self) -> None:
         """Answer a HEAD request (RFC 9110, section 9.3.2): what comes first decides the status."""
@@ -327,8 +368,18 @@ class _EventStream(_Stream):
             self._last = anyio.current_time()
 
     async def _begin(self) -> None:
-        async with self._turn:
+        await self._take_turn()
+        try:
             await self._begin_once()
+        finally:
+            self._turn.release()
+
+    async def _take_turn(self) -> None:
+        """Wait for a comment that is being sent; where there is none, do not let others run."""
+        try:
+            self._turn.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._turn.acquire()
 
     async def _begin_once(self) -> None:
         if not self._exchange.started:
@@ -338,15 +389,30 @@ class _EventStream(_Stream):
         return self._send_alone
 
     async def _send_alone(self, message: Any) -> None:
-        async with self._turn:
+        await self._take_turn()
+        try:
             self._ended = not message["more_body"]
             await self._exchange.send(message)
             self._last = anyio.current_time()
+        finally:
+            self._turn.release()
 
 
 async def _watch(receive: SharedReceive, scope: anyio.CancelScope) -> None:
     await receive.disconnect()
     scope.cancel()
+
+
+class _Outside:
+    """Looks from a task of its own whether the scopes around that are cancelled."""
+
+    def __init__(self) -> None:
+        self.has_looked = anyio.Event()
+        self.is_cancelled = False
+
+    async def look(self) -> None:
+        self.is_cancelled = anyio.current_effective_deadline() == -math.inf
+        self.has_looked.set()
 
 
 class _TakenInThread:

@@ -70,7 +70,11 @@ from microfw.dependencies._spans import (
 )
 from microfw.dependencies._swallowing import error_of_swallowing
 from microfw.dependencies._threads import Threads
-from microfw.dependencies._uninterrupted import current_asyncio_task, uninterrupted
+from microfw.dependencies._uninterrupted import (
+    current_asyncio_task,
+    is_of_cancel_scope,
+    uninterrupted,
+)
 from microfw.dependencies._walk import (
     Declarations,
     dependency_of,
@@ -146,6 +150,7 @@ __all__ = [
     "inspect_signature",
     "is_async_callable",
     "is_generator_function",
+    "is_of_cancel_scope",
     "make_plan",
     "name_of",
     "not_awaited",

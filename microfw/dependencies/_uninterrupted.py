@@ -172,7 +172,7 @@ class _Guard:
                 return False
             if self._is_cancelled:
                 return True  # a task group of asyncio's that has failed asks for it once more
-        elif _is_of_anyio(message):
+        elif _names_cancel_scope(message):
             return False  # of AnyIO's scopes only those inside of the shield get here
         self._task.uncancel()  # for an `asyncio.timeout` of the coroutine's, which counts them
         self.kept = [*(self.kept or ()), message]
@@ -180,7 +180,7 @@ class _Guard:
 
     def _is_spared(self, message: Any) -> bool:
         """Whether AnyIO would ask later if it saw the future: a task gets what has arrived."""
-        return self._future.done() and _is_of_anyio(message)
+        return self._future.done() and _names_cancel_scope(message)
 
     def _interrupt(self, message: Any) -> bool:
         """Cancel what the coroutine waits for."""
@@ -193,8 +193,13 @@ class _Guard:
         await asyncio.sleep(0)
 
 
-def _is_of_anyio(message: Any) -> bool:
-    """Whether a cancel scope of AnyIO's asks for a cancellation."""
+def is_of_cancel_scope(error: BaseException) -> bool:
+    """Whether a cancel scope of AnyIO's has asked for a cancellation of asyncio's."""
+    return _names_cancel_scope(error.args)
+
+
+def _names_cancel_scope(message: Any) -> bool:
+    """Whether a cancel scope of AnyIO's asks for a cancellation, with this message."""
     return "cancel scope" in str(message)
 
 
