@@ -16,10 +16,37 @@ class Expiring(Protocol):
         """Note that the time is over."""
 
 
-class Cleanup:
-    """The time for each exit code, and one timer for all that are running.
+class _Deadlines(dict[Expiring, float]):
+    """Those of what runs on one event loop, the oldest first, and one timer for all of them.
 
     A timer of its own for each would cost more than most exit code does.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self.loop = loop
+        self.timer: asyncio.TimerHandle | None = None
+
+    def add(self, running: Expiring, deadline: float) -> None:
+        """Set a time that is not before the others."""
+        self[running] = deadline
+        if self.timer is None:
+            self.timer = self.loop.call_at(deadline, self.expire)
+
+    def expire(self) -> None:
+        """Tell those whose time is over."""
+        self.timer = None
+        now = self.loop.time()
+        for running, deadline in [*self.items()]:
+            if deadline > now:
+                self.timer = self.loop.call_at(deadline, self.expire)
+                break
+            del self[running]
+            running.expire()
+
+
+class Cleanup:
+    """The time for each exit code.
 
     Args:
         timeout: Seconds; `None` is without bound.
@@ -32,9 +59,7 @@ class Cleanup:
         if timeout is not None:
             _check(timeout)
         self.timeout = timeout
-        self._deadlines: dict[Expiring, float] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._by_loop: dict[asyncio.AbstractEventLoop, _Deadlines] = {}
 
     def cut_off(self, place: str) -> CleanupTimeoutError:
         """Log that exit code was cancelled because it took too long; return the error for it."""
@@ -46,31 +71,21 @@ class Cleanup:
         return CleanupTimeoutError(text)
 
     def started(self, running: Expiring, loop: asyncio.AbstractEventLoop) -> None:
-        """Set the time for what has begun to wait, on asyncio's event loop."""
+        """Set the time for what has begun to wait, on an event loop of asyncio's."""
         if self.timeout is None:
             return
-        if loop is not self._loop:
-            self._loop = loop
-            self._timer = None
-        deadline = loop.time() + self.timeout
-        self._deadlines[running] = deadline
-        if self._timer is None:
-            self._timer = loop.call_at(deadline, self._expire, loop)
+        deadlines = self._by_loop.get(loop)
+        if deadlines is None:
+            open_ones = {each: its for each, its in self._by_loop.items() if not each.is_closed()}
+            deadlines = _Deadlines(loop)
+            self._by_loop = {**open_ones, loop: deadlines}
+        deadlines.add(running, loop.time() + self.timeout)
 
-    def ended(self, running: Expiring) -> None:
+    def ended(self, running: Expiring, loop: asyncio.AbstractEventLoop) -> None:
         """Forget what has ended."""
-        self._deadlines.pop(running, None)
-
-    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Tell those whose time is over; the oldest come first."""
-        self._timer = None
-        now = loop.time()
-        for running, deadline in list(self._deadlines.items()):
-            if deadline > now:
-                self._timer = loop.call_at(deadline, self._expire, loop)
-                break
-            del self._deadlines[running]
-            running.expire()
+        deadlines = self._by_loop.get(loop)
+        if deadlines is not None:
+            deadlines.pop(running, None)
 
 
 def _check(timeout: object) -> None:

@@ -154,7 +154,7 @@ class _Guard:
         except StopIteration as stop:
             return stop.value
         finally:
-            cleanup.ended(self)
+            cleanup.ended(self, loop)
 
     def expire(self) -> None:
         """Cancel the coroutine, now and at whatever it waits for afterwards."""

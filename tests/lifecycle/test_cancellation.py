@@ -1449,6 +1449,36 @@ def test_exit_code_is_cut_off_on_another_event_loop_too(
     assert caplog.messages == [cut_off(Depends(slow), "0.4")]
 
 
+def test_exit_code_is_cut_off_where_another_event_loop_was_left_in_the_middle_of_its_own(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """What is left there is told nothing: that would fail, and nobody here be told."""
+    app = App(cleanup_timeout=0.2)
+    exits = asyncio.Event()
+
+    async def slow() -> AsyncIterator[None]:
+        yield
+        exits.set()
+        await anyio.sleep(LONG)
+
+    @app.get("/")
+    async def endpoint(slow: Annotated[None, Depends(slow)]) -> None: ...
+
+    async def leave() -> Any:
+        task = asyncio.create_task(request(app))
+        await exits.wait()
+        return task
+
+    loop = asyncio.new_event_loop()
+    left = loop.run_until_complete(leave())
+    loop.close()
+    left._log_destroy_pending = False
+    second = anyio.run(request, app)
+
+    assert second.status == 500
+    assert caplog.messages == [cut_off(Depends(slow), "0.2")]
+
+
 # ---------------------------------------------------------------------- C1: scope "app"
 
 
