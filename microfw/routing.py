@@ -117,7 +117,9 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
         self.default_scope: DependencyScope | None = default_scope
         self.exception_handlers: dict[Any, Callable[..., Any]] = dict(exception_handlers or {})
         if dependency_overrides_provider is not None:
-            self.middleware = (Middleware(ProvidedOverrides, dependency_overrides_provider),)
+            self.middleware: Sequence[Middleware] = (
+                Middleware(ProvidedOverrides, dependency_overrides_provider),
+            )
         if middleware:
             self.middleware = (Middleware(Surroundings(middleware)), *self.middleware)
         self._set_lifespans(lifespan, on_startup, on_shutdown)

@@ -2,7 +2,7 @@
 
 import copy
 import logging
-from collections.abc import Awaitable, Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
@@ -194,7 +194,7 @@ class Exchange(ConnectionRun):
     async def receive_body(self) -> None:
         """Receive the whole body, while nothing is open."""
         if self._is_being_read:
-            self.body = await self.request.body()
+            self.body: bytes = await self.request.body()
             return
         limit = self._limit()
         if self._limited is None:
@@ -219,7 +219,7 @@ class Exchange(ConnectionRun):
             else:
                 limited.receive = GatheringReceive(limited.receive)
         self.form = form = form or await receive_form(self.request, self.limits)
-        self.decoded_body = form.data
+        self.decoded_body: Any = form.data
         await form.read(in_memory)
 
     async def _receive_urlencoded(self, limited: LateReceive) -> ReceivedForm | None:
@@ -228,7 +228,8 @@ class Exchange(ConnectionRun):
         if form is None:
             limited.receive = ReplayedReceive(message, limited.receive)
             return None
-        self.body, self._has_body = message.get("body", b""), True
+        self.body = message.get("body", b"")
+        self._has_body = True
         if self._request is not None:
             self._hand_body_over(self._request)
         return form
@@ -251,7 +252,7 @@ class Exchange(ConnectionRun):
         response: Response = self.result
         background, tasks = response.background, self._tasks
         if background is not None or (tasks is not None and tasks.outbox is not None):
-            self.unsent = await send_messages(background, tasks)
+            self.unsent: Sequence[Exception] = await send_messages(background, tasks)
         if not self.started:
             self.is_sending = True
             if background is not None or self._response is not None:
@@ -327,7 +328,7 @@ class Exchange(ConnectionRun):
         app_state, threads = self.app_state, self._threads
         # No name for the list: the frames of the tasks lead back to this one.
         if background is not None:
-            self.failures = await run_tasks(background, app_state, threads)
+            self.failures: Sequence[Exception] = await run_tasks(background, app_state, threads)
         if self._tasks is not None and self._tasks is not background:
             self.failures = [*self.failures, *await run_tasks(self._tasks, app_state, threads)]
 

@@ -1,5 +1,6 @@
 """One WebSocket and what becomes of it: the `Run` of a route's plan."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cached_property
 
@@ -57,10 +58,12 @@ class WebSocketExchange(ConnectionRun):
         tasks, self._tasks = self._tasks, None
         if tasks is not None:
             if sends:
-                self.unsent = await send_messages(tasks)
+                self.unsent: Sequence[Exception] = await send_messages(tasks)
             if tasks.tasks:
                 await self.close(NORMAL_CLOSURE)
-            self.failures = await run_tasks(tasks, self.app_state, self._threads)
+            self.failures: Sequence[Exception] = await run_tasks(
+                tasks, self.app_state, self._threads
+            )
 
     async def answer(self, handler: ExceptionHandler, error: Exception) -> None:
         """Have an exception handler refuse or close the connection."""
