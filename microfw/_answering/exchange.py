@@ -42,7 +42,7 @@ from microfw._reading import (
 from microfw.dependencies import AppValues, Cleanup, DependencyScope, place_of
 from microfw.exception_handlers import ExceptionHandler
 from microfw.outcome import Outcome, ResponseHead
-from microfw.responses import EmptyResponse, FinalHeaders
+from microfw.responses import EmptyResponse, FinalHeaders, allows_body
 
 logger = logging.getLogger("microfw")
 
@@ -346,14 +346,23 @@ class Exchange(ConnectionRun):
         Raises:
             TypeError: The handler has returned none.
         """
-        self._response = self._final_headers
-        self.drop_tasks()
-        self.is_sending = self.built = False
+        self.drop()
+        self.is_sending = False
         self.result: Any = await call_handler(handler, self.request, error)
         if self.result is None:
             raise TypeError(f"the exception handler {place_of(handler)} returned no response")
         with suppress(ClientDisconnect):
             await self.deliver(runs_tasks=False)
+
+    def drop(self) -> None:
+        """Drop what was prepared for a response in whose place an exception has come."""
+        self.give_way()
+        self.drop_tasks()
+
+    def give_way(self) -> None:
+        """Prepare for a response of another's, which gets the final headers alone."""
+        self._response = self._final_headers
+        self.built = False
 
     def _completed(self, response: Response) -> Response:
         """The response with what was set on the one under construction.
@@ -395,7 +404,7 @@ def _merge_headers(response: Response, injected: Response, *, replace: bool) -> 
 
 def _set_status(response: Response, status_code: int) -> None:
     response.status_code = status_code
-    if status_code < 200 or status_code in (204, 304):
+    if not allows_body(status_code):
         response.body = b""
         without = (b"content-length", b"content-type")
         response.raw_headers = [h for h in response.raw_headers if h[0] not in without]

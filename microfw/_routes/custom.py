@@ -83,8 +83,8 @@ class OfferingExchange(Exchange):
         self.read_from(request)
         self.scope = request.scope
         self.body, self.decoded_body, self.query_values = b"", None, None
-        self.errors = self.result = self.swallowed = self._response = self._tasks = None
-        self._final_headers = None
+        self.errors = self.result = self.swallowed = self._final_headers = None
+        self.drop()
         self._threads, self._knows_task = None, False
 
     def complete(self, response: Response) -> Response:
@@ -115,6 +115,8 @@ class OfferingExchange(Exchange):
 class _Handling:
     """One request of a route with a custom handler."""
 
+    _completed: Response | None = None
+
     def __init__(self, exchange: OfferingExchange, inner: CompiledPlan) -> None:
         self._exchange = exchange
         self._inner = inner
@@ -129,7 +131,9 @@ class _Handling:
             del scope[_HANDLING]
 
     async def _run(self, custom: RequestHandler) -> None:
-        self._exchange.result = await self._answer(custom)
+        self._exchange.result = response = await self._answer(custom)
+        if response is not self._completed:
+            self._exchange.give_way()
 
     async def _answer(self, custom: RequestHandler) -> Response:
         response: Any = await custom(self._exchange.request)
@@ -140,14 +144,19 @@ class _Handling:
     async def handle(self, request: Request) -> Response:
         """Execute the plan up to where the response is to be sent."""
         self._exchange.start_over(request)
-        await self._inner.call(self._exchange)
-        return self._response()
+        try:
+            await self._inner.call(self._exchange)
+            return self._response()
+        except Exception:
+            self._exchange.drop()
+            raise
 
     def _response(self) -> Response:
         exchange = self._exchange
         if exchange.result is None:
             raise error_without_result(exchange)
-        return exchange.complete(exchange.result)
+        self._completed = exchange.complete(exchange.result)
+        return self._completed
 
 
 class _OpenHandling(_Handling):
@@ -178,8 +187,11 @@ class _OpenHandling(_Handling):
         if self._pending is None:
             self._exchange.execution = None
             self._exchange.result = response
+            self._exchange.give_way()
             return error
         pending, self._pending = self._pending, None
+        if response is not pending.response:
+            self._exchange.give_way()
         await pending.decide(response, error)
         return pending.error
 
@@ -195,6 +207,7 @@ class _OpenHandling(_Handling):
         if execution.response is not None:
             self._pending = execution
             return execution.response
+        exchange.drop()
         if execution.error is not None:
             try:
                 raise execution.error

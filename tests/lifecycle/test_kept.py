@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Annotated, Any
 
 import pytest
@@ -20,7 +21,7 @@ from microfw import (
 )
 from microfw.exceptions import UnfillableParameterError
 from microfw.responses import FinalHeaders, JSONResponse
-from tests.lifecycle.programs import Log, Oops, request
+from tests.lifecycle.programs import Log, Oops, lines, request
 from tests.lifecycle.test_outcome import Left, leave
 from tests.lifecycle.test_websockets import converse
 
@@ -301,6 +302,89 @@ async def test_a_custom_handler_starts_over_without_them(app: App) -> None:
     app.router.routes.append(Retrying("/", read))
 
     assert len((await request(app)).header("set-cookie")) == 1
+
+
+class Answering(Route):
+    """Answers an `Oops` of its function, or whatever that returns, with a response of its own."""
+
+    def get_route_handler(self) -> Any:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            with suppress(Oops):
+                await handle(request)
+            return JSONResponse("own", headers={"x-own": "1"})
+
+        return answer
+
+
+class TryingAgain(Route):
+    """Calls its function once more after an `Oops`."""
+
+    def get_route_handler(self) -> Any:
+        handle = super().get_route_handler()
+
+        async def try_again(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Oops:
+                return await handle(request)
+
+        return try_again
+
+
+async def stay_open() -> AsyncIterator[None]:
+    yield
+
+
+of_scope = pytest.mark.parametrize("scope", ["function", "request"])
+
+
+@of_scope
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_custom_handler_s_own_response_has_the_final_headers(
+    app: App, scope: Any, fails: bool
+) -> None:
+    """B7, B1: and those of a response that an exception has taken the place of are dropped."""
+
+    def read(final: FinalHeaders, response: Response) -> str:
+        final.headers["x-final"] = response.headers["x-prepared"] = "1"
+        final.headers["x-own"] = "2"
+        if fails:
+            raise Oops
+        return "done"
+
+    open_to_the_end = Depends(stay_open, scope=scope)
+    app.router.routes.append(Answering("/", read, dependencies=[open_to_the_end]))
+    answer = await request(app)
+
+    assert (answer.body, answer.status) == (b'"own"', 200)
+    assert answer.header("x-final") == answer.header("x-own") == ["1"]
+    assert answer.header("x-prepared") == []
+
+
+@of_scope
+@pytest.mark.parametrize("route", [Answering, TryingAgain])
+async def test_of_an_attempt_that_fails_in_a_custom_handler_the_tasks_for_always_run(
+    log: Log, app: App, scope: Any, route: type[Route]
+) -> None:
+    """B6, B2"""
+    attempts = iter([1, 2])
+
+    def read(tasks: BackgroundTasks) -> str:
+        attempt = next(attempts)
+        tasks.add_task(log, f"task {attempt}")
+        tasks.always.add_task(log, f"task {attempt} for always")
+        if attempt == 1:
+            raise Oops
+        return "done"
+
+    open_to_the_end = Depends(stay_open, scope=scope)
+    app.router.routes.append(route("/", read, dependencies=[open_to_the_end]))
+    await request(app)
+
+    second = lines("task 2, task 2 for always") if route is TryingAgain else []
+    assert log == ["task 1 for always", *second]
 
 
 async def test_final_headers_are_the_same_for_all_who_take_them() -> None:

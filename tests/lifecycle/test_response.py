@@ -119,7 +119,7 @@ async def test_the_routes_status_is_sent_where_none_is_set() -> None:
     assert (answer.status, marks(answer)) == (201, MARKS)
 
 
-@pytest.mark.parametrize("status", [204, 304])
+@pytest.mark.parametrize("status", [204, 205, 304])
 async def test_a_status_without_content_drops_the_body(status: int) -> None:
     """B1, RFC 9110 section 6.4.1"""
     app = App(dependencies=[Depends(marking(is_async=True))])
