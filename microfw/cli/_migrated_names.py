@@ -7,6 +7,12 @@ from importlib import import_module
 PACKAGE = "fastapi"
 OURS = "microfw"
 
+METHODS_LEFT_OUT: Mapping[str, tuple[str, frozenset[str]]] = {
+    "FastAPI": (f"{PACKAGE}.applications", frozenset({"frontend"})),
+    "APIRouter": (f"{PACKAGE}.routing", frozenset({"frontend", "handle", "matches"})),
+}
+"""The methods of a class that its counterpart does not have, and its module."""
+
 _WHOLE_MODULES = "Whole modules of fastapi"
 
 

@@ -7,6 +7,7 @@ import libcst as cst
 
 from microfw._as_fastapi.names import MODULES
 from microfw.cli._migrated_names import (
+    METHODS_LEFT_OUT,
     OURS,
     PACKAGE,
     home_of,
@@ -74,6 +75,10 @@ def planned(read: Reader, kept: Set[str]) -> Plan:
         plan.leave(line, f"all names of {module} are imported", module)
     for line, place in read.places:
         plan.leave(line, f"a string names {place}", _module_in(place))
+    for line, of, name in read.attributes:
+        kind = read.instances.get(of)
+        if kind is not None and name in METHODS_LEFT_OUT[kind][1]:
+            plan.leave(line, f"microfw has no {kind}.{name}", METHODS_LEFT_OUT[kind][0])
     bound: dict[str, list[Imported]] = {}
     for imported in read.imported:
         bound.setdefault(imported.bound, []).append(imported)

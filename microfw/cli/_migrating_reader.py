@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import libcst as cst
-from libcst.helpers import get_full_name_for_node_or_raise
+from libcst.helpers import get_full_name_for_node, get_full_name_for_node_or_raise
 from libcst.metadata import (
     ExpressionContext,
     ExpressionContextProvider,
@@ -17,9 +17,10 @@ from libcst.metadata import (
     QualifiedNameSource,
 )
 
-from microfw.cli._migrated_names import PACKAGE, is_of_fastapi, is_place
+from microfw.cli._migrated_names import METHODS_LEFT_OUT, PACKAGE, is_of_fastapi, is_place
 
 _APPLICATIONS = {f"{PACKAGE}.FastAPI", f"{PACKAGE}.applications.FastAPI"}
+_LEFT_OUT = frozenset[str]().union(*(names for _, names in METHODS_LEFT_OUT.values()))
 _PLACE = re.compile(rf"{PACKAGE}(\.\w+)+")
 _WORD = re.compile(r"(?<![\w.])[^\W\d]\w*")
 
@@ -85,6 +86,10 @@ class Reader(cst.CSTVisitor):
         self.texts: list[Text] = []
         self.places: list[tuple[int, str]] = []
         self.applications: list[int] = []
+        self.instances: dict[str, str] = {}
+        """The names that an application or a router has in the file, and its class."""
+        self.attributes: list[tuple[int, str, str]] = []
+        """The attributes that have the name of a method that is left out: line, of what, name."""
         self._annotations = 0
 
     def visit_Import(self, node: cst.Import) -> bool:
@@ -138,6 +143,32 @@ class Reader(cst.CSTVisitor):
         scoped = any(arg.keyword and arg.keyword.value == "default_scope" for arg in node.args)
         if self._origins(node.func) & _APPLICATIONS and not scoped:
             self.applications.append(self._line(node))
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        for each in node.targets:
+            self._name_instance(each.target, node.value)
+
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
+        self._name_instance(node.target, node.annotation.annotation)
+        self._name_instance(node.target, node.value)
+
+    def visit_Param(self, node: cst.Param) -> None:
+        if node.annotation is not None:
+            self._name_instance(node.name, node.annotation.annotation)
+
+    def _name_instance(self, target: cst.CSTNode, value: cst.CSTNode | None) -> None:
+        """Remember a name of what is made of one of FastAPI's classes, or annotated with it."""
+        kind = value.func if isinstance(value, cst.Call) else value
+        name = get_full_name_for_node(target)
+        for origin in self._origins(kind) if kind is not None and name is not None else ():
+            of_class = origin.rpartition(".")[2]
+            if is_of_fastapi(origin) and of_class in METHODS_LEFT_OUT:
+                self.instances[str(name)] = of_class
+
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        of = get_full_name_for_node(node.value)
+        if of is not None and node.attr.value in _LEFT_OUT:
+            self.attributes.append((self._line(node), of, node.attr.value))
 
     def visit_Annotation(self, node: cst.Annotation) -> None:
         self._annotations += 1

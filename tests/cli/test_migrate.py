@@ -1,5 +1,6 @@
 """`microfw migrate`: imports and names of FastAPI's become microfw's."""
 
+import inspect
 import io
 import re
 import sys
@@ -8,14 +9,16 @@ import tokenize
 from pathlib import Path
 from types import ModuleType
 
+import fastapi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("libcst", reason="libcst is not installed")
 
+from microfw import App, Router
 from microfw._as_fastapi.names import MODULES
-from microfw.cli._migrated_names import section_of, target_of
+from microfw.cli._migrated_names import METHODS_LEFT_OUT, section_of, target_of
 from microfw.cli._migrating import migrated
 from microfw.testclient import TestClient
 from tests.editions import NAMES
@@ -66,8 +69,13 @@ def after(source: str) -> str:
 def left(source: str) -> list[tuple[int, str, str]]:
     """What is left to do in a file, of which nothing changes."""
     before = textwrap.dedent(source).encode()
-    done = migrated(before)
-    assert done.source.decode() == before.decode()
+    assert migrated(before).source.decode() == before.decode()
+    return found_in(source)
+
+
+def found_in(source: str) -> list[tuple[int, str, str]]:
+    """What is left to do in a file that changes."""
+    done = migrated(textwrap.dedent(source).encode())
     return [(finding.line, finding.reason, finding.section) for finding in done.left]
 
 
@@ -83,6 +91,53 @@ def of_fastapi(source: str) -> str:
         if line[start - 1 : start] != "." and not line.startswith("from starlette"):
             lines[row - 1] = line[:start] + names[token.string] + line[token.end[1] :]
     return "".join(lines)
+
+
+def test_methods_that_are_not_here_are_left() -> None:
+    source = """
+    import fastapi
+    from fastapi import APIRouter, FastAPI
+
+    class Shop:
+        def __init__(self) -> None:
+            self.app = FastAPI()
+            self.app.frontend("/", directory="dist")
+
+    app = other = FastAPI()
+    made: APIRouter = make()
+    app.frontend("/", directory="dist")
+    fastapi.APIRouter().frontend("/")
+
+    def build(router: fastapi.APIRouter, page, more: "str", *rest: int) -> None:
+        page.frontend("/")
+        router.frontend("/")
+        other.frontend
+        made.matches({})
+        other.matches
+        router.get("/")
+        made.handle.name
+    """
+    of_app = "microfw has no FastAPI.frontend", "fastapi.applications"
+    of_router = "microfw has no APIRouter.frontend", "fastapi.routing"
+    assert found_in(source) == [
+        (8, *of_app),
+        (12, *of_app),
+        (17, *of_router),
+        (18, *of_app),
+        (19, "microfw has no APIRouter.matches", "fastapi.routing"),
+        (22, "microfw has no APIRouter.handle", "fastapi.routing"),
+    ]
+
+
+def test_the_methods_that_are_left_are_all_that_are_not_here() -> None:
+    def lacking(theirs: type, ours: type) -> set[str]:
+        methods = {name for name, it in inspect.getmembers(theirs, callable) if name[0] != "_"}
+        return methods - {name for name, _ in inspect.getmembers(ours, callable)}
+
+    assert {name: set(methods) for name, (_, methods) in METHODS_LEFT_OUT.items()} == {
+        "FastAPI": lacking(fastapi.FastAPI, App),
+        "APIRouter": lacking(fastapi.APIRouter, Router),
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
