@@ -15,14 +15,16 @@ import sys
 import tarfile
 import tempfile
 import venv
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 FASTAPI = "fastapi==0.165.0"
-COMMON = (FASTAPI, "pytest>=9", "httpx>=0.28", "httpx2>=2.0", "python-multipart", "itsdangerous")
+COMMON = (FASTAPI, "pytest>=9", "httpx", "httpx2>=2.0", "python-multipart", "itsdangerous")
 OURS = ("-p", "microfw.as_fastapi")
+_RANDOM = re.compile(r"[\w-]{40,}")
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Library:
         pinned: The distribution that is tested.
         needs: Others that its tests import.
         suite: Its own tests in its source distribution, what pytest is told of them.
+        in_repository: Whether these are in its repository only.
     """
 
     pinned: str
     needs: tuple[str, ...] = ()
     suite: tuple[str, ...] = ()
+    in_repository: bool = False
 
     @property
     def name(self) -> str:
@@ -62,18 +66,31 @@ LIBRARIES = {
         ("tests/integrations/fastapi", "tests/integrations/starlette"),
     ),
     "elastic_apm": Library("elastic-apm==6.26.2"),
-    "fastapi_cache": Library("fastapi-cache2==0.2.2"),
-    "fastapi_filter": Library("fastapi-filter[sqlalchemy]==3.0.0", SQL),
-    "fastapi_injector": Library("fastapi-injector==0.9.0"),
+    "fastapi_cache": Library(
+        "fastapi-cache2==0.2.2", (*TESTED, "jinja2"), ("tests",), in_repository=True
+    ),
+    "fastapi_filter": Library(
+        "fastapi-filter[sqlalchemy]==3.0.0", (*SQL, *TESTED), ("tests/test_sqlalchemy",), True
+    ),
+    "fastapi_injector": Library(
+        "fastapi-injector==0.9.0", (*TESTED, "httpx<0.28"), ("tests",), in_repository=True
+    ),
     "fastapi_mcp": Library(
         "fastapi-mcp==0.4.0",
         ("mcp<2", "pyjwt", "cryptography", *TESTED),
         ("tests",),
+        in_repository=True,
     ),
     "fastapi_pagination": Library(
-        "fastapi-pagination==0.16.1",
-        (*TESTED, *SQL, "sqlmodel", "Faker", "flaky"),
-        ("tests",),
+        "fastapi-pagination[sqlalchemy,sqlmodel,tortoise,peewee]==0.16.1",
+        (
+            *(*TESTED, "sqlalchemy[asyncio]", "aiosqlite", "Faker", "flaky"),
+            *("asyncpg", "pymongo", "scylla-driver"),
+        ),
+        (
+            *(f"--{name}-dsn=none" for name in ("postgres", "mongodb", "cassandra", "firestore")),
+            *("-k", "not postgres", "--ignore=tests/ext/test_pymongo.py", "tests"),
+        ),
     ),
     "fastapi_users": Library(
         "fastapi-users[sqlalchemy]==15.0.5",
@@ -81,12 +98,19 @@ LIBRARIES = {
         ("tests",),
     ),
     "fastapi_utils": Library("fastapi-utils==0.8.0", ("typing-inspect",)),
+    "httpx2": Library("httpx2==2.16.2", ("anyio",)),
+    "jinja2": Library("jinja2==3.1.6"),
     "logfire": Library("logfire[fastapi]==5.4.0"),
     "opentelemetry": Library(
         "opentelemetry-instrumentation-fastapi==0.66b1",
-        ("opentelemetry-instrumentation-starlette==0.66b1", "opentelemetry-sdk"),
+        (
+            "opentelemetry-instrumentation-starlette==0.66b1",
+            *("opentelemetry-sdk", "opentelemetry-test-utils==0.66b1"),
+        ),
+        ("tests",),
     ),
     "prometheus": Library("prometheus-fastapi-instrumentator==8.1.0"),
+    "schemathesis": Library("schemathesis==4.32.5", ("hypothesis",)),
     "sentry": Library(
         "sentry-sdk==2.75.0",
         (
@@ -99,6 +123,9 @@ LIBRARIES = {
             "pytest-forked",
         ),
         tuple(f"tests/integrations/{name}" for name in ("fastapi", "starlette", "asgi")),
+    ),
+    "servers": Library(
+        "hypercorn==0.18.0", ("granian==2.8.9", "daphne==4.2.3", "uvicorn==0.54.0", "websockets")
     ),
     "slowapi": Library("slowapi==0.1.10"),
     "sqladmin": Library("sqladmin==0.32.0", SQL),
@@ -128,8 +155,8 @@ def main() -> int:
     unknown = [name for name in arguments.names if name not in LIBRARIES]
     if unknown:
         parser.error(f"there is no {unknown[0]}")
-    print("| library | tests | on FastAPI | on microfw | differences |")
-    print("|---|---|---|---|---|", flush=True)
+    print("| library | tests | on FastAPI | on microfw | on both | only on FastAPI |")
+    print("|---|---|---|---|---|---|", flush=True)
     fails = False
     for name in arguments.names or LIBRARIES:
         with tempfile.TemporaryDirectory(prefix="ecosystem-") as temporary:
@@ -142,17 +169,18 @@ def compared(name: str, library: Library, folder: Path, checkouts: Path | None) 
     """Run the tests of one library twice; tell whether there is a difference."""
     python = environment(library, folder)
     runs: dict[str, tuple[Path, tuple[str, ...]]] = {"ours": (HERE, (f"check_{name}.py",))}
-    if library.suite:
-        checkout = checkouts and checkouts / library.name
-        if checkout is None or not checkout.exists():
-            checkout = source(library, python, folder)
+    checkout = checkouts and checkouts / library.name
+    if library.suite and checkout is not None and checkout.exists():
         runs["its own"] = (checkout, library.suite)
+    elif library.suite and not library.in_repository:
+        runs["its own"] = (source(library, python, folder), library.suite)
     differs = False
     for kind, (where, tests) in runs.items():
         theirs, ours = (passed(python, where, (*options, *tests)) for options in ((), OURS))
         lost = sorted(theirs - ours)
         differs |= bool(lost)
-        row = (library.pinned, kind, str(len(theirs)), str(len(theirs & ours)), ", ".join(lost))
+        counts = [str(each.total()) for each in (theirs, ours, theirs & ours)]
+        row = (library.pinned, kind, *counts, ", ".join(lost))
         print(f"| {' | '.join(row)} |", flush=True)
     return differs
 
@@ -190,8 +218,8 @@ def _pip(python: Path, *arguments: str) -> None:
     subprocess.run(command, check=True)
 
 
-def passed(python: Path, where: Path, arguments: tuple[str, ...]) -> set[str]:
-    """The tests that pass, by their ids; what is random in these is left out."""
+def passed(python: Path, where: Path, arguments: tuple[str, ...]) -> Counter[str]:
+    """The tests that pass, by their ids; what is random in their parameters is left out."""
     command = [str(python), "-W", "ignore", "-m", "pytest", "-rA", "-q", "--tb=no", "--no-header"]
     command += ["-p", "no:cacheprovider", "-o", "addopts=", "-W", "ignore", *arguments]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": ""}
@@ -201,7 +229,7 @@ def passed(python: Path, where: Path, arguments: tuple[str, ...]) -> set[str]:
     found = re.findall(r"^PASSED (\S+\.py::.*)$", done.stdout, re.MULTILINE)
     if not found:
         print(done.stdout[-2000:], done.stderr[-2000:], file=sys.stderr)
-    return {re.sub(r"[\w-]{40,}", "*", each) for each in found}
+    return Counter(re.sub(r"\[.*", lambda it: _RANDOM.sub("*", it[0]), each) for each in found)
 
 
 if __name__ == "__main__":
