@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Literal, TypedDict, Unpack
 
 from msgspec import Struct
@@ -169,6 +169,14 @@ class Kept(Struct, frozen=True):
     declaration: "Declaration"
 
 
+@cache
+def _field_class() -> Any:
+    """A class of pydantic's fields: of a subclass pydantic keeps what others change in a field."""
+    from pydantic.fields import FieldInfo
+
+    return type("FieldInfo", (FieldInfo,), {"__slots__": (), "__module__": FieldInfo.__module__})
+
+
 _OF_FIELDS = ("default_factory", "alias", "validation_alias", "title", "description", "deprecated")
 
 
@@ -240,7 +248,7 @@ class Declaration(Declared):
         for alias in ("validation_alias", "serialization_alias"):
             given[alias] = given.get(alias) or given.get("alias")
         names = {*vars(self)}.intersection(FieldInfo.__slots__)
-        field = FieldInfo(**given, **{name: getattr(self, name) for name in names})
+        field = _field_class()(**given, **{name: getattr(self, name) for name in names})
         field.metadata.append(Kept(self))
         return field
 

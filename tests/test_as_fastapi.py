@@ -314,3 +314,45 @@ def test_tests_have_it_answered_before_the_first_conftest(tmp_path: Path) -> Non
 
     assert "1 failed" in _output(command, tmp_path, {})
     assert "1 passed" in _output([*command, "-p", "microfw.as_fastapi"], tmp_path, {})
+
+
+def test_two_lifespans_are_put_together_as_tortoise_orm_does() -> None:
+    program = """
+        from contextlib import asynccontextmanager
+
+        import microfw
+
+        if {answered}:
+            microfw.install_as_fastapi()
+        from fastapi import FastAPI, Request
+        from fastapi.routing import _merge_lifespan_context
+        from fastapi.testclient import TestClient
+
+        def lifespan(name, state):
+            @asynccontextmanager
+            async def run(app):
+                print(name, "starts")
+                yield state
+                print(name, "ends")
+
+            return run
+
+        for state in (None, {{"a": 1, "b": 1}}):
+            app = FastAPI(lifespan=lifespan("own", state))
+
+            @app.get("/")
+            def read(request: Request):
+                print(sorted(request.state._state.items()))
+
+            orm = lifespan("orm", state and {{"b": 2}})
+            app.router.lifespan_context = _merge_lifespan_context(orm, app.router.lifespan_context)
+            with TestClient(app) as client:
+                client.get("/")
+    """
+    ours, theirs = (run(program.format(answered=answered)) for answered in (True, False))
+    starts, ends = ["orm starts", "own starts"], ["own ends", "orm ends"]
+    assert ours.splitlines() == [
+        *(*starts, "[]", *ends),
+        *(*starts, "[('a', 1), ('b', 2)]", *ends),
+    ]
+    assert ours == theirs

@@ -327,6 +327,47 @@ def test_routes_are_listed_with_those_of_routers() -> None:
     assert isinstance(contexts[0], RouteContext)
 
 
+@pytest.mark.parametrize("framework", [microfw, fastapi])
+def test_each_of_the_dependencies_beside_is_in_the_tree_also_if_a_parameter_uses_it_too(
+    framework: Any,
+) -> None:
+    def shared() -> int:
+        return 1
+
+    def own() -> int:
+        return 2
+
+    def endpoint(it: Annotated[int, framework.Depends(shared)]) -> int:
+        return it
+
+    of = framework.Depends
+    beside = [of(shared), of(own), of(shared), of(own, use_cache=False)]
+    router = framework.APIRouter()
+    router.get("/", dependencies=beside)(endpoint)
+
+    uses = router.routes[0].dependant.dependencies
+    assert [(each.name, each.call) for each in uses] == [
+        (None, shared),
+        (None, own),
+        (None, shared),
+        (None, own),
+        ("it", shared),
+    ]
+
+
+def test_what_is_appended_to_the_dependencies_of_a_route_is_included_with_it() -> None:
+    ran: list[str] = []
+    router = Router(prefix="/in")
+    router.get("/it")(lambda: "it")
+    route: Any = router.routes[0]
+    route.dependencies.append(Depends(lambda: ran.append("appended")))
+    app = App()
+    app.include_router(router)
+
+    assert TestClient(app).get("/in/it").json() == "it"
+    assert ran == ["appended"]
+
+
 def test_the_context_of_a_route_matches_by_path_and_methods_not_by_a_function_of_its_class() -> (
     None
 ):

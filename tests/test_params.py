@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 import fastapi
 import pytest
 from fastapi import params as theirs
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -269,6 +269,20 @@ def test_declarations_stand_in_models_as_the_defaults_of_their_fields() -> None:
     for wrong in ({"number": 0}, {"size": 101}):
         with pytest.raises(ValidationError):
             Page(**wrong)
+
+
+@pytest.mark.parametrize("query", [Query, fastapi.Query], ids=["microfw", "fastapi"])
+def test_what_is_changed_in_a_declared_field_counts_in_the_next_model(query: Any) -> None:
+    class Page(BaseModel):
+        number: int = query(1, ge=1)
+
+    changed: Any = copy.copy(Page.model_fields["number"])
+    changed.annotation, changed.default = int | None, None
+    made: Any = create_model("Optional", __base__=Page, number=(int | None, changed))
+
+    assert (made().number, made(number=3).number, Page().number) == (None, 3, 1)
+    with pytest.raises(ValidationError):
+        made(number=0)
 
 
 def test_declarations_have_subclasses_with_parameters_of_their_own() -> None:

@@ -2,7 +2,8 @@
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -67,6 +68,17 @@ def get_flat_params(dependant: Dependant) -> list[ModelField]:
 def lenient_issubclass(cls: Any, class_or_tuple: Any) -> bool:
     """Whether something is a class, and below another one."""
     return isinstance(cls, type) and issubclass(cls, class_or_tuple)
+
+
+def merge_lifespan_context(original_context: Any, nested_context: Any) -> Any:
+    """One lifespan of two, the second inside of the first, as Tortoise ORM puts them together."""
+
+    @asynccontextmanager
+    async def merged(app: Any) -> AsyncIterator[dict[str, Any] | None]:
+        async with original_context(app) as outer, nested_context(app) as inner:
+            yield {**(inner or {}), **(outer or {})} or None
+
+    return merged
 
 
 def get_body_field(*, body_params: list[ModelField], **_: Any) -> ModelField | None:

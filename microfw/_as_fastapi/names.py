@@ -116,6 +116,7 @@ MODULES: Mapping[str, tuple[str | None, Mapping[str, str]]] = {
             ),
             "_EffectiveRouteContext": f"{_HERE}.NothingHere",
             "_IncludedRouter": f"{_HERE}.NothingHere",
+            "_merge_lifespan_context": f"{_HERE}.merge_lifespan_context",
         },
     ),
     "fastapi.utils": ("microfw.utils", {}),

@@ -100,16 +100,28 @@ class Dependant:
     scope: str | None = None
 
 
-def dependant_of(plan: Plan, path: str) -> Dependant:
-    """Make the tree of a plan. A step that is used several times is shared by its uses."""
+def dependant_of(plan: Plan, path: str, declared: Sequence[Dependency] = ()) -> Dependant:
+    """Make the tree of a plan. A step that is used several times is shared by its uses.
+
+    Args:
+        plan: The plan.
+        path: The route's.
+        declared: Its `dependencies=`, whose values nobody takes.
+    """
     made: list[Dependant] = []
     used: set[int] = set()
     for step in plan.steps:
         used.update(a.source.step for a in step.arguments if isinstance(a.source, Use))
         made.append(_of_step(step, made, path))
     endpoint = made.pop()
-    beside = [each for number, each in enumerate(made) if number not in used]
-    endpoint.dependencies[:0] = [replace(each, name=None) for each in beside]
+    beside: list[Dependant] = []
+    for dependency in declared:
+        found = [number for number, it in enumerate(made) if it.call == dependency.dependency]
+        if found:  # one of its own, or else the one that it shares
+            number = next((each for each in found if each not in used), found[0])
+            used.add(number)
+            beside.append(replace(made[number], name=None))
+    endpoint.dependencies[:0] = beside
     return endpoint
 
 
@@ -199,8 +211,8 @@ def body_field_of(dependant: Dependant) -> ModelField | None:
 class ReadDependant:
     """The tree that others were given, and what they have changed in it since."""
 
-    def __init__(self, plan: Plan, path: str) -> None:
-        self.it = dependant_of(plan, path)
+    def __init__(self, plan: Plan, path: str, declared: Sequence[Dependency]) -> None:
+        self.it = dependant_of(plan, path, declared)
         self._known = self.it.call, [*self.it.dependencies], self.it.http_connection_param_name
         self._is_changed = False
 

@@ -104,7 +104,7 @@ class RoutePlans:
         if self._read is None:
             from microfw._routes.dependants import ReadDependant
 
-            self._read = ReadDependant(self.plan, path)
+            self._read = ReadDependant(self.plan, path, self._dependencies)
         return self._read.it
 
     def forget(self) -> None:

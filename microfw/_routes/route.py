@@ -115,6 +115,7 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
         self.param_convertors: dict[str, Convertor[Any]] = bounded(self.param_convertors)
         self.methods: set[str] = {method.upper() for method in methods or ["GET"]}
         self._set_plans(endpoint, options.get("dependencies"), default_scope)
+        self.options["dependencies"] = self.dependencies  # to which others may append
         self._set_handler(self.get_route_handler())
         watched = watched_app(self)
         self._served = wrapped(watched or self._serve, options.get("middleware"))
