@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
@@ -217,6 +218,23 @@ class TestRoutes:
         answer = await upload(app, [b"x" * 20])
 
         assert (answer.status, answer.json()) == (418, "handled")
+
+    def test_the_answer_to_what_a_middleware_reads_goes_through_those_around_it(self):
+        class Reader:
+            def __init__(self, app: Any) -> None:
+                self.app = app
+
+            async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+                await Request(scope, receive).body()
+                await self.app(scope, receive, send)
+
+        around = Middleware(CORSMiddleware, allow_origins=["https://shop.example"])
+        app = App(max_body_size=1, middleware=[around, Middleware(Reader)])
+
+        answer = TestClient(app).post("/", json=[], headers={"origin": "https://shop.example"})
+
+        assert (answer.status_code, answer.json()) == (413, TOO_LARGE)
+        assert answer.headers["access-control-allow-origin"] == "https://shop.example"
 
     async def test_the_answer_is_the_applications(self):
         app = App(max_body_size=1)

@@ -64,9 +64,8 @@ class FirstStation:
             if limit.started or handler is None:
                 raise
             response = await call_handler(handler, Request(scope, receive, send), error)
-            await response(scope, receive, send)
-        else:
-            passage.sends.clear()
+            await response(scope, receive, _Sender(passage, send))
+        passage.sends.clear()
 
 
 class Station:
