@@ -75,51 +75,51 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
     """An application: routes, middleware, exception handlers, and the dependencies' settings.
 
     Attributes:
-        tracing: Who listens to what its requests run through; see `microfw.tracing`.
+        tracing: The listeners for what requests run through; see `microfw.tracing`.
 
     Args:
         debug: Answer errors with tracebacks.
-        routes: Routes of Starlette's or microfw's, to start with. They are taken as they are:
-            what is said here of routes is said of those that are declared or included here.
+        routes: Routes of Starlette or microfw to start with. They are not changed: the other
+            arguments apply to routes that are declared or included here.
         middleware: The first is outermost.
         exception_handlers: By status code or exception class; see `exception_handler`.
         lifespan: Runs around the application's life, outside of scope "app".
-        dependencies: Run ahead of each route's own.
+        dependencies: Run before each route's own.
         responses: Documented for each route.
         callbacks: Documented for each route.
         deprecated: Documented for each route.
         include_in_schema: Whether the routes are documented.
         generate_unique_id_function: Makes the names of the routes in a schema.
         default_response_class: For routes that name no `response_class`.
-        encoders: Functions by class, which encode instances of it in the results of the routes
-            that are declared or included here.
-        redirect_slashes: Redirect `/items/` to `/items` (or the reverse) where only that exists.
-        root_path: The path below which a proxy serves the application, and which it strips; for
-            those whose server does not say so itself (`uvicorn --root-path`).
-        on_startup: Called at start-up, where no `lifespan` is given. Deprecated in FastAPI.
-        on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
-        max_body_size: Bytes that a request's body may have, 16 MiB where nothing is said; `None`
-            is without limit. A larger one is answered with 413 as soon as that is known. Routes
-            may have a limit of their own; what a middleware reads, obeys the application's.
+        encoders: Functions by class. Each encodes instances of its class in the results of the
+            routes that are declared or included here.
+        redirect_slashes: Redirect `/items/` to `/items` (or the reverse) if only that exists.
+        root_path: The prefix under which a proxy serves the application, and which it strips. Not
+            needed if the server sets it (`uvicorn --root-path`).
+        on_startup: Called at start-up if there is no `lifespan`. Deprecated in FastAPI.
+        on_shutdown: Called at shutdown if there is no `lifespan`. Deprecated in FastAPI.
+        max_body_size: Bytes that a request's body may have, by default 16 MiB; `None` is without
+            limit. A larger body is answered with 413 as soon as its size is known. Routes may have
+            a limit of their own; a body that middleware reads has the application's limit.
         form_limits: How many fields and files a form may have, and how many bytes a field; see
             `FormLimits`. Other forms are answered with 400.
         strict_content_type: Whether a body without a content type is read as text, not as JSON.
             `True` is what newer FastAPI does.
         echo_input: Whether the 422 for invalid values shows them as `input`, as FastAPI does.
-            Routers and routes may say otherwise.
-        default_scope: Of yield dependencies for which no scope is given. `"request"` is what
-            FastAPI 0.118 and later do.
+            Routers and routes may set it, too.
+        default_scope: The scope of yield dependencies that name none. `"request"` is the default
+            of FastAPI 0.118 and later.
         cleanup_timeout: Seconds that the exit code of an async dependency may take, shielded from
-            cancellation; then it is cancelled, and logged by name. `None` is without bound.
+            cancellation; then it is cancelled, and logged by name. `None` is without limit.
         share_app_scope: Whether, mounted in another application, it shares what that has opened in
             scope "app": one engine for both. Otherwise each has its own.
-        gc_freeze: Whether the lifespan freezes, for the garbage collector, what there is once
-            start-up is over: no full collection walks through it. For a process that serves this
-            application alone; `microfw run` does it.
+        gc_freeze: Whether the lifespan calls `gc.freeze` after start-up, so that full collections
+            no longer walk through the objects that exist by then. For a process that serves only
+            this application; `microfw run` sets it.
         telemetry: FastAPI's settings for OpenTelemetry: `tracer_provider`, `meter_provider`,
-            `tracing`, `metrics`, `operation_spans`, `exclude`; nothing is traced where it is left
-            out. See `microfw.tracing.opentelemetry`.
-        **documentation: `title`, `version`, ...: what OpenAPI says of the application; see
+            `tracing`, `metrics`, `operation_spans`, `exclude`. Without it nothing is traced. See
+            `microfw.tracing.opentelemetry`.
+        **documentation: `title`, `version`, ..., for the OpenAPI document; see
             `AppDocumentation`. Each is an attribute of the same name.
     """
 
@@ -279,14 +279,14 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
     ) -> AbstractContextManager[None]:
         """Replace dependencies while a `with` block runs, for the current context only.
 
-        Tests that run at the same time do not see each other's.
+        Tests that run at the same time do not see each other's overrides.
 
         Args:
-            overrides: Which dependency is replaced by which.
-            mounted: Whether that holds in the applications, too, that are mounted in this one.
+            overrides: The replacements, by the dependencies that they replace.
+            mounted: Whether they also hold in applications that are mounted in this one.
 
         Raises:
-            OverrideError: What is to take a dependency's place cannot be called.
+            OverrideError: A replacement cannot be called.
         """
         return self._overriding(overrides, mounted=mounted)
 
@@ -326,7 +326,7 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         return self.router.websocket_route(path, name)
 
     def include_router(self, router: Router, **options: Unpack[IncludeOptions]) -> None:
-        """Add the routes that a router has now; see `Router.include_router`."""
+        """Add the routes of a router, and those that it gets later; see `Router.include_router`."""
         self.router.include_router(router, **options)
 
     def on_event(self, event_type: str) -> Callable[[Event], Event]:
@@ -361,7 +361,7 @@ class App(Decorators, DescribedApp, Calls, PlannedApp):
         """Wrap requests in the decorated function, `async def wrap(request, call_next)`.
 
         Args:
-            middleware_type: `"http"`, whatever is written.
+            middleware_type: Always `"http"`, as in FastAPI.
         """
 
         def decorate(function: Function) -> Function:

@@ -1,4 +1,4 @@
-"""What became of a request, for exit code to decide by.
+"""How a request ended, for exit code to decide by.
 
 ```python
 async def get_session(outcome: Outcome) -> AsyncIterator[AsyncSession]:
@@ -27,7 +27,7 @@ class ResponseHead(Struct, frozen=True):
 
 
 class Outcome(ABC):
-    """What became of a request, or of a WebSocket or a background task.
+    """How a request, a WebSocket or a background task ended.
 
     Declare a parameter of this type in a yield dependency, and read it after `yield`. Before that,
     nothing is known. Scope "function" sees the response that was built, scope "request" the one
@@ -39,38 +39,38 @@ class Outcome(ABC):
     def error(self) -> BaseException | None:
         """The exception that this dependency sees at its `yield`.
 
-        Also the one that another dependency swallowed, where that leaves nothing to answer with.
+        Or the one that another dependency swallowed, if that left nothing to answer with.
         """
 
     @property
     @abstractmethod
     def response(self) -> ResponseHead | None:
-        """The head of the response; `None` where there is none, as after an exception.
+        """The head of the response; `None` if there is none, as after an exception.
 
-        What an exception handler answers is not known yet: handlers run later. WebSockets and
+        Exception handlers run later, so their responses are not known yet. WebSockets and
         background tasks have no response.
         """
 
     @property
     @abstractmethod
     def disconnected(self) -> bool:
-        """Whether the client left before it had been sent the whole response, as far as is known.
+        """Whether the client left before the whole response was sent, as far as is known.
 
-        Scope "function" knows that only where it interrupted the body or a stream.
+        Scope "function" knows that only if the client interrupted the body or a stream.
         """
 
     @property
     @abstractmethod
     def unsent(self) -> Sequence[Exception]:
-        """Why messages that were enqueued could not be sent to their queue, one for each.
+        """The errors of enqueued messages that could not be sent to their queue, one for each.
 
-        They are sent when scope "function" has exited, so scope "request" knows.
+        Messages are sent when scope "function" has exited, so only scope "request" knows.
         """
 
     @property
     @abstractmethod
     def ok(self) -> bool:
-        """Whether it came to its end without an exception, and with a success.
+        """Whether the endpoint came to its end, without an exception and with a success.
 
-        The status is less than 400, if there is a response, and the client has not left.
+        The status is below 400, if there is a response, and the client has not left.
         """

@@ -66,22 +66,23 @@ class Router(Decorators, Lifespans, starlette.routing.Router, RouteDefaults):
     router may add to their paths, and a decorator may replace their signatures.
 
     Args:
-        routes: Routes of Starlette's or microfw's, to start with. They are taken as they are:
-            what is said here of routes is said of those that are declared or included here.
-        redirect_slashes: Redirect `/items/` to `/items` (or the reverse) where only that exists.
-        default: The ASGI application for paths that no route matches; 404 where none is given.
-        route_class: What the decorators make; see `Route.get_route_handler`.
+        routes: Routes of Starlette or microfw to start with. They are not changed: the other
+            arguments apply to routes that are declared or included here.
+        redirect_slashes: Redirect `/items/` to `/items` (or the reverse) if only that exists.
+        default: The ASGI application for paths that no route matches; without one they are 404.
+        route_class: The class of the routes that the decorators make; see
+            `Route.get_route_handler`.
         lifespan: Runs around the application's life.
-        on_startup: Called at start-up, where no `lifespan` is given. Deprecated in FastAPI.
-        on_shutdown: Called at shutdown, where no `lifespan` is given. Deprecated in FastAPI.
-        default_scope: Of yield dependencies for which no scope is given; `None` takes that of the
-            router or application that includes this one.
-        middleware: Around the requests for this router's routes, also where another router or an
+        on_startup: Called at start-up if there is no `lifespan`. Deprecated in FastAPI.
+        on_shutdown: Called at shutdown if there is no `lifespan`. Deprecated in FastAPI.
+        default_scope: The scope of yield dependencies that name none; `None` is that of the router
+            or application that includes this one.
+        middleware: Around the requests for this router's routes, even if another router or an
             application includes it. The first is outermost, and the middleware of outer routers
             is around it. Each is made once. Requests that no route matches do not pass through.
         exception_handlers: By status code or exception class; see `exception_handler`.
-        dependency_overrides_provider: Has a `dependency_overrides`, as an application does, which
-            counts for the routes that this router declares or includes.
+        dependency_overrides_provider: An object with `dependency_overrides`, such as an
+            application. They apply to the routes that this router declares or includes.
         **options: What its routes inherit; see `RouterOptions`.
     """
 

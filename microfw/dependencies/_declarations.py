@@ -23,17 +23,17 @@ def Depends(  # noqa: N802 - the field's name for it
         dependency: Any callable. Left out, the annotated class is called.
         use_cache: `False` calls it once more for this use, instead of sharing the value that
             the other uses in the same request get.
-        scope: When its exit code runs. Left out, `"function"`, or wider where a dependant
-            needs it wider. `"use"` closes it as soon as the last step that uses the value has
-            run: those take what they need of it, and let go.
+        scope: When its exit code runs. Left out, `"function"`, or a wider one if a dependant
+            needs it. `"use"` closes it as soon as the last step that uses the value has run; such
+            steps must not keep the value.
         sync_to_thread: `False` runs a sync dependency on the event loop instead of in a worker
-            thread; for those that never block.
-        responses: What it may answer instead of the endpoint, documented for each route that
+            thread; only for functions that never block.
+        responses: The responses with which it may end the request, documented for each route that
             uses it: `{404: {"description": "No such order"}}`, as the `responses=` of a route.
-        max_concurrency: How many uses there are at once; others wait, before anything is open for
-            them. A use ends with the exit code, or when a function without `yield` has returned.
-            Each declaration has a limit of its own, on each event loop: share one, in an alias
-            `Annotated[..., Depends(...)]`.
+        max_concurrency: The largest number of uses at once. Other requests wait before anything
+            opens for them that stays open. A use ends with the exit code, or when a function
+            without `yield` has returned. Each declaration has a limit of its own, on each event
+            loop; an alias `Annotated[..., Depends(...)]` shares one.
 
     Raises:
         DeclarationError: `max_concurrency` is no positive integer, or the scope is `"app"`.
@@ -59,10 +59,10 @@ def Security(  # noqa: N802 - the field's name for it
     responses: Mapping[int | str, Any] | None = None,
     max_concurrency: int | None = None,
 ) -> Any:
-    """Declare a dependency like `Depends`, and the security scopes that it is to check.
+    """Declare a dependency like `Depends`, and the security scopes that it has to check.
 
-    The dependency and those below it read `scopes` from a parameter of type `SecurityScopes`. One
-    string holds them as OAuth2 sends them, with spaces between.
+    The dependency and those below it read `scopes` from a parameter of type `SecurityScopes`. A
+    string of several scopes has spaces between them, as in OAuth2.
 
     Raises:
         DeclarationError: As for `Depends`.

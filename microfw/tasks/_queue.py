@@ -42,16 +42,16 @@ _DEFAULT: Any = object()
 
 
 class TaskQueue:
-    """Runs functions with dependencies as tasks of taskiq's, in worker processes.
+    """Runs functions with dependencies as tasks of taskiq, in worker processes.
 
     The application's lifespan starts and stops the broker; in a worker process the broker starts
     and stops the application. `@broker.task` declares tasks of the queue as `task` does.
 
     Args:
         app: The application whose settings, overrides and scope "app" the tasks share.
-        broker: A broker of taskiq's. `InMemoryBroker` runs tasks in the process that sends them.
-        shutdown_timeout: Seconds that tasks may go on when their process is to stop; then they are
-            cancelled. `None` is without bound.
+        broker: A broker of taskiq. `InMemoryBroker` runs tasks in the process that sends them.
+        shutdown_timeout: Seconds that tasks may go on when their process stops; then they are
+            cancelled. `None` is without limit.
         send_timeout: Seconds that sending a message that a request has enqueued may take.
 
     Attributes:
