@@ -190,14 +190,14 @@ def made_by(response_class: Callable[..., Response], unsaid: type[Response]) -> 
     """
     if isinstance(response_class, type):
         return response_class
-    given: dict[str, Any] = {}
+    signature, given = inspect.signature(response_class), dict[str, Any]()
     if isinstance(response_class, partial):
         kind, given = made_by(response_class.func, unsaid), response_class.keywords
     else:
         kind = _response_of(_returned_by(response_class)) or unsaid
     own = {
         "media_type": given.get("media_type", kind.media_type),
-        "__signature__": inspect.signature(response_class),
+        "__signature__": signature,
     }
     return type(kind.__name__, (kind,), own)
 

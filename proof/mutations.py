@@ -272,15 +272,15 @@ MUTATIONS = (
     Mutation(
         "_cleanup",
         "only the oldest of several exit codes has a time limit",
-        "                self._timer = loop.call_at(deadline, self._expire, loop)\n"
+        "                self.timer = self.loop.call_at(deadline, self.expire)\n"
         "                break\n",
         "                break\n",
     ),
     Mutation(
         "_cleanup",
         "on a second event loop there is no time limit",
-        "            self._timer = None\n        deadline",
-        "        deadline",
+        "deadlines = self._by_loop.get(loop)",
+        "deadlines = next(iter(self._by_loop.values()), None)",
     ),
     Mutation(
         "_app_steps",

@@ -10,7 +10,7 @@ from microfw._answering.errors import (
     is_only,
 )
 from microfw._answering.exchange import Exchange
-from microfw._answering.functions import Functions, function_of
+from microfw._answering.functions import Functions
 from microfw._answering.invalid import error_of_request
 from microfw._answering.messages import Enqueueable, Message
 from microfw._answering.passage import (
@@ -55,7 +55,6 @@ __all__ = [
     "data_of_events",
     "error_of_request",
     "error_without_result",
-    "function_of",
     "is_only",
     "is_original",
     "item_of",

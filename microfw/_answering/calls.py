@@ -132,7 +132,6 @@ class Calls:
     async def _execute(
         self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
-        """Execute the plan of a function."""
         app_state = self.app_state
         handler = _FUNCTIONS.handler(function, app_state.overrides.active(), app_state)
         app_state.requests.begin()

@@ -249,7 +249,6 @@ class _Stream:
         self._complete = True
 
     def _sender(self) -> Send:
-        """The function that sends a message."""
         return self._exchange.send
 
     def _items(self) -> tuple[AsyncIterator[Any], Encode]:

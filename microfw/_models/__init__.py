@@ -23,14 +23,12 @@ from microfw._models.errors import (
     missing,
     without_input,
 )
-from microfw._models.fields import Field, fields_of, names_of
+from microfw._models.fields import Field, fields_of
 from microfw._models.parsing import parse_json
 from microfw._models.plain import is_array, is_builtin, is_class, is_mapping, is_set, kind_of
 from microfw._models.results import ResultConverter
 from microfw._models.secrets import HIDDEN
 from microfw._models.selection import (
-    EVERYTHING,
-    Encoders,
     Selection,
     SelectionError,
     encoder_finder,
@@ -43,12 +41,10 @@ from microfw._models.with_msgspec import is_of_msgspec
 
 __all__ = [
     "CONSTRAINTS",
-    "EVERYTHING",
     "HIDDEN",
     "ConstraintError",
     "Constraints",
     "Convert",
-    "Encoders",
     "Error",
     "Field",
     "Group",
@@ -82,7 +78,6 @@ __all__ = [
     "is_set",
     "kind_of",
     "missing",
-    "names_of",
     "parse_json",
     "parts_of",
     "showable",

@@ -55,7 +55,6 @@ def members_of(annotation: Any) -> tuple[Any, ...]:
 
 
 def name_of_type(annotation: Any) -> str:
-    """Name a type, for messages."""
     return annotation.__qualname__ if is_class(annotation) else str(annotation)
 
 

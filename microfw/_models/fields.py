@@ -11,8 +11,6 @@ from microfw._models.plain import is_builtin, is_class
 
 
 class Field(NamedTuple):
-    """One field of a class."""
-
     name: str
     keys: tuple[str, ...]
     """The names by which data has it."""
@@ -64,7 +62,6 @@ def is_model(kind: Any) -> bool:
 
 
 def is_named_tuple(kind: Any) -> bool:
-    """Tell whether a class is a named tuple."""
     return is_class(kind) and hasattr(kind, "_fields") and issubclass(kind, tuple)
 
 

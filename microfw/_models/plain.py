@@ -18,12 +18,10 @@ def is_array(value: object) -> TypeGuard[Sequence[Any]]:
 
 
 def is_set(value: object) -> TypeGuard[Set[Any]]:
-    """Tell whether a value is a set."""
     return isinstance(value, Set)
 
 
 def is_class(value: object) -> TypeGuard[type[Any]]:
-    """Tell whether a value is a class."""
     return isinstance(value, type)
 
 

@@ -127,7 +127,6 @@ class SelectedField(msgspec.Struct, frozen=True):
     factory: Callable[[], Any] | None
 
     def is_default(self, value: Any) -> bool:
-        """Tell whether a value equals the default."""
         if not self.has_default:
             return False
         return bool(value == (self.default if self.factory is None else self.factory()))

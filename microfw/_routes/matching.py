@@ -223,7 +223,6 @@ class _Index:
         }
 
     def is_of(self, routes: Sequence[BaseRoute]) -> bool:
-        """Whether these are the routes that it was made from."""
         return len(routes) == len(self._routes) and all(map(is_, routes, self._routes))
 
     def look_up(self, path: str) -> Sequence[Candidate]:

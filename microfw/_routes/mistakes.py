@@ -259,7 +259,6 @@ def check_router(router: object, *, contains_itself: bool) -> None:
 
 
 def check_event(event_type: str) -> None:
-    """There are two events."""
     if event_type not in ("startup", "shutdown"):
         raise ValueError(f'the events are "startup" and "shutdown", not {event_type!r}')
 

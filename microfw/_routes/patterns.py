@@ -90,8 +90,6 @@ class Text:
 
 
 class Part(Protocol):
-    """A part of a pattern."""
-
     def starts(self, ends: int, text: Text) -> int:
         """The positions from which it matches up to one of those given."""
         ...

@@ -31,7 +31,6 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_source(source: str) -> None:
-    """Print Python source."""
     if _is_coloured():
         from rich.console import Console
         from rich.syntax import Syntax

@@ -57,7 +57,6 @@ class OverridesInForce:
         self._blocks.add(watcher)
 
     def unwatch(self, watcher: object) -> None:
-        """End that."""
         self._blocks.discard(watcher)
 
     @contextmanager

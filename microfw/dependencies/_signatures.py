@@ -330,8 +330,6 @@ _AsWritten = list[tuple[str, Any, Any, bool]]
 
 
 class _Written(Struct):
-    """What is written of a callable."""
-
     parameters: _AsWritten
     returns: Any = EMPTY
     passed_on: Sequence[inspect.Parameter] = ()

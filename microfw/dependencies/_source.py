@@ -63,8 +63,6 @@ class Call(NamedTuple):
 
 
 class Function(Struct):
-    """A function in the making."""
-
     head: str
     early_return: str = "return"
     """What ends it where a step has not got what it needs."""

@@ -56,7 +56,6 @@ class Answers(Struct):
 
 
 def answers_of(route: Route, unique_id: str, schemas: Schemas) -> Answers:
-    """Ask for the schemas of what a route answers."""
     endpoint = route.plan.endpoint.signature
     options = route.options
     annotation: Any = options.get("response_model", endpoint.returns)
@@ -205,7 +204,6 @@ def _add(described: dict[str, Any], code: int | str, said: Mapping[str, Any], of
 
 
 def phrase_of(status: int | str) -> str:
-    """What a status is called."""
     code = str(status).upper()
     known = http.client.responses.get(int(code)) if code.isdecimal() else _RANGES.get(code)
     return known or "Additional Response"

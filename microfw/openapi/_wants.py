@@ -79,7 +79,6 @@ class Want(Struct, eq=False):
 
 
 def title_of(name: str) -> str:
-    """Make the title of a value of its name."""
     return name.title().replace("_", " ")
 
 

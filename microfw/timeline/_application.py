@@ -45,8 +45,6 @@ class Held(Struct, frozen=True):
 
 
 class Application(Struct, frozen=True):
-    """What an application consists of."""
-
     title: str
     routes: tuple[RouteGraph, ...]
     app_scope: tuple[Held, ...]
