@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from starlette.types import Message, Receive, Scope, Send
 
 from microfw.dependencies import Subject, Tracer, current_tracer, shown
-from microfw.tracing._sinks import Observer, Sink
+from microfw.tracing._sinks import Observer, SafeObserver, Sink
 from microfw.tracing._trace import Trace, TraceKind
 from microfw.tracing._values import shown_value
 
@@ -65,10 +65,18 @@ class OngoingTrace:
                 self._sinks.append(sink)
                 if sink.wants_values:
                     self.tracer.show = shown_value
-                observer = sink.observer(self)
+                observer = self._observer_of(sink)
                 if observer is not None:
                     self._observers.append(observer)
                     self.tracer.add_observer(observer)
+
+    def _observer_of(self, sink: Sink) -> Observer | None:
+        try:
+            observer = sink.observer(self)
+        except Exception:
+            logger.exception("a listener to traces failed, and does not watch this one")
+            return None
+        return None if observer is None else SafeObserver(observer)
 
     @property
     def kind(self) -> TraceKind:

@@ -1,5 +1,6 @@
 """What traces go to."""
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from microfw.tracing._trace import Trace
 
 if TYPE_CHECKING:
     from microfw.tracing._ongoing import OngoingTrace
+
+logger = logging.getLogger("microfw")
 
 Predicate = Callable[[Scope], bool]
 
@@ -34,6 +37,58 @@ class Observer:
 
     def finished(self, error: BaseException | None) -> None:
         """All is over; this exception goes on to the server."""
+
+
+class SafeObserver(Observer):
+    """Calls an observer; where that fails, what is observed goes on, and the log tells of it.
+
+    Args:
+        observer: What is called.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self._has_failed = False
+
+    def began(self, span: OpenSpan) -> None:
+        try:
+            self._observer.began(span)
+        except Exception as raised:
+            self._tell(raised)
+
+    def ended(self, span: OpenSpan, error: BaseException | None) -> None:
+        try:
+            self._observer.ended(span, error)
+        except Exception as raised:
+            self._tell(raised)
+        finally:
+            del error  # whose traceback may hold this frame
+
+    def sends(self, message: Message) -> None:
+        try:
+            self._observer.sends(message)
+        except Exception as raised:
+            self._tell(raised)
+
+    def sent(self, message: Message) -> None:
+        try:
+            self._observer.sent(message)
+        except Exception as raised:
+            self._tell(raised)
+
+    def finished(self, error: BaseException | None) -> None:
+        try:
+            self._observer.finished(error)
+        except Exception as raised:
+            self._tell(raised)
+        finally:
+            del error  # as above
+
+    def _tell(self, raised: Exception) -> None:
+        """Log the first exception of this observer's."""
+        if not self._has_failed:
+            self._has_failed = True
+            logger.error("an observer of a trace failed", exc_info=raised)
 
 
 class Sink:

@@ -3,16 +3,21 @@
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from starlette.testclient import TestClient
 
 from microfw import App, BackgroundTasks, Depends, HTTPException, WebSocket
 from microfw.tracing import (
     LogLine,
+    Observer,
+    OngoingTrace,
     ServerTiming,
+    Sink,
     Span,
     Trace,
     chrome_trace,
@@ -20,6 +25,7 @@ from microfw.tracing import (
     trace_requests,
     write_chrome_trace,
 )
+from tests.lifecycle.programs import Log
 
 MILLISECOND = 1_000_000
 
@@ -234,3 +240,54 @@ def test_the_header_is_for_those_who_may_see_it() -> None:
         with client.websocket_connect("/"):
             pass
         assert "server-timing" not in client.get("/nowhere?timing").headers
+
+
+class Failing(Sink):
+    """Fails in one of its methods, or its observer's."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def observer(self, trace: OngoingTrace) -> Observer:
+        self.reached("observer")
+        observer = Observer()
+        for name in ("began", "ended", "sends", "sent", "finished"):
+            vars(observer)[name] = partial(self.reached, name)
+        return observer
+
+    def reached(self, method: str, *_: object) -> None:
+        if method == self.method:
+            raise RuntimeError(method)
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("observer", "a listener to traces failed, and does not watch this one"),
+        *(
+            (name, "an observer of a trace failed")
+            for name in ("began", "ended", "sends", "sent", "finished")
+        ),
+    ],
+)
+def test_what_watches_a_request_and_fails_changes_nothing_of_it(
+    method: str, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Y1"""
+    app, log = App(), Log()
+
+    async def get_session() -> AsyncIterator[None]:
+        with log.opened("session"):
+            yield
+
+    @app.get("/", dependencies=[Depends(get_session)])
+    async def read() -> str:
+        return "done"
+
+    with app.tracing.listen(Failing(method)):
+        answer = TestClient(app).get("/")
+
+    assert (answer.status_code, answer.json()) == (200, "done")
+    assert log == ["session opens", "session exits"]
+    (record,) = caplog.records
+    assert (record.getMessage(), repr(record.exc_info[1])) == (message, f"RuntimeError({method!r})")  # type: ignore[index]
