@@ -279,8 +279,8 @@ MUTATIONS = (
     Mutation(
         "_cleanup",
         "on a second event loop there is no time limit",
-        "deadlines = self._by_loop.get(loop)",
-        "deadlines = next(iter(self._by_loop.values()), None)",
+        "deadlines = self._by_loop.get(loop)\n        if deadlines is None:",
+        "deadlines = next(iter(self._by_loop.values()), None)\n        if deadlines is None:",
     ),
     Mutation(
         "_app_steps",
