@@ -121,7 +121,7 @@ class Exchange(ConnectionRun):
         passage: Passage | None = self.scope.get(PASSAGE)
         if passage is None:
             return Request(self.scope, receive, self.send)
-        return _RequestBehindMiddleware(self.scope, receive, self.send, passage.outermost)
+        return _RequestBehindMiddleware(self.scope, receive, self.send, passage.at_server)
 
     def read_from(self, request: Request) -> None:
         """Read the body from a request from which others may have read it before."""
@@ -165,19 +165,27 @@ class Exchange(ConnectionRun):
     def outcome(self, scope: DependencyScope) -> Outcome:
         """Make what shows a step of this scope what becomes of the request."""
         if self._sending is None:
-            peeked = None
-            if not isinstance(self.receive, SharedReceive):  # which is watched as it is
-                is_awaited = (
-                    not self._has_body
-                    and not self._is_being_read
-                    and expects_to_be_asked(self.scope)
-                )
-                self.receive = peeked = PeekedReceive(self.receive, is_awaited=is_awaited)
-                limit = self._limited and self._limited.receive
-                if isinstance(limit, BodyLimit):  # by which the rest of the body comes
-                    limit.receive = peeked
-            self.send = self._sending = Sending(self.send, peeked)
+            self.send = self._sending = Sending(self.send, self._looking_out())
         return RequestOutcome(self, scope, self._sending)
+
+    def _looking_out(self) -> PeekedReceive | OuterLimit | None:
+        """What tells outcomes whether the client has gone, and loses no message.
+
+        Behind middleware that asks the server itself: a look through the `receive` of Starlette's
+        `BaseHTTPMiddleware` would lose one.
+        """
+        if isinstance(self.receive, SharedReceive):  # which is watched as it is
+            return None
+        is_unread = not self._has_body and not self._is_being_read
+        is_awaited = is_unread and expects_to_be_asked(self.scope)
+        passage: Passage | None = self.scope.get(PASSAGE)
+        if passage is not None:
+            return None if is_awaited else passage.at_server
+        self.receive = peeked = PeekedReceive(self.receive, is_awaited=is_awaited)
+        limit = self._limited and self._limited.receive
+        if isinstance(limit, BodyLimit):  # by which the rest of the body comes
+            limit.receive = peeked
+        return peeked
 
     def head(self) -> ResponseHead | None:
         """The head of the response that has been built, as it would be sent now."""

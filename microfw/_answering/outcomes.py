@@ -9,7 +9,7 @@ from starlette.types import Message, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from microfw._answering.errors import is_only
-from microfw._reading import PeekedReceive
+from microfw._reading import OuterLimit, PeekedReceive
 from microfw.dependencies import DependencyScope, PlainRun, Run
 from microfw.outcome import Outcome, ResponseHead
 
@@ -97,7 +97,7 @@ class Sending:
 
     __slots__ = ("_receive", "_send", "has_left", "head")
 
-    def __init__(self, send: Send, receive: PeekedReceive | None) -> None:
+    def __init__(self, send: Send, receive: PeekedReceive | OuterLimit | None) -> None:
         self.head: ResponseHead | None = None
         self.has_left: bool = False
         self._send = send

@@ -33,11 +33,16 @@ class Passage:
     Attributes:
         sends: Those of the middleware, the innermost last.
         context: The context variables where the exception came from.
+        outermost: What stands outside of the middleware.
+        at_server: What stands outside of that of the outer applications, too, that this one is
+            mounted in.
     """
 
-    __slots__ = ("context", "outermost", "sends")
+    __slots__ = ("at_server", "context", "outermost", "sends")
 
     def __init__(self, scope: Scope, outermost: OuterLimit) -> None:
+        outer: Passage | None = scope.get(PASSAGE)
+        self.at_server: OuterLimit = outermost if outer is None else outer.at_server
         self.outermost = outermost
         self.sends: list[Send] = []
         self.context: Context | None = None

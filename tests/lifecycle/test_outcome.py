@@ -508,8 +508,18 @@ async def test_a_client_that_leaves_before_its_body_has_come_is_seen(log: Log) -
 PARTS = (b"one ", b"two ", b"three", b"")
 
 
-async def test_a_body_that_is_sent_back_as_it_comes_loses_nothing(log: Log) -> None:
-    """R2: a look whether the client has left takes nothing of what an earlier step reads by."""
+async def pass_on(request: Any, call_next: Any) -> Any:
+    return await call_next(request)
+
+
+@pytest.mark.parametrize("middleware", [0, 1, 2])
+async def test_a_body_that_is_sent_back_as_it_comes_loses_nothing(
+    log: Log, middleware: int
+) -> None:
+    """R2: a look whether the client has left takes nothing of what is read.
+
+    Neither by an earlier step, nor below middleware, of outer applications too.
+    """
 
     async def keep(request: Request) -> Request:
         return request
@@ -520,19 +530,50 @@ async def test_a_body_that_is_sent_back_as_it_comes_loses_nothing(log: Log) -> N
     app = App()
     dependencies = [Depends(keep), looking(log, "wide", "async")("request")]
     app.post("/", dependencies=dependencies)(send_back)
+    if middleware:
+        app.middleware("http")(pass_on)
+    outer = App()
+    outer.mount("", app)
+    if middleware > 1:
+        outer.middleware("http")(pass_on)
     coming = [{"type": "http.request", "body": part, "more_body": part != b""} for part in PARTS]
     sent: list[bytes] = []
 
     async def receive() -> Any:
+        if not coming:
+            await anyio.sleep_forever()
         return coming.pop(0)
 
     async def send(message: Any) -> None:
         sent.append(message.get("body", b""))
 
     scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/", "headers": []}
-    await app({**scope, "asgi": {"version": "3.0", "spec_version": "2.4"}}, receive, send)
+    await outer({**scope, "asgi": {"version": "3.0", "spec_version": "2.4"}}, receive, send)
 
     assert b"".join(sent) == b"".join(PARTS)
+
+
+@pytest.mark.parametrize("middleware", [0, 1])
+async def test_a_look_asks_no_client_for_the_body_that_it_waits_with(
+    log: Log, middleware: int
+) -> None:
+    """R2, V4"""
+    app = App(dependencies=[looking(log, "wide", "async")("request")])
+    app.post("/")(read)
+    if middleware:
+        app.middleware("http")(pass_on)
+
+    async def receive() -> Any:
+        log("receives")
+        await anyio.sleep_forever()
+
+    async def send(_: Any) -> None: ...
+
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/"}
+    scope |= {"asgi": {"version": "3.0", "spec_version": "2.4"}}
+    await app({**scope, "headers": [(b"expect", b"100-continue")]}, receive, send)
+
+    assert after(log) == ["wide: ok, 200, no error"]
 
 
 class Retrying(Route):
