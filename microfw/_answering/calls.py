@@ -158,7 +158,7 @@ class Calls:
             RuntimeError: An event loop or the application runs already, so that `call` is to be
                 awaited there.
         """
-        if self.app_state.app_values.openers:
+        if self.app_state.app_values.openers or self.app_state.requests.are_under_way:
             raise RuntimeError(
                 "call_sync starts the application, and it runs already: `await app.call(...)` in"
                 " async code, or `anyio.from_thread.run(app.call, ...)` in a worker thread"

@@ -34,6 +34,11 @@ class Requests:
         self._count = 0
         self._waiting: list[Signal] = []
 
+    @property
+    def are_under_way(self) -> bool:
+        """Whether there is one."""
+        return self._count > 0
+
     def begin(self) -> None:
         """Count one more."""
         self._count += 1

@@ -306,6 +306,17 @@ def test_call_sync_is_refused_where_the_application_runs(app: App) -> None:
         assert client.get("/").json() == "session of engine, connection"
 
 
+def test_call_sync_is_refused_in_a_request_also_where_no_lifespan_runs(app: App) -> None:
+    """K1: at its end it would wait for that request, which waits for it."""
+
+    @app.get("/")
+    def endpoint() -> None:
+        with pytest.raises(RuntimeError, match="and it runs already"):
+            app.call_sync(print)
+
+    assert TestClient(app).get("/").status_code == 200
+
+
 async def test_the_application_can_be_called_from_a_shell_more_than_once(app: App) -> None:
     """K1"""
     for _ in range(2):
