@@ -17,12 +17,10 @@ from microfw._models.exact_structs import exact_classes, is_flat
 from microfw._models.fields import fields_of, is_attrs, is_model, is_named_tuple, is_struct
 from microfw._models.msgspec_errors import RefusedError, errors_of
 from microfw._models.parsing import REFUSED, parse_json, with_whole_numbers
-from microfw._models.plain import is_array, is_class, is_mapping
+from microfw._models.plain import is_array, is_class, is_mapping, kind_of
 from microfw._models.selection import EVERYTHING, Encode, Encoders, Selection, selector
 
 _LIMITS = ("gt", "ge", "lt", "le", "multiple_of", "min_length", "max_length", "pattern")
-_STORED = 1
-"""The code of what stands, in a value that is copied, for an object that msgspec does not know."""
 
 
 class MsgspecConverter:
@@ -37,6 +35,7 @@ class MsgspecConverter:
     def __init__(self, annotation: Any, converter_of: Callable[[Any], Any]) -> None:
         self._type = _with_limits(annotation)
         self._others = _converters(annotation, converter_of)
+        self._declared = tuple(kind for kind in self._others if is_class(kind))
         self._readable = _readable(annotation)
         self._is_flat = is_flat(self._type)
         self._lacks_defaults = any(_leaves_defaults(kind) for kind, _ in types_in(annotation))
@@ -165,46 +164,36 @@ class MsgspecConverter:
 
     def _copy(self, value: Any) -> Any:
         """Make all of a value anew, of what the type names and nothing else."""
-        try:
-            if not self._may_be_dated:
+        if not (self._may_be_dated or self._others):  # MessagePack is faster, and has no offsets
+            try:
                 return self._unpack(self._pack(value))
-            # MessagePack has no offsets.
-            data = msgspec.to_builtins(value, builtin_types=_KEPT, enc_hook=_known)
-            return msgspec.convert(data, self._type, dec_hook=self._returned)
-        except _UnknownError:
-            return self._copy_with(value)
-        except OverflowError:  # integers of more than 64 bits
-            return self._decoder.decode(encode_declared(value))
+            except (_UnknownError, OverflowError):  # or integers of more than 64 bits
+                pass
+        return self._copy_with(value)
 
     def _copy_with(self, value: Any, see: Convert | None = None) -> Any:
-        """Do the same for a value that holds something that msgspec does not know.
+        """Do the same for a value that may hold something that msgspec does not know.
 
         Args:
             value: The value.
             see: Makes data of that, where only a class of data is declared for it.
         """
-        stored: list[Any] = []
-        kinds = tuple(kind for kind in self._others if is_class(kind))
+        kept: set[Any] = {datetime, bytes, *self._declared}
+        unknown = set[Any]()
 
-        def store(unknown: Any) -> Any:
-            convert = encoder_of_subclass(unknown)
+        def known(it: Any) -> Any:
+            convert = encoder_of_subclass(it)
             if convert is not None:
-                return convert(unknown)
-            if see is not None and not isinstance(unknown, kinds):
-                return see(unknown)
-            stored.append(unknown)
-            return msgspec.msgpack.Ext(_STORED, b"%d" % (len(stored) - 1))
+                return convert(it)
+            if see is not None and not isinstance(it, self._declared):
+                return see(it)
+            unknown.add(kind_of(it))
+            return None
 
-        try:
-            data = msgspec.msgpack.encode(value, enc_hook=store)
-        except OverflowError as problem:
-            raise msgspec.ValidationError("Integer value out of range") from problem
-        return msgspec.msgpack.decode(
-            data,
-            type=self._type,
-            dec_hook=self._returned,
-            ext_hook=lambda code, data: stored[int(bytes(data))],
-        )
+        data = msgspec.to_builtins(value, builtin_types=kept, enc_hook=known)
+        if unknown:
+            data = msgspec.to_builtins(value, builtin_types=kept | unknown, enc_hook=known)
+        return msgspec.convert(data, self._type, dec_hook=self._returned)
 
     # -- types that msgspec does not know
 
@@ -240,9 +229,6 @@ def _completed(value: Any) -> Any:
         elif is_struct(type(part)):
             left += [getattr(part, name) for name in part.__struct_fields__]
     return value
-
-
-_KEPT = (datetime, bytes)
 
 
 class _UnknownError(Exception):
