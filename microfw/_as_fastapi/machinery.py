@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -74,7 +74,7 @@ def merge_lifespan_context(original_context: Any, nested_context: Any) -> Any:
     """One lifespan of two, the second inside of the first, as Tortoise ORM puts them together."""
 
     @asynccontextmanager
-    async def merged(app: Any) -> AsyncIterator[dict[str, Any] | None]:
+    async def merged(app: Any) -> AsyncGenerator[dict[str, Any] | None]:
         async with original_context(app) as outer, nested_context(app) as inner:
             yield {**(inner or {}), **(outer or {})} or None
 
