@@ -6,7 +6,13 @@ from typing import Any
 from starlette.types import Scope
 
 from microfw._answering.state import AppState
-from microfw._answering.tasks import OwnTasks, raise_failures
+from microfw._answering.tasks import (
+    BackgroundTasks,
+    OwnTasks,
+    raise_failures,
+    run_tasks,
+    send_messages,
+)
 from microfw._reading import QueryValues
 from microfw.dependencies import Run
 
@@ -37,6 +43,14 @@ class ConnectionRun(OwnTasks, Run):
 
     def waited(self, name: str, seconds: float) -> None:
         self.scope.setdefault(_WAITED, {})[name] = seconds
+
+    async def run_late_tasks(self) -> None:
+        """Do what exit code of scope "request" has added when the tasks had run."""
+        if self._has_run is not None:
+            await send_messages(self._has_run)
+            late = BackgroundTasks(self._has_run.tasks[self._ran :])
+            failures = await run_tasks(late, self.app_state, self._threads)
+            self.failures = [*self.failures, *failures]
 
     def raise_failures(self, unanswered: Exception | None) -> None:
         """Raise what nothing has answered, or else what background tasks have raised."""

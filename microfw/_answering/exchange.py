@@ -339,6 +339,8 @@ class Exchange(ConnectionRun):
             self.failures: Sequence[Exception] = await run_tasks(background, app_state, threads)
         if self._tasks is not None and self._tasks is not background:
             self.failures = [*self.failures, *await run_tasks(self._tasks, app_state, threads)]
+        if self._tasks is not None:
+            self._note_run(self._tasks)
 
     async def run_left_tasks(self) -> None:
         """Run what an exception leaves: those of its handler's response, and those for always."""

@@ -132,6 +132,8 @@ class OwnTasks:
     """What runs with one list of background tasks."""
 
     _tasks: BackgroundTasks | None = None
+    _has_run: BackgroundTasks | None = None
+    _ran: int = 0
 
     @property
     def tasks(self) -> BackgroundTasks:
@@ -139,6 +141,10 @@ class OwnTasks:
         if self._tasks is None:
             self._tasks = BackgroundTasks()
         return self._tasks
+
+    def _note_run(self, tasks: BackgroundTasks) -> None:
+        """Note that the list has run; what is added to it from now on is late."""
+        self._has_run, self._ran = tasks, len(tasks.tasks)
 
     def drop_tasks(self) -> None:
         """Leave only those tasks that run always."""

@@ -64,6 +64,8 @@ class WebSocketExchange(ConnectionRun):
             self.failures: Sequence[Exception] = await run_tasks(
                 tasks, self.app_state, self._threads
             )
+            if sends:
+                self._note_run(tasks)
 
     async def answer(self, handler: ExceptionHandler, error: Exception) -> None:
         """Have an exception handler refuse or close the connection."""

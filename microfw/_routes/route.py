@@ -217,7 +217,9 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
                         unanswered = raised
             finally:
                 exchange.swallowed = None
-            if not exchange.delivered:
+            if exchange.delivered:
+                await exchange.run_late_tasks()
+            else:
                 await exchange.run_left_tasks()
             if unanswered is not None or exchange.failures:
                 exchange.raise_failures(unanswered)

@@ -130,6 +130,7 @@ class WebSocketRoute(MatchesInLinearTime, starlette.routing.WebSocketRoute, Prep
             finally:
                 exchange.swallowed = None
             await exchange.run_tasks(sends=False)
+            await exchange.run_late_tasks()
             if unanswered is not None or exchange.failures:
                 exchange.raise_failures(unanswered)
         finally:

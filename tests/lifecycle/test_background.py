@@ -21,9 +21,11 @@ from microfw import (
     Query,
     Request,
     Response,
+    WebSocket,
 )
 from microfw.exceptions import DeclarationError, RequestValueError, YieldError
 from tests.lifecycle.programs import Log, Oops, both, lines, place, request, told
+from tests.lifecycle.test_websockets import converse
 
 # ---------------------------------------------------------------------- B2: one list
 
@@ -614,3 +616,56 @@ def _records(caplog: pytest.LogCaptureFixture) -> list[str]:
         if record.exc_info
         if record.exc_info[1]
     ]
+
+
+@both
+async def test_a_task_that_exit_code_of_scope_request_adds_runs_after_it(
+    log: Log, app: App, is_async: bool
+) -> None:
+    """B2: the others have run by then."""
+
+    def add_sync(tasks: BackgroundTasks) -> Iterator[None]:
+        yield
+        log("exit code adds")
+        tasks.add_task(log, "late")
+        tasks.always.add_task(log, "late, for always")
+
+    async def add_async(tasks: BackgroundTasks) -> AsyncIterator[None]:
+        for each in add_sync(tasks):
+            yield each
+
+    adding = Depends(add_async if is_async else add_sync, scope="request")
+
+    @app.get("/", dependencies=[adding])
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(log, "task")
+
+    @app.websocket("/", dependencies=[adding])
+    async def talk(websocket: WebSocket, tasks: BackgroundTasks) -> None:
+        await websocket.accept()
+        tasks.add_task(log, "task")
+
+    order = ["task", "exit code adds", "late", "late, for always"]
+    answer = await request(app)
+    assert (answer.raised, log) == (None, order)
+    log.clear()
+    await converse(app)
+    assert log == order
+
+
+async def test_a_late_task_that_fails_is_raised_with_the_others(app: App) -> None:
+    """B4"""
+
+    def fail(name: str) -> None:
+        raise Oops(name)
+
+    def add(tasks: BackgroundTasks) -> Iterator[None]:
+        yield
+        tasks.add_task(fail, "late")
+
+    @app.get("/", dependencies=[Depends(add, scope="request")])
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(fail, "task")
+
+    raised: Any = (await request(app)).raised
+    assert [repr(each) for each in raised.exceptions] == ["Oops('task')", "Oops('late')"]

@@ -82,6 +82,23 @@ async def test_messages_are_sent_between_the_commit_and_the_response() -> None:
     assert log == lines("commits, sends message id, sends 200, background task")
 
 
+async def test_a_message_of_exit_code_of_scope_request_is_sent_after_it() -> None:
+    """K5, B2"""
+    shop = Shop()
+
+    async def get_other(tasks: BackgroundTasks) -> AsyncIterator[None]:
+        yield
+        log("exit code")
+        tasks.enqueue(shop.invoice, 8)
+
+    @shop.app.get("/", dependencies=[Depends(get_other, scope="request")])
+    async def place(session: SessionDep) -> None: ...
+
+    await request(shop.app, log=log)
+
+    assert log == lines("commits, sends 200, exit code, sends message id")
+
+
 async def test_messages_of_a_sync_endpoint_and_of_exit_code_are_sent_too() -> None:
     """K5, B2"""
     shop = Shop()
