@@ -4,6 +4,7 @@ The annotation is a filter as much as a check: what it does not name is never se
 the value turns out to be of.
 """
 
+from collections import deque
 from collections.abc import (
     Collection,
     Iterable,
@@ -112,8 +113,8 @@ def _instances_of(kind: type[Any], encode: Encode) -> tuple[Convert, Encode]:
     return narrow, lambda value: encode(narrow(value))
 
 
-_ITERABLES = (Collection, Iterator, KeysView, Reversible, ValuesView)
-"""Those that pydantic does not know; what they yield is a list in JSON."""
+_ITERABLES = (Collection, Iterable, Iterator, KeysView, Reversible, ValuesView, deque)
+"""Those that pydantic or msgspec does not know; what they yield is a list in JSON."""
 
 
 def _listed(value: Any) -> Any:

@@ -359,6 +359,11 @@ def _converters(annotation: Any, converter_of: Callable[[Any], Any]) -> dict[Any
                 "make it a model of pydantic's",
             )
         if is_class(origin) and origin not in _OF_MSGSPEC and _is_custom(kind):
+            if kind == bare(annotation)[0]:
+                raise UnsupportedTypeError(
+                    f"msgspec does not know {name_of_type(kind)}, which holds a type of msgspec's",
+                    "use a list, tuple, set or dict, or models of pydantic's in it",
+                )
             others[kind] = converter_of(kind)
     return others
 

@@ -3,7 +3,7 @@
 import enum
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from types import NoneType
@@ -17,8 +17,9 @@ from pydantic import BaseModel
 
 from microfw._models.converter import converter_of
 from microfw._models.encoding import encode_declared
-from microfw._models.errors import Invalid
+from microfw._models.errors import Invalid, UnsupportedTypeError
 from microfw._models.exact_structs import exact_classes
+from microfw._models.results import ResultConverter
 from microfw._models.selection import EVERYTHING
 
 T = TypeVar("T")
@@ -208,6 +209,22 @@ def test_a_class_of_another_library_hides_what_a_subclass_has() -> None:
     assert written(Harbour, Harbour(Yacht(name="a"), AT)) == (
         b'{"boat":{"name":"a"},"at":"2026-01-01T00:00:00+02:00"}'
     )
+
+
+@pytest.mark.parametrize("kind", [deque[Leaf], Iterable[Leaf], Iterator[Leaf]], ids=str)
+def test_what_msgspec_does_not_know_is_a_list_as_a_result_and_refused_inside_of_another(
+    kind: Any,
+) -> None:
+    made = msgspec.defstruct("Made", [("leaves", kind)])
+
+    assert ResultConverter(kind).encode(iter([LEAF])) == b'[{"name":"a","color":"red","at":null}]'
+    for annotation in (kind, made):
+        with pytest.raises(UnsupportedTypeError) as raised:
+            converter_of(annotation)
+        assert str(raised.value) == (
+            f"msgspec does not know {kind}, which holds a type of msgspec's"
+        )
+        assert raised.value.cure == "use a list, tuple, set or dict, or models of pydantic's in it"
 
 
 def test_the_defaults_of_a_dataclass_are_written() -> None:
