@@ -76,13 +76,13 @@ def _version_of(package: str) -> str:
     expose_value=False,
     is_eager=True,
     callback=_print_versions,
-    help="Show the versions of microfw and of what it stands on.",
+    help="Show the versions of microfw and of its dependencies.",
 )
 @click.option(
     "--traceback", "with_traceback", is_flag=True, help="Show the traceback of a failed import."
 )
 def main(with_traceback: bool) -> None:
-    """Serve an application, and show what it consists of.
+    """Serve an application, and show its routes and what they run.
 
     APP is module:app, a file, or either with a factory, module:create_app(). Without it,
     MICROFW_APP, [tool.microfw] app in pyproject.toml and the usual places are tried.
@@ -109,7 +109,7 @@ _as_fastapi = click.option(
 )
 
 
-_app = click.option("--app", "named", metavar="APP", help="The application, also by this option.")
+_app = click.option("--app", "named", metavar="APP", help="The application, as an option.")
 
 
 def _takes_app(command: Command) -> Command:
@@ -153,7 +153,7 @@ _OF_UVICORN = {"ignore_unknown_options": False, "allow_interspersed_args": True}
 @click.option(
     "--values",
     is_flag=True,
-    help="Show on the timeline what is read of requests, without secrets.",
+    help="Show values of requests on the timeline, without secrets.",
 )
 @click.argument(
     "uvicorn_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTIONS OF UVICORN]"
@@ -166,9 +166,9 @@ def dev(
     values: bool,
     uvicorn_arguments: tuple[str, ...],
 ) -> None:
-    """Serve the application; start it anew when a file changes.
+    """Serve the application; restart it when a file changes.
 
-    What follows `--` goes on to uvicorn.
+    Arguments after `--` are passed to uvicorn.
     """
     target, rest = _without_separator(target, uvicorn_arguments)
     with _told_mistakes() as mistakes:
@@ -204,14 +204,14 @@ def _introduction(found: Found, address: str | None) -> Iterator[str]:
 @_takes_app
 @_takes_address
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--root-path", default="", help="The path below which a proxy serves it.")
+@click.option("--root-path", default="", help="The prefix under which a proxy serves it.")
 @click.option("--proxy-headers/--no-proxy-headers", default=True, show_default=True)
 @click.option("--log-config", type=click.Path(exists=True, dir_okay=False))
 @click.option(
     "--gc-freeze/--no-gc-freeze",
     default=True,
     show_default=True,
-    help="Take what start-up makes out of the garbage collector's sight.",
+    help="Have the garbage collector ignore the objects of start-up.",
 )
 @click.argument(
     "uvicorn_arguments", nargs=-1, type=click.UNPROCESSED, metavar="[-- OPTIONS OF UVICORN]"
@@ -230,7 +230,7 @@ def run(
 ) -> None:
     """Serve the application in production.
 
-    What follows `--` goes on to uvicorn.
+    Arguments after `--` are passed to uvicorn.
     """
     target, rest = _without_separator(target, uvicorn_arguments)
     arguments = ["--host", host, "--port", str(port), "--workers", str(workers)]
@@ -248,7 +248,7 @@ _OF_TASKIQ = click.argument(
 @main.command(context_settings=_OF_UVICORN)
 @_takes_app
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1))
-@click.option("--reload", is_flag=True, help="Start anew when a Python file changes.")
+@click.option("--reload", is_flag=True, help="Restart when a Python file changes.")
 @_OF_TASKIQ
 def worker(
     target: str | None,
@@ -259,7 +259,7 @@ def worker(
 ) -> None:
     """Run the tasks of the application's queue.
 
-    What follows `--` goes on to `taskiq worker`.
+    Arguments after `--` are passed to `taskiq worker`.
     """
     target, rest = _without_separator(target, taskiq_arguments)
     work(_found(target, named), rest, workers=workers, reload=reload)
@@ -271,7 +271,7 @@ def worker(
 def schedule(target: str | None, named: str | None, taskiq_arguments: tuple[str, ...]) -> None:
     """Send the tasks that are declared with `schedule=`.
 
-    Run it once, beside the workers. What follows `--` goes on to `taskiq scheduler`.
+    Run it once, beside the workers. Arguments after `--` are passed to `taskiq scheduler`.
     """
     target, rest = _without_separator(target, taskiq_arguments)
     run_scheduler(_found(target, named), rest)
@@ -288,7 +288,7 @@ def _without_separator(
 
 @main.command()
 @_takes_app
-@click.option("--path", help="Only routes whose path holds this text.")
+@click.option("--path", help="Only routes whose path contains this text.")
 @click.option("--method", help="Only routes for this method; WEBSOCKET is one.")
 @click.option("--uses", metavar="NAME", help="Only routes that use this dependency.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -360,7 +360,7 @@ def explain(
 def check(target: str | None, named: str | None, strict: bool) -> None:
     """Find all mistakes in an application, without serving it.
 
-    The exit status is 1 where there is one.
+    The exit status is 1 if there is one.
     """
     with _told_mistakes() as mistakes:
         checked = check_application(_application(_found(target, named)))
@@ -398,7 +398,7 @@ def trace(
 ) -> None:
     """Send one request, in this process, and show what it runs through.
 
-    It is a real one: what the application writes to its database stays there.
+    It is a real request: what it writes to a database stays there.
 
     For example: microfw trace POST /orders --json '{"tea": 2}'
     """

@@ -32,7 +32,7 @@ _NOT_OWN = {"__pycache__", "node_modules", "site-packages"}
     type=click.Path(exists=True, path_type=Path),
     metavar="PATH...",
 )
-@click.option("--write", is_flag=True, help="Change the files, instead of showing how.")
+@click.option("--write", is_flag=True, help="Change the files, instead of showing a diff.")
 def migrate(paths: tuple[Path, ...], write: bool) -> None:
     """Change an application's imports from FastAPI to microfw.
 
