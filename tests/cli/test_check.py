@@ -61,7 +61,7 @@ async def get_session(log=Depends(get_log, scope="function")): yield
 
 def get_rows(*columns):
     yield 1
-    return 2
+    print()
 
 @app.get("/{number}")
 async def read(
@@ -114,7 +114,6 @@ def test_all_mistakes_of_a_route_and_of_what_it_depends_on_are_reported(folder: 
         ("the path 'talk' does not start with '/'", "talk (main.py:34)"),
         ("the WebSocket endpoint 'talk' is not an async ", "talk (main.py:34)"),
         ("'get_rows' takes *columns: what it needs is no", "get_rows (main.py:14)"),
-        ("the yield dependency 'get_rows' returns a valu", "get_rows (main.py:14)"),
         ("'name' is read from the body, which a WebSocke", "talk (main.py:34)"),
         ("'place' is declared as Path(), but the path ha", "read_twice (main.py:28)"),
     ]
