@@ -118,7 +118,7 @@ def test_all_mistakes_of_a_route_and_of_what_it_depends_on_are_reported(folder: 
         ("'place' is declared as Path(), but the path ha", "read_twice (main.py:28)"),
     ]
     assert "  path: read -> get_session -> get_log" in lines
-    assert lines[-1] == "4 routes, 21 mistakes, 0 warnings"
+    assert lines[-1] == "4 routes, 20 mistakes, 0 warnings"
 
 
 def test_a_path_that_what_is_wrong_may_read_is_not_said_to_be_unread(folder: Folder) -> None:
