@@ -502,10 +502,11 @@ async def test_dependencies_see_that_an_endpoint_in_a_thread_was_cancelled(
 
 
 @cancelled(*LASTING, *SINGLE)
-async def test_what_runs_in_one_thread_is_not_cancelled_half_way(
-    app: App, scene: Scene, cancel: Cancel
+@pytest.mark.parametrize(("scope", "seen"), [("function", "nothing"), ("request", "cancellation")])
+async def test_what_runs_in_one_thread_is_not_cancelled_half_way_and_scope_request_sees_it_later(
+    app: App, scene: Scene, cancel: Cancel, scope: str, seen: str
 ) -> None:
-    first = scene.dependency("thread", "first")
+    first = scene.dependency("thread", "first", scope=scope)
     second = scene.dependency("thread", "second", first)
 
     @app.get("/")
@@ -514,24 +515,7 @@ async def test_what_runs_in_one_thread_is_not_cancelled_half_way(
 
     assert await scene.log_of(cancel, awaiting_send(app)) == lines(
         "first opens, second opens, waits,"
-        "second sees nothing, second ends, first sees nothing, first ends"
-    )
-
-
-@cancelled(*LASTING, *SINGLE)
-async def test_dependencies_of_scope_request_in_the_endpoint_s_thread_see_that_it_was_cancelled(
-    app: App, scene: Scene, cancel: Cancel
-) -> None:
-    first = scene.dependency("thread", "first", scope="request")
-    second = scene.dependency("thread", "second", first)
-
-    @app.get("/")
-    def endpoint(second: Annotated[str, second]) -> None:
-        scene.wait_in_thread()
-
-    assert await scene.log_of(cancel, awaiting_send(app)) == lines(
-        "first opens, second opens, waits,"
-        "second sees nothing, second ends, first sees cancellation, first ends"
+        f"second sees nothing, second ends, first sees {seen}, first ends"
     )
 
 
