@@ -235,6 +235,7 @@ class Connection(Execution):
         super().__init__(application.app_values, {})
         self.application, self.connection = application, connection
         self.tasks, self.failures = Tasks(application.tasks), list[Exception]()
+        self.first_run: tuple[Tasks, int] | None = None
 
     def drop_tasks(self) -> None:
         """B6"""
@@ -243,6 +244,16 @@ class Connection(Execution):
     async def run_tasks(self) -> None:
         """B4: the others run whatever becomes of one."""
         tasks, self.tasks = self.tasks, Tasks(self.application.tasks)
+        await self.run_each(tasks)
+        if self.first_run is None:
+            self.first_run = tasks, len(tasks)
+
+    async def run_late_tasks(self) -> None:
+        """B2: those that exit code of request scope has added."""
+        tasks, ran = self.first_run or ([], 0)
+        await self.run_each(tasks[ran:])
+
+    async def run_each(self, tasks: Sequence[Any]) -> None:
         for function, arguments in tasks:
             task = self.application.tasks[function]
             try:
@@ -280,6 +291,7 @@ class Connection(Execution):
                 unanswered = raised
                 await self.fail()
         await self.run_tasks()  # B4: not chained to what was raised
+        await self.run_late_tasks()
         if unanswered is not None:
             raise unanswered
         if self.failures:
