@@ -413,9 +413,8 @@ MUTATIONS = (
     Mutation(
         "_routes/route",
         "tasks that run always do not, where nothing handles the exception",
-        "            if not exchange.delivered:\n                await exchange.run_left_tasks()\n",
-        "            if unanswered is None and not exchange.delivered:\n"
-        "                await exchange.run_left_tasks()\n",
+        "            else:\n                await exchange.run_left_tasks()\n",
+        "            elif unanswered is None:\n                await exchange.run_left_tasks()\n",
     ),
     Mutation(
         "_routes/planned_app",
