@@ -57,6 +57,7 @@ class OverridesInForce:
         self._blocks.add(watcher)
 
     def unwatch(self, watcher: object) -> None:
+        """Have them use the plain plans again, unless others watch."""
         self._blocks.discard(watcher)
 
     @contextmanager
