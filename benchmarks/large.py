@@ -99,7 +99,9 @@ def litestar(count: int) -> Application:
 
         return endpoint
 
-    app: Any = Litestar([route(number) for number in range(count)], openapi_config=None)
+    app: Any = Litestar(
+        [route(number) for number in range(count)], openapi_config=None, logging_config=None
+    )
     return app  # type: ignore[no-any-return]
 
 

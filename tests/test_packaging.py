@@ -43,7 +43,7 @@ def test_no_file_has_another_project_installed() -> None:
     files = [ROOT / name for name in listed.split("\0") if name]
     taken = re.compile(
         r"\bmicrofw\[\w"  # with extras
-        r"|pip3? (install|download)\b[^\n`]*\smicrofw(?![-\w/.])"
+        r"|pip3? (install|download)\b[^\n`]*[ \t]microfw(?![-\w/.])"
         r"|\bname = \"microfw\"\s*$",  # in a pyproject.toml
         re.MULTILINE,
     )

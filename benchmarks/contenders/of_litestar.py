@@ -103,7 +103,7 @@ def with_websocket(log: Log) -> ASGIApp:
 
 
 def _application(endpoint: Any, middleware: list[Any] | None = None) -> ASGIApp:
-    app: Any = Litestar([endpoint], middleware=middleware, openapi_config=None)
+    app: Any = Litestar([endpoint], middleware=middleware, openapi_config=None, logging_config=None)
     return cast(ASGIApp, app)
 
 

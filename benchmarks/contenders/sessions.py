@@ -197,7 +197,7 @@ def litestar(case: str, engine: AsyncEngine) -> ASGIApp:
         return {"done": True}
 
     endpoints: dict[str, Any] = {"session": session, "objects": objects, "held": held}
-    built: Any = Litestar([endpoints[case]], openapi_config=None)
+    built: Any = Litestar([endpoints[case]], openapi_config=None, logging_config=None)
     return cast(ASGIApp, built)
 
 

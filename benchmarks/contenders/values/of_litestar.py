@@ -119,7 +119,9 @@ def upload(log: Log) -> ASGIApp:
 
 
 def _app(endpoint: Any) -> ASGIApp:
-    app = Litestar([endpoint], openapi_config=None, request_max_body_size=MAX_BODY_SIZE)
+    app = Litestar(
+        [endpoint], openapi_config=None, logging_config=None, request_max_body_size=MAX_BODY_SIZE
+    )
     return cast("ASGIApp", app)
 
 
