@@ -413,8 +413,8 @@ MUTATIONS = (
     Mutation(
         "_routes/route",
         "tasks that run always do not, where nothing handles the exception",
-        "            else:\n                await exchange.run_left_tasks()\n",
-        "            elif unanswered is None:\n                await exchange.run_left_tasks()\n",
+        "if exchange.has_run is not None or not exchange.delivered:",
+        "if exchange.has_run is not None or (unanswered is None and not exchange.delivered):",
     ),
     Mutation(
         "_routes/planned_app",

@@ -46,9 +46,9 @@ class ConnectionRun(OwnTasks, Run):
 
     async def run_late_tasks(self) -> None:
         """Do what exit code of scope "request" has added when the tasks had run."""
-        if self._has_run is not None:
-            await send_messages(self._has_run)
-            late = BackgroundTasks(self._has_run.tasks[self._ran :])
+        await send_messages(self.has_run)
+        if self.has_run is not None and len(self.has_run.tasks) > self._ran:
+            late = BackgroundTasks(self.has_run.tasks[self._ran :])
             failures = await run_tasks(late, self.app_state, self._threads)
             self.failures = [*self.failures, *failures]
 

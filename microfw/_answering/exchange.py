@@ -342,6 +342,10 @@ class Exchange(ConnectionRun):
         if self._tasks is not None:
             self._note_run(self._tasks)
 
+    async def finish_tasks(self) -> None:
+        """Run the tasks that have not run with the response."""
+        await (self.run_late_tasks() if self.delivered else self.run_left_tasks())
+
     async def run_left_tasks(self) -> None:
         """Run what an exception leaves: those of its handler's response, and those for always."""
         self.drop_tasks()

@@ -129,10 +129,14 @@ class BackgroundTasks(starlette.background.BackgroundTasks):
 
 
 class OwnTasks:
-    """What runs with one list of background tasks."""
+    """What runs with one list of background tasks.
 
+    Attributes:
+        has_run: The list, when it has run.
+    """
+
+    has_run: BackgroundTasks | None = None
     _tasks: BackgroundTasks | None = None
-    _has_run: BackgroundTasks | None = None
     _ran: int = 0
 
     @property
@@ -144,7 +148,7 @@ class OwnTasks:
 
     def _note_run(self, tasks: BackgroundTasks) -> None:
         """Note that the list has run; what is added to it from now on is late."""
-        self._has_run, self._ran = tasks, len(tasks.tasks)
+        self.has_run, self._ran = tasks, len(tasks.tasks)
 
     def drop_tasks(self) -> None:
         """Leave only those tasks that run always."""

@@ -217,10 +217,8 @@ class Route(Described, MatchesInLinearTime, starlette.routing.Route, Prepared):
                         unanswered = raised
             finally:
                 exchange.swallowed = None
-            if exchange.delivered:
-                await exchange.run_late_tasks()
-            else:
-                await exchange.run_left_tasks()
+            if exchange.has_run is not None or not exchange.delivered:
+                await exchange.finish_tasks()
             if unanswered is not None or exchange.failures:
                 exchange.raise_failures(unanswered)
         finally:
