@@ -429,3 +429,18 @@ def test_the_unique_id_of_a_route_is_fastapis() -> None:
     assert generate_unique_id(declare(microfw)) == fastapi_utils.generate_unique_id(
         declare(fastapi)
     )
+
+
+def test_what_is_open_for_the_whole_application_is_no_part_of_the_tree() -> None:
+    def pool() -> Iterator[int]:
+        yield 1
+
+    def check() -> None: ...
+
+    app = App()
+
+    @app.get("/", dependencies=[Depends(pool, scope="app"), Depends(check)])
+    def read(pool: Annotated[int, Depends(pool, scope="app")]) -> None: ...
+
+    route: Any = app.routes[-1]
+    assert [each.call for each in route.dependant.dependencies] == [check]
