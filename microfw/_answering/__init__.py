@@ -12,6 +12,7 @@ from microfw._answering.errors import (
 from microfw._answering.exchange import Exchange
 from microfw._answering.functions import Functions
 from microfw._answering.invalid import error_of_request
+from microfw._answering.items import data_of_events, item_of
 from microfw._answering.messages import Enqueueable, Message
 from microfw._answering.passage import (
     PASSAGE,
@@ -22,7 +23,7 @@ from microfw._answering.passage import (
     answer_through_middleware,
 )
 from microfw._answering.state import DEFAULT_CLEANUP_TIMEOUT, AppState, app_state_of
-from microfw._answering.streaming import data_of_events, item_of, streamer
+from microfw._answering.streaming import streamer
 from microfw._answering.tasks import BackgroundTask, BackgroundTasks, plan_of
 from microfw._answering.touched import is_original
 from microfw._answering.watched import watch, watched_plan

@@ -2,12 +2,10 @@
 
 import logging
 import math
-import types
-from collections import abc
 from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import reduce
 from time import monotonic
-from typing import Any, Self, Union, cast, get_args, get_origin
+from types import CodeType
+from typing import Any, Self, cast
 
 import anyio
 from anyio.lowlevel import checkpoint
@@ -16,12 +14,19 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
 from microfw._answering.exchange import Exchange
+from microfw._answering.items import (
+    Encode,
+    data_of_events,
+    event_encoder,
+    line_encoder,
+    raw_encoder,
+)
 from microfw._models import ResultConverter
 from microfw._reading import SharedReceive
 from microfw.dependencies import is_of_cancel_scope, uninterrupted
 from microfw.exceptions import CleanupTimeoutError
 from microfw.responses import made_by, maker_of
-from microfw.sse import KEEPALIVE_COMMENT, EventSourceResponse, ServerSentEvent, format_sse_event
+from microfw.sse import KEEPALIVE_COMMENT, EventSourceResponse
 
 logger = logging.getLogger("microfw")
 
@@ -30,14 +35,6 @@ _TURN = 0.001
 """Seconds for which a stream that never waits may keep the event loop to itself."""
 _MOST_UNAWAITED = 1000
 """Items that are still sent while a generator is cancelled that waits for nothing meanwhile."""
-
-_BYTES: tuple[type[Any], ...] = (bytes, bytearray, memoryview)
-_STREAMS = {
-    *(abc.AsyncIterator, abc.AsyncIterable, abc.AsyncGenerator),
-    *(abc.Iterator, abc.Iterable, abc.Generator),
-}
-
-Encode = Callable[[Any], bytes]
 
 
 def streamer(
@@ -66,11 +63,11 @@ def streamer(
     made = made_by(response_class, StreamingResponse)
     if issubclass(made, EventSourceResponse):
         head, kind = maker_of(response_class, EventSourceResponse), _EventStream
-        encode = _event_encoder(ResultConverter(data_of_events(item), **choices).encode)
+        encode = event_encoder(ResultConverter(data_of_events(item), **choices).encode)
     elif issubclass(made, StreamingResponse):
-        head, encode = maker_of(response_class, StreamingResponse), _raw_encoder(made.charset)
+        head, encode = maker_of(response_class, StreamingResponse), raw_encoder(made.charset)
     else:
-        encode = _line_encoder(ResultConverter(item, **choices).encode)
+        encode = line_encoder(ResultConverter(item, **choices).encode)
 
     arguments: dict[str, Any] = {} if status_code is None else {"status_code": status_code}
 
@@ -304,7 +301,7 @@ class _Stream:
 
     def _place(self) -> str:
         generator = self._generator
-        code: types.CodeType = getattr(generator, "ag_code", None) or generator.gi_code
+        code: CodeType = getattr(generator, "ag_code", None) or generator.gi_code
         return f"{code.co_qualname} ({code.co_filename}:{code.co_firstlineno})"
 
 
@@ -436,58 +433,3 @@ class _TakenInThread:
 def _take(generator: Any, encode: Encode) -> Any:
     item = next(generator, _END)
     return item if item is _END else encode(item)
-
-
-def item_of(annotation: Any, default: Any) -> Any:
-    """Find in the annotation of a generator function of what type its items are.
-
-    Args:
-        annotation: `AsyncIterator[Item]`, or another of these types.
-        default: What there is to say of the items where it is none of these.
-    """
-    if get_origin(annotation) not in _STREAMS:
-        return default
-    return next(iter(get_args(annotation)), default)
-
-
-def data_of_events(annotation: Any) -> Any:
-    """Find the type of the data: the union's members but the events."""
-    if get_origin(annotation) in (Union, types.UnionType):
-        members: list[Any] = [*get_args(annotation)]
-        return reduce(_either, (member for member in members if member is not ServerSentEvent))
-    return None if annotation is ServerSentEvent else annotation
-
-
-def _either(one: Any, other: Any) -> Any:
-    return one | other
-
-
-def _line_encoder(encode: Encode) -> Encode:
-    return lambda item: encode(item) + b"\n"
-
-
-def _event_encoder(encode: Encode) -> Encode:
-    """Make the function that writes an item as an event; `encode` is for its data."""
-
-    def encode_event(item: Any) -> bytes:
-        if not isinstance(item, ServerSentEvent):
-            return format_sse_event(data_str=encode(item).decode())
-        data = item.raw_data
-        if item.data is not None:
-            data = encode(item.data).decode()
-        return format_sse_event(
-            data_str=data, event=item.event, id=item.id, retry=item.retry, comment=item.comment
-        )
-
-    return encode_event
-
-
-def _raw_encoder(charset: str) -> Encode:
-    def encode(item: Any) -> bytes:
-        if isinstance(item, str):
-            return item.encode(charset)
-        if isinstance(item, _BYTES):
-            return bytes(item)
-        raise TypeError(f"a StreamingResponse sends text or bytes, and {item!r} is neither")
-
-    return encode

@@ -1436,7 +1436,7 @@ def test_exit_code_is_cut_off_on_another_event_loop_too(
 def test_exit_code_is_cut_off_where_another_event_loop_was_left_in_the_middle_of_its_own(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What is left there is told nothing: that would fail, and nobody here be told."""
+    """The exit code that was left on the closed loop is not cancelled: that would raise."""
     app = App(cleanup_timeout=0.2)
     exits = asyncio.Event()
 
