@@ -111,14 +111,13 @@ def responder(
     Raises:
         UnsupportedTypeError: The annotation is no type of values.
     """
-    is_unread = issubclass(
-        made_by(response_class, Response), _UNREAD
-    )  # a path, a URL, something to iterate over
+    made = made_by(response_class, Response)
+    is_unread = issubclass(made, _UNREAD)  # a path, a URL, something to iterate over
     results = ResultConverter(None if is_unread else model_of(annotation), **choices)
     if response_class in (JSONResponse, StarletteJSONResponse):
         respond = _json_responder(results, 200 if status_code is None else status_code)
     else:
-        content_of = _content_of(results, response_class)
+        content_of = _content_of(results, response_class, made)
         respond = _class_responder(content_of, maker_of(response_class), status_code)
     if status_code is not None and not allows_body(status_code):
         return _empty_responder(respond, status_code)
@@ -166,10 +165,9 @@ def _class_responder(
 
 
 def _content_of(
-    results: ResultConverter, response_class: Callable[..., Response]
+    results: ResultConverter, response_class: Callable[..., Response], made: type[Response]
 ) -> Callable[[Any], Any]:
     """What a class of responses, or a function, is called with for a value that was returned."""
-    made = made_by(response_class, Response)
     if issubclass(made, _UNREAD) or (made is response_class and made.render is Response.render):
         return results.narrow
     encode, narrow = results.encode, results.narrow

@@ -49,8 +49,11 @@ class ConnectionRun(OwnTasks, Run):
         await send_messages(self.has_run)
         if self.has_run is not None and len(self.has_run.tasks) > self._ran:
             late = BackgroundTasks(self.has_run.tasks[self._ran :])
-            failures = await run_tasks(late, self.app_state, self._threads)
-            self.failures = [*self.failures, *failures]
+            # No name for the list: the frames of the tasks lead back to this one.
+            self.failures = [
+                *self.failures,
+                *await run_tasks(late, self.app_state, self._threads),
+            ]
 
     def raise_failures(self, unanswered: Exception | None) -> None:
         """Raise what nothing has answered, or else what background tasks have raised."""

@@ -318,6 +318,35 @@ async def test_nothing_of_a_background_task_is_alive(
     assert await watch.alive() == []
 
 
+async def test_nothing_of_a_late_task_is_alive(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B2, E8"""
+    monkeypatch.setattr(logging.getLogger("microfw"), "disabled", True)
+    watch = Watched()
+
+    async def resource() -> AsyncIterator[Value]:
+        try:
+            yield watch(Value())
+        except Exception as error:
+            watch(error)
+            raise
+
+    async def task(resource: Annotated[Value, Depends(resource)]) -> None:
+        raise Oops("task")
+
+    async def late(tasks: BackgroundTasks) -> AsyncIterator[None]:
+        yield
+        tasks.add_task(task)
+
+    @app.get("/", dependencies=[Depends(late, scope="request")])
+    async def endpoint(tasks: BackgroundTasks) -> None:
+        tasks.add_task(lambda: None)
+
+    assert await _status(request(app)) == 200
+
+    assert watch.names() == {"Value", "Oops"}
+    assert await watch.alive() == []
+
+
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
 @pytest.mark.parametrize("fail", [True, False], ids=["failing", "to the end"])
 @pytest.mark.parametrize("response_class", [JSONResponse, EventSourceResponse])
